@@ -1,0 +1,16 @@
+/* Time. Any thread. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLOCK_ISO_LEN 25 /* "2026-11-21T02:03:04.567Z" and its NUL */
+
+uint64_t clock_mono_us(void); /* microseconds, never goes back, no relation to the date */
+int64_t clock_wall_ms(void);  /* milliseconds since 1970-01-01 UTC; may jump */
+
+/* RFC 3339 in UTC with milliseconds. */
+void clock_iso(int64_t wall_ms, char out[CLOCK_ISO_LEN]);
+
+#endif
