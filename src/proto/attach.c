@@ -70,7 +70,6 @@ attach_put_hello(struct buf *b, const struct attach_hello *h)
 	cJSON_AddNumberToObject(o, "cols", h->cols);
 	cJSON_AddNumberToObject(o, "rows", h->rows);
 	cJSON_AddNumberToObject(o, "offset", (double)h->offset);
-	cJSON_AddNumberToObject(o, "live", (double)h->live);
 	cJSON_AddStringToObject(o, "mode", h->read_only ? "ro" : "rw");
 	cJSON_AddNumberToObject(o, "window", ATTACH_WINDOW);
 	put_control(b, o);

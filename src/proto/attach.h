@@ -59,8 +59,7 @@ void attach_put_header(
 struct attach_hello {
 	const char *pane;
 	unsigned cols, rows;
-	uint64_t offset; /* where the output that follows begins, snapshot or not */
-	uint64_t live;   /* offset of the pane now: what lies below it is replayed */
+	uint64_t offset; /* of the pane now: what lies below it is replayed */
 	bool read_only;
 };
 void attach_put_hello(struct buf *b, const struct attach_hello *h);

@@ -89,7 +89,7 @@ events_come_back(void **state)
 	assert_int_equal(e.len, 2);
 	assert_int_equal(attach_parse_event(b.data, 8, &e), -EINVAL);
 	buf_reset(&b);
-	attach_put_hello(&b, &(struct attach_hello){"p1", 80, 24, 77, 99, true});
+	attach_put_hello(&b, &(struct attach_hello){"p1", 80, 24, 77, true});
 	assert_int_equal(attach_parse_event(b.data, b.len, &e), 0);
 	assert_int_equal(e.kind, ATTACH_EV_HELLO);
 	assert_int_equal(e.offset, 77);

@@ -1,0 +1,534 @@
+#include "config.h"
+
+#include "pane/pane.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/xmalloc.h"
+#include "os/os.h"
+#include "pane/pane_priv.h"
+#include "pane/pty.h"
+
+enum {
+	READ_BURST = 64 * 1024,  /* bytes a turn of the loop */
+	FLUSH_BYTES = 64 * 1024, /* gathered under a flood before viewers are woken */
+	FLUSH_US = 2000,         /* or this long after they were woken last */
+	LINGER_MS = 500,
+	KILL_MS = 5000,
+	SNAPSHOT_BYTES = 256 * 1024,
+};
+
+static void update_io(struct pane *p);
+
+/* Handles are part of the pane, so it is freed when the last of them has been closed. */
+
+static void
+on_closed(uv_handle_t *h)
+{
+	struct pane *p = h->data;
+
+	if (--p->open_handles != 0)
+		return;
+	buf_release(&p->input);
+	for (char **a = p->argv; *a != NULL; a++)
+		free(*a);
+	free(p->argv);
+	os_pages_free(p->ring_block, ring_block_size(p->ring.size));
+	free(p->id);
+	free(p->name);
+	free(p);
+}
+
+static void
+close_handle(void *handle)
+{
+	uv_handle_t *h = handle;
+
+	if (!uv_is_closing(h))
+		uv_close(h, on_closed);
+}
+
+/* The handle must be closed before its descriptor, or the loop polls another one's. */
+static void
+close_fd(void *handle, int *fd)
+{
+	close_handle(handle);
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* The end. */
+
+static int
+decode_status(int wait_status)
+{
+	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
+					: WEXITSTATUS(wait_status);
+}
+
+static void
+finish(struct pane *p)
+{
+	if (p->state == PANE_EXITED)
+		return;
+	p->state = PANE_EXITED;
+	uv_timer_stop(&p->life);
+	uv_timer_stop(&p->flush);
+	if (p->master >= 0)
+		close_fd(&p->io, &p->master);
+	buf_release(&p->input);
+	viewers_wake(p);
+	p->cb.ended(p, p->arg);
+}
+
+static void
+on_linger(uv_timer_t *t)
+{
+	finish(t->data);
+}
+
+/* Called after every step towards the end: reaped, end of file, more output. */
+static void
+check_end(struct pane *p)
+{
+	if (!p->reaped || p->state != PANE_RUNNING)
+		return;
+	if (p->drained)
+		finish(p);
+	else
+		uv_timer_start(&p->life, on_linger, LINGER_MS, 0);
+}
+
+void
+pane_reaped(struct pane *p, int wait_status)
+{
+	p->reaped = true;
+	p->exit_status = decode_status(wait_status);
+	check_end(p);
+}
+
+static void
+on_kill(uv_timer_t *t)
+{
+	pane_signal(t->data, SIGKILL);
+}
+
+int
+pane_signal(struct pane *p, int sig)
+{
+	pid_t front;
+
+	if (p->state == PANE_EXITED || p->reaped)
+		return -ESRCH;
+	front = tcgetpgrp(p->master);
+	if (front > 0 && front != p->pid)
+		kill(-front, sig);
+	return kill(-p->pid, sig) == 0 || kill(p->pid, sig) == 0 ? 0 : -errno;
+}
+
+void
+pane_end(struct pane *p)
+{
+	if (p->reaped && p->state == PANE_RUNNING) {
+		finish(p); /* only a child of the command was keeping the terminal open */
+		return;
+	}
+	if (pane_signal(p, SIGHUP) != 0)
+		return;
+	pane_signal(p, SIGCONT); /* a stopped command sees the hang-up only when it runs */
+	uv_timer_start(&p->life, on_kill, KILL_MS, 0);
+}
+
+/* Output. */
+
+static void
+flush(struct pane *p, uint64_t now_us)
+{
+	p->unflushed = 0;
+	p->flushed_us = now_us;
+	viewers_wake(p);
+}
+
+static void
+on_flush(uv_timer_t *t)
+{
+	struct pane *p = t->data;
+
+	if (p->unflushed != 0)
+		flush(p, clock_mono_us());
+}
+
+static void
+output_arrived(struct pane *p, size_t n)
+{
+	uint64_t now = clock_mono_us();
+
+	p->active_ms = clock_wall_ms();
+	p->unflushed += n;
+	if (p->unflushed >= FLUSH_BYTES || now - p->flushed_us >= FLUSH_US)
+		flush(p, now);
+	else if (!uv_is_active((uv_handle_t *)&p->flush))
+		uv_timer_start(&p->flush, on_flush, FLUSH_US / 1000, 0);
+}
+
+/* Reads until the PTY is empty or the burst is used up; returns the bytes read. */
+static size_t
+read_burst(struct pane *p)
+{
+	struct iovec iov[2];
+	size_t sum = 0;
+
+	while (sum < READ_BURST) {
+		int pieces = ring_space(&p->ring, iov);
+		ssize_t n = readv(p->master, iov, pieces);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n > 0) {
+			ring_commit(&p->ring, (size_t)n);
+			sum += (size_t)n;
+			continue;
+		}
+		/* Linux says EIO when the last other end is closed, others 0. */
+		p->drained = n == 0 || errno != EAGAIN;
+		break;
+	}
+	return sum;
+}
+
+static void
+on_readable(struct pane *p)
+{
+	size_t n = read_burst(p);
+
+	if (n != 0)
+		output_arrived(p, n);
+	if (p->drained)
+		close_fd(&p->io, &p->master);
+	if (n != 0 || p->drained)
+		check_end(p);
+}
+
+/* Input. */
+
+size_t
+pane_input_pending(const struct pane *p)
+{
+	return p->input.len - p->input_at;
+}
+
+/* Returns the bytes that the PTY took; 0 when it takes none now or never again. */
+static size_t
+write_some(struct pane *p, const char *data, size_t len)
+{
+	size_t sum = 0;
+
+	while (sum < len) {
+		ssize_t n = write(p->master, data + sum, len - sum);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		sum += (size_t)n;
+	}
+	return sum;
+}
+
+static void
+on_writable(struct pane *p)
+{
+	size_t before = pane_input_pending(p);
+
+	p->input_at += write_some(p, p->input.data + p->input_at, before);
+	if (pane_input_pending(p) == 0 || p->input_at > PANE_INPUT_MAX / 2) {
+		buf_drain(&p->input, p->input_at);
+		p->input_at = 0;
+	}
+	if (pane_input_pending(p) == 0)
+		buf_release(&p->input);
+	update_io(p);
+	if (before > PANE_INPUT_LOW && pane_input_pending(p) <= PANE_INPUT_LOW)
+		viewers_input_drained(p);
+}
+
+int
+pane_input(struct pane *p, const void *data, size_t len)
+{
+	const char *bytes = data;
+	size_t n = 0;
+
+	if (p->master < 0 || p->state == PANE_EXITED)
+		return -EPIPE;
+	if (len > PANE_INPUT_MAX - pane_input_pending(p))
+		return -ENOBUFS;
+	if (pane_input_pending(p) == 0)
+		n = write_some(p, bytes, len);
+	if (n == len)
+		return 0;
+	buf_drain(&p->input, p->input_at);
+	p->input_at = 0;
+	buf_append(&p->input, bytes + n, len - n);
+	update_io(p);
+	return 0;
+}
+
+static void
+on_io(uv_poll_t *h, int status, int events)
+{
+	struct pane *p = h->data;
+
+	/* An error shows again in read(2), which says which. */
+	if (status < 0)
+		events = UV_READABLE;
+	if (events & UV_WRITABLE)
+		on_writable(p);
+	if (events & UV_READABLE)
+		on_readable(p);
+}
+
+static void
+update_io(struct pane *p)
+{
+	int events = UV_READABLE | (pane_input_pending(p) != 0 ? UV_WRITABLE : 0);
+
+	if (p->master < 0 || events == p->io_events)
+		return;
+	p->io_events = events;
+	uv_poll_start(&p->io, events, on_io);
+}
+
+int
+pane_resize(struct pane *p, unsigned cols, unsigned rows)
+{
+	int rc;
+
+	if (p->master < 0)
+		return -EPIPE;
+	if (cols == p->cols && rows == p->rows)
+		return 0;
+	if ((rc = pty_resize(p->master, cols, rows)) != 0)
+		return rc;
+	p->cols = cols;
+	p->rows = rows;
+	viewers_resized(p);
+	return 0;
+}
+
+/* Birth. */
+
+static void
+on_status(uv_poll_t *h, int status, int events)
+{
+	struct pane *p = h->data;
+	struct pty_failure f;
+	char *cause = NULL;
+	ssize_t n = read(p->status_fd, &f, sizeof f);
+
+	(void)status;
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	close_fd(&p->status, &p->status_fd);
+	if (n == (ssize_t)sizeof f) {
+		err_sys(&cause, -f.err, "cannot %s", pty_step_name(f.step));
+		p->cb.started(p, f.err, cause, p->arg);
+		free(cause);
+		return;
+	}
+	p->state = PANE_RUNNING;
+	p->cb.started(p, 0, NULL, p->arg);
+	check_end(p);
+}
+
+static char **
+copy_argv(char *const *argv)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (argv[n] != NULL)
+		n++;
+	copy = xcalloc(n + 1, sizeof *copy);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(argv[i]);
+	return copy;
+}
+
+static void
+init_handles(struct pane *p)
+{
+	uv_poll_init(p->loop, &p->io, p->master);
+	uv_poll_init(p->loop, &p->status, p->status_fd);
+	uv_timer_init(p->loop, &p->flush);
+	uv_timer_init(p->loop, &p->life);
+	uv_timer_init(p->loop, &p->announce);
+	p->io.data = p->status.data = p->flush.data = p->life.data = p->announce.data = p;
+	p->open_handles = 5;
+	uv_poll_start(&p->status, UV_READABLE, on_status);
+	update_io(p);
+}
+
+int
+pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callbacks *cb,
+    void *arg, struct pane **out, char **cause)
+{
+	struct pty_spec how = {spec->argv, spec->envp, spec->cwd, spec->cols, spec->rows};
+	struct pane *p;
+	struct pty pty;
+	void *block;
+	int rc;
+
+	block = os_pages_alloc(ring_block_size(spec->ring_size));
+	if (block == NULL)
+		return err_sys(cause, -ENOMEM, "a ring of %zu bytes", spec->ring_size);
+	if ((rc = pty_spawn(&how, &pty)) != 0) {
+		os_pages_free(block, ring_block_size(spec->ring_size));
+		return err_sys(cause, rc, "a new terminal");
+	}
+	p = xcalloc(1, sizeof *p);
+	p->loop = loop;
+	p->cb = *cb;
+	p->arg = arg;
+	p->id = xstrdup(spec->id);
+	p->name = spec->name != NULL ? xstrdup(spec->name) : NULL;
+	p->argv = copy_argv(spec->argv);
+	p->cols = spec->cols;
+	p->rows = spec->rows;
+	p->created_ms = p->active_ms = clock_wall_ms();
+	p->pid = pty.pid;
+	p->master = pty.master;
+	p->status_fd = pty.status_fd;
+	p->exit_status = -1;
+	p->ring_block = block;
+	ring_init(&p->ring, block, spec->ring_size);
+	buf_init(&p->input, PANE_INPUT_MAX);
+	init_handles(p);
+	*out = p;
+	return 0;
+}
+
+void
+pane_free(struct pane *p)
+{
+	if (p == NULL || p->freed)
+		return;
+	p->freed = true;
+	if (p->state != PANE_EXITED)
+		pane_signal(p, SIGKILL);
+	viewers_gone(p);
+	close_fd(&p->io, &p->master);
+	close_fd(&p->status, &p->status_fd);
+	close_handle(&p->flush);
+	close_handle(&p->life);
+	close_handle(&p->announce);
+}
+
+/* The seam for the terminal engine: until there is a screen to draw, the tail of the raw
+ * output from the start of a line on. */
+void
+pane_snapshot(const struct pane *p, struct buf *b, uint64_t *offset)
+{
+	uint64_t end = ring_end(&p->ring), from = ring_start(&p->ring);
+	struct iovec iov[2];
+
+	if (end - from > SNAPSHOT_BYTES)
+		from = end - SNAPSHOT_BYTES;
+	from = ring_line_start(&p->ring, from);
+	*offset = end;
+	if (ring_peek(&p->ring, from, SNAPSHOT_BYTES, iov) <= 0)
+		return;
+	buf_append(b, iov[0].iov_base, iov[0].iov_len);
+	buf_append(b, iov[1].iov_base, iov[1].iov_len);
+}
+
+const char *
+pane_id(const struct pane *p)
+{
+	return p->id;
+}
+
+const char *
+pane_name(const struct pane *p)
+{
+	return p->name;
+}
+
+char *const *
+pane_argv(const struct pane *p)
+{
+	return p->argv;
+}
+
+const struct ring *
+pane_ring(const struct pane *p)
+{
+	return &p->ring;
+}
+
+enum pane_state
+pane_state(const struct pane *p)
+{
+	return p->state;
+}
+
+int
+pane_exit_status(const struct pane *p)
+{
+	return p->state == PANE_EXITED ? p->exit_status : -1;
+}
+
+pid_t
+pane_pid(const struct pane *p)
+{
+	return p->pid;
+}
+
+unsigned
+pane_cols(const struct pane *p)
+{
+	return p->cols;
+}
+
+unsigned
+pane_rows(const struct pane *p)
+{
+	return p->rows;
+}
+
+unsigned
+pane_viewers(const struct pane *p)
+{
+	return p->viewer_count;
+}
+
+int64_t
+pane_created(const struct pane *p)
+{
+	return p->created_ms;
+}
+
+int64_t
+pane_last_activity(const struct pane *p)
+{
+	return p->active_ms;
+}
+
+bool
+pane_cwd(const struct pane *p, char *buf, size_t size)
+{
+	return !p->reaped && os_process_cwd(p->pid, buf, size) == 0;
+}
+
+bool
+pane_program(const struct pane *p, char *buf, size_t size)
+{
+	return p->master >= 0 && os_terminal_program(p->master, buf, size) == 0;
+}

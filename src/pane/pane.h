@@ -1,0 +1,103 @@
+/*
+ * A native pane: a command under a PTY, its output in a ring, its viewers.
+ *
+ * All of it belongs to the loop's thread. A pane is made by pane_new and given back by
+ * pane_free, which may be called at any time, also with viewers attached or the command still
+ * running (it is then killed). Callbacks are never called from within pane_new or pane_free.
+ *
+ * Reading. Output is read straight into the ring, at most READ_BURST bytes a turn of the loop,
+ * so that one pane that floods leaves the others their share. A PTY gives 4 KiB a read at the
+ * most; viewers are woken at once when the pane was quiet (a keystroke's echo), and under a
+ * flood only when enough has gathered or FLUSH_US has passed, so that messages are large.
+ *
+ * The end. A pane has ended when its command has been reaped and every byte that it wrote has
+ * been read: at end of file on the PTY, or after LINGER_MS without output where a child of the
+ * command keeps the terminal open. Only then are viewers told.
+ */
+#ifndef PANE_PANE_H
+#define PANE_PANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "history/ring.h"
+
+typedef struct uv_loop_s uv_loop_t;
+
+struct buf;
+struct pane;
+struct viewer;
+
+enum {
+	PANE_SIZE_MAX = 2000,         /* most columns, most rows */
+	PANE_INPUT_MAX = 1024 * 1024, /* most bytes waiting for the command to read them */
+	PANE_INPUT_LOW = 64 * 1024,   /* input_room is told when no more than this waits */
+};
+
+enum pane_state { PANE_STARTING, PANE_RUNNING, PANE_EXITED };
+
+struct pane_spec {
+	const char *id;
+	const char *name; /* NULL for none */
+	char *const *argv;
+	char *const *envp;
+	const char *cwd;     /* NULL: the daemon's own */
+	unsigned cols, rows; /* 1..PANE_SIZE_MAX */
+	size_t ring_size;    /* bytes */
+};
+
+struct pane_callbacks {
+	/* The command runs (cause NULL), or could not be started (a text for a person, err a
+	 * positive errno); then the pane is of no use but for pane_free. */
+	void (*started)(struct pane *, int err, const char *cause, void *arg);
+	/* The pane has ended; every byte is in the ring. */
+	void (*ended)(struct pane *, void *arg);
+};
+
+/* -errno when no PTY could be made. Copies what the spec points to. */
+int pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callbacks *cb,
+    void *arg, struct pane **out, char **cause);
+void pane_free(struct pane *p);
+
+/* The command has been reaped with this wait(2) status. */
+void pane_reaped(struct pane *p, int wait_status);
+
+/* -EPIPE when the pane has ended, -ENOBUFS when the command does not read and this would
+ * make more than PANE_INPUT_MAX bytes wait; then nothing of it was taken. */
+int pane_input(struct pane *p, const void *data, size_t len);
+size_t pane_input_pending(const struct pane *p);
+
+int pane_resize(struct pane *p, unsigned cols, unsigned rows);
+
+/* To the terminal's foreground process group and the command's own. -ESRCH when it ended. */
+int pane_signal(struct pane *p, int sig);
+
+/* SIGHUP now, SIGKILL after 5 s. */
+void pane_end(struct pane *p);
+
+/* What a terminal must be fed, from a reset one, to show this pane; *offset is the ring
+ * offset at which output goes on. Appended to b. */
+void pane_snapshot(const struct pane *p, struct buf *b, uint64_t *offset);
+
+const char *pane_id(const struct pane *p);
+const char *pane_name(const struct pane *p); /* or NULL */
+char *const *pane_argv(const struct pane *p);
+const struct ring *pane_ring(const struct pane *p);
+enum pane_state pane_state(const struct pane *p);
+int pane_exit_status(const struct pane *p); /* exit code, or 128 + signal; -1 while it runs */
+pid_t pane_pid(const struct pane *p);
+unsigned pane_cols(const struct pane *p);
+unsigned pane_rows(const struct pane *p);
+unsigned pane_viewers(const struct pane *p);
+int64_t pane_created(const struct pane *p);       /* wall clock, ms */
+int64_t pane_last_activity(const struct pane *p); /* wall clock of the last output, ms */
+
+/* Where the command is now; false where it cannot be known. */
+bool pane_cwd(const struct pane *p, char *buf, size_t size);
+
+/* The program in the foreground; false where it cannot be known. */
+bool pane_program(const struct pane *p, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,53 @@
+/* What pane.c and viewer.c share: the pane's inside. Not for other folders. */
+#ifndef PANE_PANE_PRIV_H
+#define PANE_PANE_PRIV_H
+
+#include <uv.h>
+
+#include "base/buf.h"
+#include "pane/pane.h"
+
+struct pane {
+	uv_loop_t *loop;
+	struct pane_callbacks cb;
+	void *arg;
+
+	char *id, *name;
+	char **argv;
+	unsigned cols, rows;
+	int64_t created_ms, active_ms;
+
+	pid_t pid;
+	int master;    /* -1 once closed */
+	int status_fd; /* -1 once it has told */
+	enum pane_state state;
+	bool reaped, drained, freed;
+	int exit_status;
+
+	uv_poll_t io, status;
+	uv_timer_t flush;    /* wakes viewers of a pane that floods */
+	uv_timer_t life;     /* SIGKILL after SIGHUP, or the end after a linger */
+	uv_timer_t announce; /* tells viewers how many they are */
+	int io_events;
+	unsigned open_handles;
+
+	struct ring ring;
+	void *ring_block;
+	size_t unflushed;    /* bytes read since the viewers were woken */
+	uint64_t flushed_us; /* monotonic time at which they were */
+
+	struct buf input; /* waits for the command to read */
+	size_t input_at;  /* bytes of it that were written */
+
+	struct viewer *viewers; /* utlist, in the order in which they came */
+	unsigned viewer_count;
+	uint64_t typed_clock; /* counts the messages that carried input */
+};
+
+/* Told by pane.c to viewer.c. */
+void viewers_wake(struct pane *p);
+void viewers_resized(struct pane *p);
+void viewers_input_drained(struct pane *p);
+void viewers_gone(struct pane *p);
+
+#endif

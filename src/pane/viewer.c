@@ -1,0 +1,351 @@
+#include "config.h"
+
+#include "pane/viewer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <utlist.h>
+
+#include "base/xmalloc.h"
+#include "pane/pane_priv.h"
+#include "proto/attach.h"
+
+/* A thousand viewers that come at once must not each be told of each. */
+enum { ANNOUNCE_MS = 200 };
+
+enum {
+	SAY_HELLO = 1 << 0,
+	SAY_RESIZE = 1 << 1,
+	SAY_VIEWERS = 1 << 2,
+	SAY_PONG = 1 << 3,
+	SAY_EXIT = 1 << 4,
+};
+
+struct viewer {
+	struct viewer *prev, *next;
+	struct pane *pane; /* NULL once it is gone */
+	struct viewer_callbacks cb;
+	void *arg;
+	uint64_t offset; /* of the next byte to send */
+	uint64_t acked;  /* everything below has been rendered */
+	uint64_t typed;  /* pane->typed_clock at the last input; 0: never */
+	char *error_code, *error_message;
+	unsigned cols, rows;
+	uint8_t say; /* control messages that are due */
+	bool read_only, held;
+	bool needs_snapshot;
+	bool snapshot_unacked; /* no second one before the first is acknowledged */
+};
+
+static void
+wake(struct viewer *v)
+{
+	v->cb.wake(v, v->arg);
+}
+
+static void
+say_all(struct pane *p, unsigned what)
+{
+	struct viewer *v;
+
+	DL_FOREACH (p->viewers, v) {
+		v->say |= (uint8_t)what;
+		wake(v);
+	}
+}
+
+void
+viewers_wake(struct pane *p)
+{
+	say_all(p, 0);
+}
+
+void
+viewers_resized(struct pane *p)
+{
+	say_all(p, SAY_RESIZE);
+}
+
+void
+viewers_input_drained(struct pane *p)
+{
+	struct viewer *v;
+
+	DL_FOREACH (p->viewers, v) {
+		if (v->held) {
+			v->held = false;
+			v->cb.hold_input(v, false, v->arg);
+		}
+	}
+}
+
+void
+viewers_gone(struct pane *p)
+{
+	struct viewer *v, *next;
+
+	DL_FOREACH_SAFE (p->viewers, v, next) {
+		DL_DELETE(p->viewers, v);
+		v->pane = NULL;
+		wake(v);
+	}
+	p->viewer_count = 0;
+}
+
+static void
+on_announce(uv_timer_t *t)
+{
+	say_all(t->data, SAY_VIEWERS);
+}
+
+static void
+announce(struct pane *p)
+{
+	if (!p->freed && !uv_is_active((uv_handle_t *)&p->announce))
+		uv_timer_start(&p->announce, on_announce, ANNOUNCE_MS, 0);
+}
+
+/* The viewer whose size the pane has: the one that typed last, else the one attached first. */
+static const struct viewer *
+size_leader(const struct pane *p)
+{
+	const struct viewer *v, *best = NULL;
+
+	DL_FOREACH (p->viewers, v) {
+		if (v->read_only || v->cols == 0)
+			continue;
+		if (best == NULL || v->typed > best->typed)
+			best = v;
+	}
+	return best;
+}
+
+static void
+follow_leader(struct pane *p, const struct viewer *leader)
+{
+	if (leader != NULL)
+		pane_resize(p, leader->cols, leader->rows);
+}
+
+struct viewer *
+viewer_new(struct pane *p, const struct viewer_spec *spec, const struct viewer_callbacks *cb,
+    void *arg)
+{
+	struct viewer *v = xcalloc(1, sizeof *v);
+
+	v->pane = p;
+	v->cb = *cb;
+	v->arg = arg;
+	v->cols = spec->cols;
+	v->rows = spec->cols != 0 ? spec->rows : 0;
+	v->read_only = spec->read_only;
+	v->say = SAY_HELLO;
+	v->offset = v->acked = ring_end(&p->ring);
+	if (spec->has_offset && spec->offset >= ring_start(&p->ring) &&
+	    spec->offset <= v->offset)
+		v->offset = v->acked = spec->offset;
+	else
+		v->needs_snapshot = true;
+	DL_APPEND(p->viewers, v);
+	p->viewer_count++;
+	if (size_leader(p) == v)
+		follow_leader(p, v);
+	announce(p);
+	wake(v);
+	return v;
+}
+
+void
+viewer_free(struct viewer *v)
+{
+	struct pane *p = v->pane;
+
+	if (p != NULL) {
+		bool led = size_leader(p) == v;
+		DL_DELETE(p->viewers, v);
+		p->viewer_count--;
+		if (led)
+			follow_leader(p, size_leader(p));
+		announce(p);
+	}
+	free(v->error_code);
+	free(v->error_message);
+	free(v);
+}
+
+struct pane *
+viewer_pane(const struct viewer *v)
+{
+	return v->pane;
+}
+
+static bool
+take_due(struct viewer *v, unsigned what)
+{
+	bool due = (v->say & what) != 0;
+
+	v->say &= (uint8_t)~what;
+	return due;
+}
+
+/* One control message, if one is due that comes before output. */
+static bool
+pull_control(struct viewer *v, struct buf *b)
+{
+	const struct pane *p = v->pane;
+
+	if (take_due(v, SAY_HELLO)) {
+		v->say &= (uint8_t)~SAY_RESIZE;
+		attach_put_hello(b, &(struct attach_hello){p->id, p->cols, p->rows,
+					ring_end(&p->ring), v->read_only});
+	} else if (take_due(v, SAY_RESIZE)) {
+		attach_put_resize(b, p->cols, p->rows);
+	} else if (take_due(v, SAY_VIEWERS)) {
+		attach_put_viewers(b, p->viewer_count);
+	} else if (take_due(v, SAY_PONG)) {
+		attach_put_pong(b);
+	} else if (v->error_code != NULL) {
+		attach_put_error(b, v->error_code, v->error_message);
+		free(v->error_code);
+		free(v->error_message);
+		v->error_code = v->error_message = NULL;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool
+pull_snapshot(struct viewer *v, struct buf *b)
+{
+	unsigned char head[ATTACH_HEADER];
+	size_t at = b->len;
+
+	if (v->snapshot_unacked)
+		return false;
+	buf_append(b, head, sizeof head);
+	pane_snapshot(v->pane, b, &v->offset);
+	attach_put_header((unsigned char *)b->data + at, ATTACH_SNAPSHOT, v->offset);
+	v->acked = v->offset;
+	v->needs_snapshot = false;
+	v->snapshot_unacked = true;
+	return true;
+}
+
+static bool
+pull_output(struct viewer *v, struct buf *b, size_t max)
+{
+	uint64_t window = ATTACH_WINDOW - (v->offset - v->acked);
+	unsigned char head[ATTACH_HEADER];
+	struct iovec iov[2];
+	int64_t n;
+
+	if (window == 0)
+		return false;
+	n = ring_peek(&v->pane->ring, v->offset, max < window ? max : window, iov);
+	if (n < 0)
+		v->needs_snapshot = true;
+	if (v->needs_snapshot)
+		return pull_snapshot(v, b);
+	if (n == 0)
+		return false;
+	attach_put_header(head, ATTACH_OUTPUT, v->offset);
+	buf_append(b, head, sizeof head);
+	buf_append(b, iov[0].iov_base, iov[0].iov_len);
+	buf_append(b, iov[1].iov_base, iov[1].iov_len);
+	v->offset += (uint64_t)n;
+	return true;
+}
+
+enum viewer_pull
+viewer_pull(struct viewer *v, struct buf *b, size_t max)
+{
+	const struct pane *p = v->pane;
+
+	if (p == NULL)
+		return VIEWER_ENDED;
+	if (pull_control(v, b) || pull_output(v, b, max))
+		return VIEWER_MESSAGE;
+	if (p->state != PANE_EXITED || v->needs_snapshot || v->offset != ring_end(&p->ring))
+		return VIEWER_NOTHING;
+	if (v->say & SAY_EXIT)
+		return VIEWER_ENDED;
+	v->say |= SAY_EXIT;
+	attach_put_exit(b, p->exit_status);
+	return VIEWER_MESSAGE;
+}
+
+static int
+request_input(struct viewer *v, const char *data, size_t len)
+{
+	struct pane *p = v->pane;
+	int rc;
+
+	if (v->read_only)
+		return -EROFS;
+	v->typed = ++p->typed_clock;
+	if (v->cols != 0)
+		pane_resize(p, v->cols, v->rows);
+	rc = pane_input(p, data, len);
+	if (!v->held && pane_input_pending(p) > PANE_INPUT_MAX / 2) {
+		v->held = true;
+		v->cb.hold_input(v, true, v->arg);
+	}
+	return rc;
+}
+
+static int
+request_ack(struct viewer *v, uint64_t offset)
+{
+	if (offset > v->offset)
+		return -EINVAL;
+	if (offset >= v->acked) {
+		v->acked = offset;
+		v->snapshot_unacked = false;
+		wake(v);
+	}
+	return 0;
+}
+
+static int
+request_resize(struct viewer *v, unsigned cols, unsigned rows)
+{
+	if (v->read_only)
+		return 0;
+	v->cols = cols;
+	v->rows = rows;
+	if (size_leader(v->pane) == v)
+		follow_leader(v->pane, v);
+	return 0;
+}
+
+int
+viewer_request(struct viewer *v, const struct attach_request *req)
+{
+	if (v->pane == NULL)
+		return -EPIPE;
+	switch (req->kind) {
+	case ATTACH_REQ_INPUT:
+		return request_input(v, req->input, req->input_len);
+	case ATTACH_REQ_ACK:
+		return request_ack(v, req->offset);
+	case ATTACH_REQ_RESIZE:
+		return request_resize(v, req->cols, req->rows);
+	case ATTACH_REQ_PING:
+		v->say |= SAY_PONG;
+		wake(v);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+void
+viewer_error(struct viewer *v, const char *code, const char *message)
+{
+	free(v->error_code);
+	free(v->error_message);
+	v->error_code = xstrdup(code);
+	v->error_message = xstrdup(message);
+	wake(v);
+}
