@@ -1,0 +1,125 @@
+/*
+ * Who may pass: Host, Origin, token.
+ *
+ * A page of another site can make a browser send requests here, cookie included, and a name
+ * that is re-bound to 127.0.0.1 makes them look like its own. So a loopback door answers only
+ * to addresses and "localhost", and whatever changes state or opens a WebSocket must carry
+ * this door's own origin, exactly, if it carries one: browsers always do.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <arpa/inet.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "net/server_priv.h"
+
+/* "host", "host:port", "[v6]:port": an address literal or localhost. */
+static bool
+host_is_literal(const char *host)
+{
+	unsigned char addr[16];
+	char name[64];
+	size_t n;
+
+	if (host[0] == '[') {
+		n = strcspn(++host, "]");
+		if (host[n] != ']' || (host[n + 1] != '\0' && host[n + 1] != ':'))
+			return false;
+	} else {
+		n = strcspn(host, ":");
+	}
+	if (n >= sizeof name)
+		return false;
+	memcpy(name, host, n);
+	name[n] = '\0';
+	return strcasecmp(name, "localhost") == 0 || inet_pton(AF_INET, name, addr) == 1 ||
+	       inet_pton(AF_INET6, name, addr) == 1;
+}
+
+/* Origin must be this door's scheme and the very Host that was asked for. */
+static bool
+origin_matches(const struct server *s, const char *origin, const char *host)
+{
+	const char *scheme = s->tls ? "https://" : "http://";
+
+	return str_starts(origin, scheme) && strcasecmp(origin + strlen(scheme), host) == 0;
+}
+
+const char *
+access_refusal(struct lws *wsi, bool check_origin)
+{
+	struct server *s = server_of(wsi);
+	char *host, *origin = NULL;
+	const char *wrong = NULL;
+
+	if (wsi_is_local(wsi))
+		return NULL;
+	host = wsi_header(wsi, WSI_TOKEN_HOST);
+	if (check_origin)
+		origin = wsi_header(wsi, WSI_TOKEN_ORIGIN);
+	if (host == NULL)
+		wrong = "the request names no Host";
+	else if (s->cfg.loopback && !host_is_literal(host))
+		wrong = "this Host is not served here";
+	else if (origin != NULL && !origin_matches(s, origin, host))
+		wrong = "requests from this Origin are refused";
+	free(host);
+	free(origin);
+	return wrong;
+}
+
+/* The value of our cookie, cut out of the header in place. */
+static const char *
+find_cookie(char *header, const char *name)
+{
+	size_t n = strlen(name);
+	char *save = NULL;
+
+	for (char *c = strtok_r(header, "; ", &save); c != NULL;
+	     c = strtok_r(NULL, "; ", &save)) {
+		if (strncmp(c, name, n) == 0 && c[n] == '=')
+			return c + n + 1;
+	}
+	return NULL;
+}
+
+static enum auth_access
+bearer_access(const struct server *s, struct lws *wsi)
+{
+	char *header = wsi_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
+	enum auth_access access = AUTH_NONE;
+
+	if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0)
+		access = auth_check(s->cfg.auth, header + 7, clock_wall_ms());
+	free(header);
+	return access;
+}
+
+static enum auth_access
+cookie_access(const struct server *s, struct lws *wsi)
+{
+	char *header = wsi_header(wsi, WSI_TOKEN_HTTP_COOKIE);
+	enum auth_access access = AUTH_NONE;
+
+	if (header != NULL)
+		access =
+		    auth_check(s->cfg.auth, find_cookie(header, s->cookie), clock_wall_ms());
+	free(header);
+	return access;
+}
+
+enum auth_access
+access_of(struct lws *wsi)
+{
+	struct server *s = server_of(wsi);
+	enum auth_access access;
+
+	if (wsi_is_local(wsi) || s->cfg.no_auth)
+		return AUTH_WRITE;
+	access = bearer_access(s, wsi);
+	return access != AUTH_NONE ? access : cookie_access(s, wsi);
+}

@@ -1,0 +1,493 @@
+#include "config.h"
+
+#include "net/http.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/xmalloc.h"
+#include "net/server_priv.h"
+#include "proto/json.h"
+
+enum {
+	HEADERS_MAX = 4096, /* of an answer */
+	CHUNK = 64 * 1024,  /* of a body, a turn */
+	EXTRA_MAX = 8,      /* headers that a handler adds */
+};
+
+struct extra {
+	char *name, *value;
+};
+
+struct http_req {
+	struct lws *wsi;
+	struct server *server;
+	const struct http_route *route;
+	char *params[HTTP_PARAMS_MAX];
+	struct query query;
+	char *if_none_match, *accept_encoding;
+	bool local, head, dispatched;
+	struct buf body;
+	void (*gone)(void *);
+	void *gone_arg;
+
+	int status; /* of the answer; 0: none yet */
+	const char *type;
+	const char *out;
+	char *out_owned;
+	size_t out_len, out_at;
+	bool headers_sent;
+	struct extra extra[EXTRA_MAX];
+	unsigned extra_count;
+};
+
+struct session {
+	struct http_req *req;
+};
+
+size_t
+http_session_size(void)
+{
+	return sizeof(struct session);
+}
+
+static void
+req_free(struct http_req *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < HTTP_PARAMS_MAX; i++)
+		free(r->params[i]);
+	for (unsigned i = 0; i < r->extra_count; i++) {
+		free(r->extra[i].name);
+		free(r->extra[i].value);
+	}
+	query_release(&r->query);
+	buf_release(&r->body);
+	free(r->if_none_match);
+	free(r->accept_encoding);
+	free(r->out_owned);
+	free(r);
+}
+
+const char *
+http_param(const struct http_req *r, unsigned n)
+{
+	return n < HTTP_PARAMS_MAX && r->params[n] != NULL ? r->params[n] : "";
+}
+
+const char *
+http_query(const struct http_req *r, const char *name)
+{
+	return query_get(&r->query, name);
+}
+
+bool
+http_query_u64(struct http_req *r, const char *name, uint64_t lo, uint64_t hi,
+    uint64_t fallback, uint64_t *out)
+{
+	const char *s = http_query(r, name);
+
+	*out = fallback;
+	if (s == NULL || str_u64(s, lo, hi, out) == 0)
+		return true;
+	http_reply_error(r, 400, "bad_params", "%s must be a number from %llu to %llu", name,
+	    (unsigned long long)lo, (unsigned long long)hi);
+	return false;
+}
+
+const char *
+http_body(const struct http_req *r, size_t *len)
+{
+	*len = r->body.len;
+	return r->body.data != NULL ? r->body.data : "";
+}
+
+cJSON *
+http_body_json(struct http_req *r)
+{
+	cJSON *o;
+
+	if (r->body.len == 0)
+		return json_object();
+	if ((o = json_parse(r->body.data, r->body.len)) == NULL)
+		http_reply_error(r, 400, "bad_json", "the body is not a JSON object");
+	return o;
+}
+
+const char *
+http_header(const struct http_req *r, const char *name)
+{
+	return strcmp(name, "if-none-match") == 0 ? r->if_none_match : r->accept_encoding;
+}
+
+bool
+http_is_local(const struct http_req *r)
+{
+	return r->local;
+}
+
+void
+http_on_gone(struct http_req *r, void (*gone)(void *), void *arg)
+{
+	r->gone = gone;
+	r->gone_arg = arg;
+}
+
+struct server *
+http_server(const struct http_req *r)
+{
+	return r->server;
+}
+
+/* Answers. */
+
+void
+http_add_header(struct http_req *r, const char *name, const char *value)
+{
+	if (r->extra_count == EXTRA_MAX)
+		abort(); /* a handler of ours adds too many */
+	r->extra[r->extra_count++] = (struct extra){xstrdup(name), xstrdup(value)};
+}
+
+static void
+answer(struct http_req *r, int status, const char *type, const char *body, size_t len)
+{
+	if (r->status != 0)
+		abort(); /* a handler of ours answered twice */
+	r->status = status;
+	r->type = type;
+	r->out = body;
+	r->out_len = len;
+	r->gone = NULL;
+	lws_callback_on_writable(r->wsi);
+}
+
+void
+http_reply_static(
+    struct http_req *r, int status, const char *type, const void *body, size_t len)
+{
+	answer(r, status, type, body, len);
+}
+
+void
+http_reply_take(struct http_req *r, int status, const char *type, char *body, size_t len)
+{
+	r->out_owned = body;
+	answer(r, status, type, body, len);
+}
+
+void
+http_reply(struct http_req *r, int status, const char *type, const void *body, size_t len)
+{
+	char *copy = xmalloc(len);
+
+	if (len != 0)
+		memcpy(copy, body, len);
+	http_reply_take(r, status, type, copy, len);
+}
+
+void
+http_reply_json_take(struct http_req *r, int status, cJSON *o)
+{
+	char *text = json_print_take(o);
+
+	http_reply_take(r, status, "application/json", text, strlen(text));
+}
+
+void
+http_reply_error(struct http_req *r, int status, const char *code, const char *fmt, ...)
+{
+	cJSON *o = json_object();
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	cJSON_AddStringToObject(o, "error", code);
+	json_add_text(o, "message", text);
+	free(text);
+	http_reply_json_take(r, status, o);
+}
+
+static int
+put_header(
+    struct lws *wsi, const char *name, const char *value, unsigned char **p, unsigned char *end)
+{
+	char with_colon[64];
+
+	snprintf(with_colon, sizeof with_colon, "%s:", name);
+	return lws_add_http_header_by_name(wsi, (const unsigned char *)with_colon,
+	    (const unsigned char *)value, (int)strlen(value), p, end);
+}
+
+static int
+send_headers(struct http_req *r)
+{
+	unsigned char buf[LWS_PRE + HEADERS_MAX], *start = buf + LWS_PRE, *p = start;
+	unsigned char *end = buf + sizeof buf - 1;
+	int bad;
+
+	bad = lws_add_http_header_status(
+	    r->wsi, (unsigned)r->status | LWSAHH_FLAG_NO_SERVER_NAME, &p, end);
+	if (r->type != NULL)
+		bad |= put_header(r->wsi, "content-type", r->type, &p, end);
+	bad |= put_header(r->wsi, "x-content-type-options", "nosniff", &p, end);
+	bad |= put_header(r->wsi, "referrer-policy", "no-referrer", &p, end);
+	for (unsigned i = 0; i < r->extra_count; i++)
+		bad |= put_header(r->wsi, r->extra[i].name, r->extra[i].value, &p, end);
+	bad |= lws_add_http_header_content_length(r->wsi, r->out_len, &p, end);
+	bad |= lws_finalize_write_http_header(r->wsi, start, &p, end);
+	r->headers_sent = true;
+	return bad;
+}
+
+/* One turn of sending. Returns what the callback returns: non-zero ends the connection. */
+static int
+send_some(struct session *session)
+{
+	struct http_req *r = session->req;
+	struct buf *b = scratch(r->server);
+	struct lws *wsi = r->wsi;
+	size_t n = r->out_len - r->out_at;
+	bool last;
+
+	if (!r->headers_sent) {
+		if (send_headers(r))
+			return -1;
+		if (r->head || r->out_len == 0)
+			goto done;
+		lws_callback_on_writable(wsi);
+		return 0;
+	}
+	if (n > CHUNK)
+		n = CHUNK;
+	last = r->out_at + n == r->out_len;
+	buf_append(b, r->out + r->out_at, n);
+	if (lws_write(wsi, (unsigned char *)b->data + LWS_PRE, n,
+		last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < (int)n)
+		return -1;
+	r->out_at += n;
+	if (!last) {
+		lws_callback_on_writable(wsi);
+		return 0;
+	}
+done:
+	session->req = NULL;
+	req_free(r);
+	return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+/* Requests. */
+
+static const char *
+method_name(struct lws *wsi, bool *head)
+{
+	static const char *const names[LWSHUMETH_HEAD + 1] = {
+	    [LWSHUMETH_GET] = "GET",
+	    [LWSHUMETH_POST] = "POST",
+	    [LWSHUMETH_OPTIONS] = "OPTIONS",
+	    [LWSHUMETH_PUT] = "PUT",
+	    [LWSHUMETH_PATCH] = "PATCH",
+	    [LWSHUMETH_DELETE] = "DELETE",
+	    [LWSHUMETH_HEAD] = "GET",
+	};
+	char *uri;
+	int len, m = lws_http_get_uri_and_method(wsi, &uri, &len);
+
+	*head = m == LWSHUMETH_HEAD;
+	return m >= 0 && m <= LWSHUMETH_HEAD && names[m] != NULL ? names[m] : "";
+}
+
+/* The route, or NULL with *other true when only the method is wrong. */
+static const struct http_route *
+find_route(struct http_req *r, const char *method, const char *path, bool *other)
+{
+	*other = false;
+	for (const struct http_route *t = r->server->cfg.routes; t->method != NULL; t++) {
+		if (!path_match(t->path, path, r->params))
+			continue;
+		if (strcmp(t->method, method) == 0)
+			return t;
+		*other = true;
+		for (size_t i = 0; i < HTTP_PARAMS_MAX; i++) {
+			free(r->params[i]);
+			r->params[i] = NULL;
+		}
+	}
+	return NULL;
+}
+
+static void
+dispatch(struct http_req *r)
+{
+	if (r->dispatched || r->status != 0)
+		return;
+	r->dispatched = true;
+	r->route->handler(r, r->server->cfg.arg);
+}
+
+static bool
+check_access(struct http_req *r)
+{
+	bool changes = strcmp(r->route->method, "GET") != 0;
+	const char *wrong = access_refusal(r->wsi, changes);
+	enum auth_access access;
+
+	if (wrong != NULL) {
+		r->server->stats.refused++;
+		log_warn("net", "refused %s %s: %s", r->route->method, r->route->path, wrong);
+		http_reply_error(r, 403, "forbidden", "%s", wrong);
+		return false;
+	}
+	if (r->route->access == AUTH_NONE)
+		return true;
+	access = access_of(r->wsi);
+	if (access >= r->route->access)
+		return true;
+	r->server->stats.refused++;
+	if (access == AUTH_NONE) {
+		http_add_header(r, "www-authenticate", "Bearer");
+		http_reply_error(
+		    r, 401, "unauthorised", "a token is needed; panescry token makes one");
+	} else {
+		http_reply_error(r, 403, "read_only", "this token may only read");
+	}
+	return false;
+}
+
+/* The declared length of the body; false when it cannot be taken (answered then). */
+static bool
+check_length(struct http_req *r, bool *has_body)
+{
+	char *length = wsi_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+	char *coding = wsi_header(r->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING);
+	uint64_t n = 0;
+	bool ok = false;
+
+	if (coding != NULL)
+		http_reply_error(
+		    r, 411, "length_required", "send a Content-Length, not chunks");
+	else if (length != NULL && str_u64(length, 0, UINT64_MAX, &n) == -EINVAL)
+		http_reply_error(r, 400, "bad_length", "Content-Length is not a number");
+	else if (n > r->route->max_body)
+		http_reply_error(
+		    r, 413, "too_large", "the body may have %zu bytes", r->route->max_body);
+	else
+		ok = true;
+	*has_body = n != 0;
+	free(length);
+	free(coding);
+	return ok;
+}
+
+static int
+on_request(struct lws *wsi, struct session *session, const char *path)
+{
+	struct http_req *r = xcalloc(1, sizeof *r);
+	bool other, has_body = false;
+	const char *method;
+
+	r->wsi = wsi;
+	r->server = server_of(wsi);
+	r->local = wsi_is_local(wsi);
+	r->if_none_match = wsi_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH);
+	r->accept_encoding = wsi_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING);
+	r->server->stats.requests++;
+	query_read(&r->query, wsi);
+	method = method_name(wsi, &r->head);
+	req_free(session->req); /* a client that pipelines past an answer */
+	session->req = r;
+	r->route = find_route(r, method, path, &other);
+	if (r->route == NULL) {
+		buf_init(&r->body, 0);
+		if (other)
+			http_reply_error(r, 405, "bad_method", "this path has no %s", method);
+		else
+			http_reply_error(r, 404, "not_found", "there is nothing at this path");
+		return 0;
+	}
+	buf_init(&r->body, r->route->max_body);
+	if (check_access(r) && check_length(r, &has_body) && !has_body)
+		dispatch(r);
+	return 0;
+}
+
+static void
+on_body(struct http_req *r, const void *data, size_t len)
+{
+	if (r->status == 0 && buf_append(&r->body, data, len) != 0)
+		http_reply_error(
+		    r, 413, "too_large", "the body may have %zu bytes", r->route->max_body);
+}
+
+static void
+on_closed(struct session *session)
+{
+	struct http_req *r = session->req;
+
+	if (r == NULL)
+		return;
+	session->req = NULL;
+	if (r->gone != NULL)
+		r->gone(r->gone_arg);
+	req_free(r);
+}
+
+/* 0 lets the upgrade go on, 1 says that an answer was sent. */
+static int
+on_upgrade(struct lws *wsi, const char *protocol)
+{
+	int status = strcasecmp(protocol, "websocket") == 0 ? ws_check_upgrade(wsi) : 501;
+
+	if (status == 0)
+		return 0;
+	server_of(wsi)->stats.refused++;
+	return lws_return_http_status(wsi, (unsigned)status, NULL) ? -1 : 1;
+}
+
+int
+http_callback(
+    struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+	struct session *session = user;
+
+	switch (reason) {
+	case LWS_CALLBACK_HTTP:
+		return on_request(wsi, session, in);
+	case LWS_CALLBACK_HTTP_BODY:
+		if (session->req != NULL)
+			on_body(session->req, in, len);
+		return 0;
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+		if (session->req != NULL && session->req->route != NULL)
+			dispatch(session->req);
+		return 0;
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+		if (session->req == NULL || session->req->status == 0)
+			return 0;
+		return send_some(session);
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+		return on_upgrade(wsi, in);
+	case LWS_CALLBACK_CLOSED_HTTP:
+		if (session != NULL)
+			on_closed(session);
+		return 0;
+	case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+		server_of(wsi)->stats.connections++;
+		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		if (lws_get_vhost(wsi) != NULL && server_of(wsi) != NULL)
+			server_of(wsi)->stats.connections--;
+		return 0;
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,62 @@
+/*
+ * The server: one libwebsockets context on the daemon's libuv loop.
+ *
+ * The listening sockets are ours and what they accept is handed to libwebsockets, so that one
+ * day another process may hold them. There are two doors: TCP, where a token is asked for and
+ * Host and Origin are checked, and a Unix socket (mode 0600, same user), where neither is.
+ *
+ * Loop's thread.
+ */
+#ifndef NET_SERVER_H
+#define NET_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct uv_loop_s uv_loop_t;
+
+struct auth;
+struct http_route;
+struct server;
+struct ws_endpoint;
+
+struct server_config {
+	int tcp_fd;                          /* listening, non-blocking; -1 for none; taken */
+	int unix_fd;                         /* likewise */
+	const char *tls_cert, *tls_key;      /* PEM files, or NULL */
+	bool no_auth;                        /* TCP needs no token */
+	bool loopback;                       /* TCP is bound to a loopback address */
+	struct auth *auth;                   /* borrowed */
+	const struct http_route *routes;     /* borrowed; ends with a NULL method */
+	const struct ws_endpoint *endpoints; /* borrowed; ends with a NULL subprotocol */
+	void *arg;                           /* for handlers */
+};
+
+struct server_stats {
+	unsigned connections;
+	unsigned websockets;
+	unsigned long long requests, refused, ws_messages_out, ws_bytes_out;
+};
+
+/* On failure *out must be given back, too: server_stop, the loop, server_free. */
+int server_new(
+    uv_loop_t *loop, const struct server_config *cfg, struct server **out, char **cause);
+
+/* Ends every connection and closes the doors. The loop must run until it has nothing left
+ * to do before server_free. */
+void server_stop(struct server *s);
+void server_free(struct server *s);
+
+struct server_stats server_stats(const struct server *s);
+
+/* Port of the TCP door. */
+int server_port(const struct server *s);
+
+/* Makes listening sockets. `addr` is "ADDR:PORT" or "[ADDR]:PORT", numeric, or "localhost".
+ * *loopback says what kind of address it was. */
+int listen_tcp(const char *addr, int *fd, bool *loopback, char **cause);
+
+/* -EADDRINUSE when another daemon answers there; a socket that nobody answers is replaced. */
+int listen_unix(const char *path, int *fd, char **cause);
+
+#endif

@@ -1,0 +1,79 @@
+/* What the files of net/ share: the server's inside, and libwebsockets. Not for others. */
+#ifndef NET_SERVER_PRIV_H
+#define NET_SERVER_PRIV_H
+
+#include <libwebsockets.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "net/auth.h"
+#include "net/http.h"
+#include "net/server.h"
+#include "net/ws.h"
+
+enum { COOKIE_NAME_MAX = 32 };
+
+/* One listening socket and the vhost that gets what it accepts. */
+struct door {
+	struct server *server;
+	struct lws_vhost *vhost;
+	int fd; /* -1: none */
+	bool local;
+	uv_poll_t poll;
+	uv_timer_t pause; /* while descriptors are short */
+};
+
+struct server {
+	struct server_config cfg;
+	uv_loop_t *loop;
+	struct lws_context *context;
+	struct lws_protocols *protocols;
+	struct door tcp, local;
+	bool tls;
+	int port;
+	char cookie[COOKIE_NAME_MAX];
+	struct ws_conn *conns; /* utlist */
+	uv_timer_t sweep;      /* pings */
+	struct buf message;    /* the one that is being written */
+	struct server_stats stats;
+};
+
+struct server *server_of(struct lws *wsi);
+bool wsi_is_local(struct lws *wsi);
+
+/* The buffer for the message that is being written, with the room that lws wants before it. */
+struct buf *scratch(struct server *s);
+
+/* A request header as a NUL-terminated copy that the caller frees; NULL where it is missing. */
+char *wsi_header(struct lws *wsi, enum lws_token_indexes token);
+
+/* Matches a path against a pattern with colon segments; fills params with copies that the
+ * caller frees. */
+bool path_match(const char *pattern, const char *path, char *params[HTTP_PARAMS_MAX]);
+
+/* "name=value" arguments of the query, as lws decoded them. */
+struct query {
+	char **items;
+	size_t count;
+};
+void query_read(struct query *q, struct lws *wsi);
+const char *query_get(const struct query *q, const char *name);
+void query_release(struct query *q);
+
+/* access.c: who may pass. NULL when Host and Origin are right, or what is wrong with them. */
+const char *access_refusal(struct lws *wsi, bool check_origin);
+enum auth_access access_of(struct lws *wsi);
+
+int http_callback(
+    struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+size_t http_session_size(void);
+struct server *http_server(const struct http_req *r);
+int ws_callback(
+    struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
+size_t ws_session_size(void);
+
+/* Before an upgrade is accepted: 0, or the HTTP status that refuses it. */
+int ws_check_upgrade(struct lws *wsi);
+void ws_sweep(struct server *s);
+
+#endif

@@ -1,0 +1,334 @@
+#include "config.h"
+
+#include "net/ws.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/xmalloc.h"
+#include "net/server_priv.h"
+#include "os/os.h"
+
+#define PING_AFTER_US (30ull * 1000 * 1000)
+#define SILENT_US (90ull * 1000 * 1000)
+
+enum {
+	MESSAGE = 64 * 1024, /* bytes that are joined to one message */
+	TURN = 256 * 1024,   /* bytes a turn of the loop, for one connection */
+	ROOM_MIN = 8 * 1024, /* less room in the socket is waited for */
+	HEADROOM = 64,       /* frame and message headers */
+};
+
+struct ws_conn {
+	struct ws_conn *prev, *next;
+	struct lws *wsi;
+	struct server *server;
+	const struct ws_endpoint *endpoint;
+	void *data;
+	const char *close_reason;
+	struct buf rx; /* a message that came in pieces */
+	uint64_t heard_us;
+	int close_code; /* 0: none */
+	bool opened, rx_binary, ping;
+};
+
+struct ws_request {
+	char *params[HTTP_PARAMS_MAX];
+	struct query query;
+	enum auth_access access;
+};
+
+size_t
+ws_session_size(void)
+{
+	return sizeof(struct ws_conn);
+}
+
+const char *
+ws_request_param(const struct ws_request *r)
+{
+	return r->params[0] != NULL ? r->params[0] : "";
+}
+
+const char *
+ws_request_query(const struct ws_request *r, const char *name)
+{
+	return query_get(&r->query, name);
+}
+
+enum auth_access
+ws_request_access(const struct ws_request *r)
+{
+	return r->access;
+}
+
+void
+ws_want_write(struct ws_conn *c)
+{
+	lws_callback_on_writable(c->wsi);
+}
+
+void
+ws_close(struct ws_conn *c, int code, const char *reason)
+{
+	if (c->close_code != 0)
+		return;
+	c->close_code = code;
+	c->close_reason = reason;
+	lws_callback_on_writable(c->wsi);
+}
+
+void
+ws_hold(struct ws_conn *c, bool hold)
+{
+	lws_rx_flow_control(c->wsi, hold ? 0 : 1);
+}
+
+/* Opening. */
+
+static void
+free_params(char *params[HTTP_PARAMS_MAX])
+{
+	for (size_t i = 0; i < HTTP_PARAMS_MAX; i++) {
+		free(params[i]);
+		params[i] = NULL;
+	}
+}
+
+static char *
+request_path(struct lws *wsi)
+{
+	return wsi_header(wsi, WSI_TOKEN_GET_URI);
+}
+
+static bool
+offers(struct lws *wsi, const char *subprotocol)
+{
+	char *list = wsi_header(wsi, WSI_TOKEN_PROTOCOL), *save = NULL;
+	bool found = false;
+
+	if (list == NULL)
+		return false;
+	for (char *s = strtok_r(list, ", \t", &save); s != NULL;
+	     s = strtok_r(NULL, ", \t", &save))
+		found |= strcmp(s, subprotocol) == 0;
+	free(list);
+	return found;
+}
+
+int
+ws_check_upgrade(struct lws *wsi)
+{
+	const struct ws_endpoint *e = server_of(wsi)->cfg.endpoints;
+	char *params[HTTP_PARAMS_MAX] = {NULL}, *path = request_path(wsi);
+	const char *wrong = access_refusal(wsi, true);
+	int status = 404;
+
+	if (wrong != NULL) {
+		log_warn("net", "refused a WebSocket: %s", wrong);
+		status = 403;
+	}
+	for (; path != NULL && wrong == NULL && status == 404 && e->subprotocol != NULL; e++) {
+		if (path_match(e->path, path, params))
+			status = offers(wsi, e->subprotocol) ? 0 : 400;
+		free_params(params);
+	}
+	free(path);
+	return status;
+}
+
+static void
+on_established(struct lws *wsi, struct ws_conn *c)
+{
+	struct ws_request r = {.access = access_of(wsi)};
+	char *path = request_path(wsi);
+	const char *reason = NULL;
+	int code = 1008;
+
+	c->wsi = wsi;
+	c->server = server_of(wsi);
+	c->endpoint = lws_get_protocol(wsi)->user;
+	c->heard_us = clock_mono_us();
+	buf_init(&c->rx, c->endpoint->max_message);
+	DL_APPEND(c->server->conns, c);
+	c->server->stats.websockets++;
+	query_read(&r.query, wsi);
+	if (r.access == AUTH_NONE) {
+		code = WS_CLOSE_UNAUTHORISED;
+		reason = "a token is needed";
+	} else if (path != NULL && path_match(c->endpoint->path, path, r.params)) {
+		code = c->endpoint->open(c, &r, c->server->cfg.arg, &c->data, &reason);
+		c->opened = code == 0;
+	}
+	if (code != 0) {
+		c->server->stats.refused++;
+		ws_close(c, code, reason != NULL ? reason : "");
+	}
+	free_params(r.params);
+	query_release(&r.query);
+	free(path);
+}
+
+static void
+on_closed(struct ws_conn *c)
+{
+	if (c->server == NULL)
+		return; /* was never established */
+	DL_DELETE(c->server->conns, c);
+	c->server->stats.websockets--;
+	if (c->opened)
+		c->endpoint->closed(c->data);
+	c->opened = false;
+	c->server = NULL;
+	buf_release(&c->rx);
+}
+
+/* Reading. */
+
+static void
+deliver(struct ws_conn *c, const void *msg, size_t len)
+{
+	if (c->opened && c->close_code == 0)
+		c->endpoint->message(c, c->data, c->rx_binary, msg, len);
+}
+
+static void
+on_receive(struct lws *wsi, struct ws_conn *c, const void *in, size_t len)
+{
+	bool last = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
+
+	c->heard_us = clock_mono_us();
+	if (lws_is_first_fragment(wsi))
+		c->rx_binary = lws_frame_is_binary(wsi);
+	if (c->rx.len == 0 && last && len <= c->endpoint->max_message) {
+		deliver(c, in, len);
+		return;
+	}
+	if (buf_append(&c->rx, in, len) != 0) {
+		ws_close(c, WS_CLOSE_TOO_BIG, "message too big");
+		buf_release(&c->rx);
+		return;
+	}
+	if (last) {
+		deliver(c, c->rx.data, c->rx.len);
+		buf_release(&c->rx);
+	}
+}
+
+/* Writing. */
+
+static int
+send_close(struct ws_conn *c)
+{
+	const char *reason = c->close_reason;
+
+	lws_close_reason(c->wsi, (enum lws_close_status)c->close_code, (unsigned char *)reason,
+	    strlen(reason));
+	return -1;
+}
+
+static int
+send_ping(struct ws_conn *c)
+{
+	unsigned char buf[LWS_PRE];
+
+	c->ping = false;
+	return lws_write(c->wsi, buf + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+}
+
+/* Writes one message that the endpoint has. Returns its bytes, 0 when there is none, or -1. */
+static int
+send_one(struct ws_conn *c, size_t max)
+{
+	struct buf *b = scratch(c->server);
+	int rc, len;
+
+	rc = c->endpoint->pull(c, c->data, b, max);
+	if (rc == 0)
+		return 0;
+	if (rc != 1) {
+		ws_close(c, rc, "");
+		return send_close(c);
+	}
+	len = (int)(b->len - LWS_PRE);
+	if (lws_write(c->wsi, (unsigned char *)b->data + LWS_PRE, (size_t)len,
+		LWS_WRITE_BINARY) < len)
+		return -1;
+	c->server->stats.ws_messages_out++;
+	c->server->stats.ws_bytes_out += (unsigned)len;
+	return len;
+}
+
+/* What the socket cannot take would be copied and kept by libwebsockets until it can, a buffer
+ * for each slow client: so only as much is pulled as there is room for. */
+static int
+on_writeable(struct ws_conn *c)
+{
+	size_t sent = 0;
+
+	if (c->close_code != 0)
+		return send_close(c);
+	if (c->ping)
+		return send_ping(c) == 0 ? (lws_callback_on_writable(c->wsi), 0) : -1;
+	while (sent < TURN && !lws_partial_buffered(c->wsi)) {
+		size_t room = os_socket_room(lws_get_socket_fd(c->wsi));
+		if (room < ROOM_MIN)
+			break;
+		room = room - HEADROOM < MESSAGE ? room - HEADROOM : MESSAGE;
+		int n = send_one(c, room);
+		if (n <= 0)
+			return n;
+		sent += (size_t)n;
+	}
+	lws_callback_on_writable(c->wsi);
+	return 0;
+}
+
+void
+ws_sweep(struct server *s)
+{
+	uint64_t now = clock_mono_us();
+	struct ws_conn *c;
+
+	DL_FOREACH (s->conns, c) {
+		if (now - c->heard_us >= SILENT_US)
+			ws_close(c, WS_CLOSE_SILENT, "no answer to pings");
+		else if (now - c->heard_us >= PING_AFTER_US) {
+			c->ping = true;
+			lws_callback_on_writable(c->wsi);
+		}
+	}
+}
+
+int
+ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+	struct ws_conn *c = user;
+
+	switch (reason) {
+	case LWS_CALLBACK_ESTABLISHED:
+		on_established(wsi, c);
+		return 0;
+	case LWS_CALLBACK_RECEIVE:
+		on_receive(wsi, c, in, len);
+		return 0;
+	case LWS_CALLBACK_RECEIVE_PONG:
+		c->heard_us = clock_mono_us();
+		return 0;
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return on_writeable(c);
+	case LWS_CALLBACK_CLOSED:
+		on_closed(c);
+		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		if (server_of(wsi) != NULL)
+			server_of(wsi)->stats.connections--;
+		return 0;
+	default:
+		return 0;
+	}
+}
