@@ -1,0 +1,86 @@
+// The daemon's JSON API, as far as the page uses it. Addresses are relative to the page, so
+// that a reverse proxy may put it below a prefix.
+
+export interface Pane {
+  id: string;
+  kind: string;
+  name: string | null;
+  title: string | null;
+  command: string | string[] | null;
+  cwd: string | null;
+  cols: number;
+  rows: number;
+  state: 'running' | 'exited';
+  exit_status: number | null;
+  viewers: number;
+}
+
+/** What the daemon refused, or 'offline' with status 0 when it was not reached. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const TIMEOUT_MS = 10_000;
+
+export function url(path: string): URL {
+  const base = new URL(document.baseURI);
+  base.search = '';
+  base.hash = '';
+  return new URL(path, base);
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const init: RequestInit = {
+    method,
+    cache: 'no-store',
+    credentials: 'same-origin',
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  };
+  if (body !== undefined) {
+    init.headers = { 'Content-Type': 'application/json' };
+    init.body = JSON.stringify(body);
+  }
+  let response: Response;
+  try {
+    response = await fetch(url(path), init);
+  } catch {
+    throw new ApiError(0, 'offline', 'The daemon does not answer.');
+  }
+  // A login proxy in front answers with a page of its own, not with JSON.
+  const json: unknown = await response.json().catch(() => null);
+  if (!response.ok) {
+    const e = (json ?? {}) as { error?: unknown; message?: unknown };
+    const code = typeof e.error === 'string' ? e.error : `http_${response.status}`;
+    const message = typeof e.message === 'string' ? e.message : `HTTP ${response.status}`;
+    throw new ApiError(response.status, code, message);
+  }
+  return json as T;
+}
+
+const panePath = (id: string): string => `api/v1/panes/${encodeURIComponent(id)}`;
+
+export async function listPanes(): Promise<Pane[]> {
+  const answer = await call<{ panes?: Pane[] } | null>('GET', 'api/v1/panes');
+  if (!answer || !Array.isArray(answer.panes)) {
+    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+  }
+  return answer.panes;
+}
+
+export interface NewPane {
+  command?: string[];
+  cols?: number;
+  rows?: number;
+}
+
+export const getPane = (id: string): Promise<Pane> => call('GET', panePath(id));
+export const newPane = (pane: NewPane): Promise<Pane> => call('POST', 'api/v1/panes', pane);
+export const killPane = (id: string): Promise<unknown> => call('DELETE', panePath(id));
+export const resizePane = (id: string, cols: number, rows: number): Promise<unknown> =>
+  call('POST', `${panePath(id)}/resize`, { cols, rows });
