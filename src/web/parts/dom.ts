@@ -1,0 +1,65 @@
+// Elements without a framework. Text only ever goes in as text: names, titles and messages
+// come from programs that may be hostile.
+
+type Child = Node | string | null;
+type Attributes = Record<string, string | boolean>;
+
+export function el<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const e = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) e.setAttribute(name, '');
+    else if (value !== false) e.setAttribute(name, value);
+  }
+  for (const child of children) if (child !== null) e.append(child);
+  return e;
+}
+
+export function button(
+  text: string,
+  attributes: Attributes,
+  action: () => void,
+): HTMLButtonElement {
+  const b = el('button', { type: 'button', ...attributes }, text);
+  b.addEventListener('click', action);
+  return b;
+}
+
+const ICONS: Record<string, string> = {
+  menu: 'M3 5h14M3 10h14M3 15h14',
+  close: 'M5 5l10 10M15 5L5 15',
+  plus: 'M10 4v12M4 10h12',
+  bell: 'M5 14V9a5 5 0 0 1 10 0v5l1.5 1.5h-13zM8.5 17.5h3',
+  eye: 'M2.5 10S5.5 5 10 5s7.5 5 7.5 5-3 5-7.5 5-7.5-5-7.5-5zM10 8a2 2 0 1 0 0 4 2 2 0 0 0 0-4z',
+};
+
+export function icon(name: string): SVGSVGElement {
+  const ns = 'http://www.w3.org/2000/svg';
+  const svg = document.createElementNS(ns, 'svg');
+  svg.setAttribute('viewBox', '0 0 20 20');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
+  const path = document.createElementNS(ns, 'path');
+  path.setAttribute('d', ICONS[name] ?? '');
+  svg.append(path);
+  return svg;
+}
+
+/** A text from a program as one short line: no control characters, no changes of direction. */
+export function tame(text: string, max = 120): string {
+  const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  const chars = [...line];
+  return chars.length > max ? `${chars.slice(0, max - 1).join('')}…` : line;
+}
+
+/** Calls back once, when calls have stopped for ms. */
+export function debounce(ms: number, f: () => void): () => void {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(f, ms);
+  };
+}
