@@ -1,0 +1,106 @@
+// Bundles the page and writes it as one C file: node build.mjs OUT.c
+//
+// Output depends on the sources and the locked packages alone, so that two builds of one
+// commit give the same bundle. Scripts and styles get their content's hash in their path and
+// may be cached for ever; the page itself is at "/". net/assets.h describes the C side.
+
+import { build } from 'esbuild';
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2];
+if (!out) {
+  console.error('usage: node build.mjs OUT.c');
+  process.exit(2);
+}
+
+const sha = (data) => createHash('sha256').update(data).digest('hex').slice(0, 16);
+
+async function bundle() {
+  const result = await build({
+    absWorkingDir: here,
+    entryPoints: { app: 'main.ts' },
+    outdir: 'out',
+    bundle: true,
+    minify: true,
+    write: false,
+    sourcemap: false,
+    format: 'esm',
+    target: ['es2022'],
+    charset: 'utf8',
+    legalComments: 'eof',
+    logLevel: 'warning',
+  });
+  const file = (suffix) => {
+    const found = result.outputFiles.find((f) => f.path.endsWith(suffix));
+    if (!found) throw new Error(`the bundle has no ${suffix}`);
+    return Buffer.from(found.contents);
+  };
+  return { js: file('.js'), css: file('.css') };
+}
+
+function gzip(data) {
+  const z = gzipSync(data, { level: 9 });
+  z.writeUInt32LE(0, 4); // no time of making
+  z[9] = 255; // no system either
+  return z;
+}
+
+// String literals compile many times faster than lists of numbers. Octal escapes have three
+// digits so that a digit behind one is not taken into it; '?' is escaped against trigraphs.
+function literal(data) {
+  const lines = [];
+  let line = '';
+  for (const byte of data) {
+    if (byte === 0x22 || byte === 0x5c || byte === 0x3f) line += '\\' + String.fromCharCode(byte);
+    else if (byte >= 0x20 && byte < 0x7f) line += String.fromCharCode(byte);
+    else line += '\\' + byte.toString(8).padStart(3, '0');
+    if (line.length >= 92) {
+      lines.push(`\t"${line}"`);
+      line = '';
+    }
+  }
+  if (line || !lines.length) lines.push(`\t"${line}"`);
+  return lines.join('\n');
+}
+
+const array = (name, data) =>
+  `static const unsigned char ${name}[${data.length} + 1] =\n${literal(data)};\n`;
+
+function toC(assets) {
+  let c = '/* Made from src/web by build.mjs: do not edit. */\n#include "net/assets.h"\n\n';
+  assets.forEach((a, i) => {
+    c += `/* ${a.path} */\n${array(`data_${i}`, a.data)}${array(`gzip_${i}`, a.gzip)}\n`;
+  });
+  c += 'const struct asset net_assets[] = {\n';
+  assets.forEach((a, i) => {
+    c +=
+      `\t{ "${a.path}", "${a.type}", "\\"${sha(a.data)}\\"",\n` +
+      `\t  data_${i}, ${a.data.length}, gzip_${i}, ${a.gzip.length} },\n`;
+  });
+  return c + `};\n\nconst size_t net_asset_count = ${assets.length};\n`;
+}
+
+const { js, css } = await bundle();
+const icon = await readFile(join(here, 'icon.svg'));
+const named = {
+  'app.js': { path: `/assets/app-${sha(js)}.js`, type: 'text/javascript; charset=utf-8', data: js },
+  'app.css': { path: `/assets/app-${sha(css)}.css`, type: 'text/css; charset=utf-8', data: css },
+  'icon.svg': { path: `/assets/icon-${sha(icon)}.svg`, type: 'image/svg+xml', data: icon },
+};
+// Relative, so that the page works below a reverse proxy's prefix.
+const html = (await readFile(join(here, 'index.html'), 'utf8')).replace(
+  /@([a-z.]+)@/g,
+  (_, name) => named[name].path.slice(1),
+);
+const assets = [
+  { path: '/', type: 'text/html; charset=utf-8', data: Buffer.from(html) },
+  ...Object.values(named),
+].map((a) => ({ ...a, gzip: gzip(a.data) }));
+
+await writeFile(out, toC(assets));
+for (const a of assets) console.log(`${a.path} ${a.data.length} bytes, ${a.gzip.length} gzip`);

@@ -1,0 +1,115 @@
+// The whole page: the list beside the stage, and on the stage the pane that the route names.
+
+import { button, el, icon } from '../parts/dom';
+import { paneList, startPolling, type PaneList } from '../state/panes';
+import { go, route, type Route } from '../state/route';
+import { PaneView } from './pane';
+import { Sidebar } from './sidebar';
+
+const NARROW = '(max-width: 720px)';
+const REMEMBERED = 'panescry.sidebar';
+
+export class App {
+  private readonly stage = el('main', { class: 'stage' });
+  private readonly layout: HTMLElement;
+  private readonly menu: HTMLButtonElement;
+  private readonly narrow = matchMedia(NARROW);
+  view: PaneView | null = null;
+
+  constructor(root: HTMLElement) {
+    const sidebar = new Sidebar({
+      close: () => this.open(false),
+      chosen: () => {
+        if (this.narrow.matches) this.open(false);
+      },
+      size: () => this.view?.terminal.fitting() ?? null,
+    });
+    const shade = el('div', { class: 'shade' });
+    shade.addEventListener('click', () => this.open(false));
+    this.menu = button('', { class: 'quiet menu', 'aria-label': 'Show the list', 'aria-controls': 'sidebar' }, () =>
+      this.open(!this.isOpen),
+    );
+    this.menu.append(icon('menu'));
+    this.layout = el('div', { class: 'layout' }, sidebar.element, shade, this.menu, this.stage);
+    this.layout.addEventListener('keydown', (e) => {
+      if (e.key === 'Escape' && this.narrow.matches && this.isOpen) this.open(false);
+    });
+    root.replaceChildren(this.layout);
+    this.open(!this.narrow.matches && remembered() !== 'closed', false);
+    this.narrow.addEventListener('change', () =>
+      this.open(!this.narrow.matches && remembered() !== 'closed', false),
+    );
+    followViewport(this.layout);
+    route.watch((to) => this.show(to));
+    paneList.watch((list) => this.listed(list));
+    startPolling();
+  }
+
+  private get isOpen(): boolean {
+    return this.layout.dataset.sidebar === 'open';
+  }
+
+  private open(open: boolean, remember = true): void {
+    this.layout.dataset.sidebar = open ? 'open' : 'closed';
+    this.menu.setAttribute('aria-expanded', String(open));
+    const sidebar = this.layout.querySelector<HTMLElement>('.sidebar');
+    if (sidebar) sidebar.inert = !open;
+    if (remember && !this.narrow.matches) {
+      try {
+        localStorage.setItem(REMEMBERED, open ? 'open' : 'closed');
+      } catch {
+        // storage is off: not remembered
+      }
+    }
+  }
+
+  private show(to: Route): void {
+    this.view?.dispose();
+    this.view = null;
+    if (!to.pane) {
+      document.title = 'panescry';
+      this.stage.replaceChildren(
+        el('p', { class: 'nothing' }, 'Choose a pane from the list, or start a new one.'),
+      );
+      return;
+    }
+    this.view = new PaneView(to.pane, to.readOnly);
+    this.view.info(paneList.get().panes.find((p) => p.id === to.pane));
+  }
+
+  private listed({ panes, known }: PaneList): void {
+    const { pane } = route.get();
+    if (pane) {
+      this.view?.info(panes.find((p) => p.id === pane));
+      return;
+    }
+    // Opened without a pane: the first that runs is what the person came for.
+    const first = panes.find((p) => p.state === 'running');
+    if (known && first && !this.left) go({ pane: first.id, readOnly: false });
+    if (known) this.left = true;
+  }
+
+  private left = false; // the person has been shown the list; choose no more for them
+}
+
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(REMEMBERED);
+  } catch {
+    return null;
+  }
+}
+
+/** An on-screen keyboard covers a page without changing its size: the layout gives way. */
+function followViewport(layout: HTMLElement): void {
+  const viewport = window.visualViewport;
+  if (!viewport) return;
+  const follow = (): void => {
+    if (viewport.scale > 1.01) return; // zoomed in by the person, who sees a part on purpose
+    layout.style.height = `${viewport.height}px`;
+    layout.style.transform = viewport.offsetTop ? `translateY(${viewport.offsetTop}px)` : '';
+  };
+  viewport.addEventListener('resize', follow);
+  viewport.addEventListener('scroll', follow);
+  follow();
+}

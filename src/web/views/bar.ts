@@ -1,0 +1,117 @@
+// The line above a terminal: what it is, and the few things to know and do about it.
+
+import type { Pane } from '../api/http';
+import type { Size } from '../api/link';
+import { button, el, icon, tame } from '../parts/dom';
+
+export interface BarActions {
+  fit(): void;
+  toggleReadOnly(): void;
+}
+
+const HINT_MS = 600; // a resize of one's own takes a moment to come back
+
+/** What to call a pane: the name it was given, else what its program says, else the command. */
+export function paneLabel(pane: Pane): string {
+  const command = Array.isArray(pane.command) ? pane.command.join(' ') : pane.command;
+  return tame(pane.name || pane.title || command || pane.id);
+}
+
+export class PaneBar {
+  readonly element: HTMLElement;
+  private readonly name = el('span', { class: 'bar-name' });
+  private readonly sub = el('span', { class: 'bar-title' });
+  private readonly bell = el('span', { class: 'bell', role: 'img', 'aria-label': 'Bell', hidden: true });
+  private readonly size = el('span', { class: 'hint' });
+  private readonly sizeText = el('span', {});
+  private readonly fitButton: HTMLButtonElement;
+  private readonly mode: HTMLButtonElement;
+  private label: string;
+  private sizeTimer = 0;
+  private rung = false;
+  private readonly onVisible = (): void => {
+    if (document.visibilityState === 'visible') this.calm();
+  };
+
+  constructor(pane: string, actions: BarActions) {
+    this.label = pane;
+    this.bell.append(icon('bell'));
+    this.fitButton = button('Fit to me', { class: 'small' }, () => actions.fit());
+    this.size.append(this.sizeText, this.fitButton);
+    this.size.hidden = true;
+    this.mode = button('', { class: 'quiet', 'aria-pressed': 'false' }, () =>
+      actions.toggleReadOnly(),
+    );
+    this.mode.append(icon('eye'), el('span', {}, 'Read only'));
+    this.element = el(
+      'header',
+      { class: 'bar' },
+      el('h1', { class: 'bar-text' }, this.name, this.sub),
+      this.bell,
+      this.size,
+      this.mode,
+    );
+    this.name.textContent = pane;
+    document.addEventListener('visibilitychange', this.onVisible);
+    this.head();
+  }
+
+  info(pane: Pane): void {
+    this.label = paneLabel(pane);
+    this.name.textContent = this.label;
+    if (pane.title) this.title(pane.title);
+    this.head();
+  }
+
+  title(title: string): void {
+    const text = tame(title);
+    this.sub.textContent = text === this.label ? '' : text;
+    this.head();
+  }
+
+  readOnly(on: boolean): void {
+    this.mode.setAttribute('aria-pressed', String(on));
+  }
+
+  /** `size` null: the pane has the size of this window and there is nothing to say. */
+  hint(size: Size | null, shared: boolean, mayFit: boolean): void {
+    clearTimeout(this.sizeTimer);
+    if (!size) {
+      this.size.hidden = true;
+      return;
+    }
+    const text = `${size.cols}×${size.rows}${shared ? ', sized by another viewer' : ''}`;
+    this.sizeTimer = window.setTimeout(() => {
+      this.sizeText.textContent = text;
+      this.fitButton.hidden = !mayFit;
+      this.size.hidden = false;
+    }, HINT_MS);
+  }
+
+  ring(): void {
+    this.rung = true;
+    this.bell.hidden = false;
+    this.bell.classList.remove('ringing');
+    void this.bell.offsetWidth; // starts the animation over
+    this.bell.classList.add('ringing');
+    this.head();
+  }
+
+  /** Somebody is here and has seen it. */
+  calm(): void {
+    if (!this.rung) return;
+    this.rung = false;
+    this.bell.hidden = true;
+    this.head();
+  }
+
+  dispose(): void {
+    clearTimeout(this.sizeTimer);
+    document.removeEventListener('visibilitychange', this.onVisible);
+  }
+
+  private head(): void {
+    const hidden = document.visibilityState === 'hidden';
+    document.title = `${this.rung && hidden ? '● ' : ''}${this.label} – panescry`;
+  }
+}

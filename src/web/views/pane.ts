@@ -1,0 +1,212 @@
+// One pane: its bar, its terminal and the link between terminal and daemon.
+
+import { killPane, resizePane, type Pane } from '../api/http';
+import { latin1, type Control } from '../api/frames';
+import { Link, type Hello, type LinkState, type Size } from '../api/link';
+import { Banner } from '../parts/banner';
+import { copyText } from '../parts/clipboard';
+import { debounce, el } from '../parts/dom';
+import { KeyRow } from '../parts/keyrow';
+import { notice } from '../parts/notice';
+import { PaneTerminal } from '../parts/terminal';
+import { touchScroll } from '../parts/touch';
+import { refreshPanes } from '../state/panes';
+import { go } from '../state/route';
+import { PaneBar } from './bar';
+
+const RESIZE_MS = 120;
+const FOCUS_REPORT = /^\x1b\[[IO]$/;
+
+const same = (a: Size, b: Size): boolean => a.cols === b.cols && a.rows === b.rows;
+
+export class PaneView {
+  readonly element: HTMLElement;
+  readonly terminal: PaneTerminal;
+  readonly link: Link;
+  private readonly bar: PaneBar;
+  private readonly banner: Banner;
+  private readonly keys: KeyRow;
+  private readonly room = el('div', { class: 'room' });
+  private readonly watcher: ResizeObserver;
+  private paneSize: Size | null = null;
+  private told: Size | null = null; // the size of this viewer that the daemon knows
+  private viewers = 1;
+  private readOnly: boolean;
+  private shown = false;
+
+  constructor(
+    readonly pane: string,
+    readOnly: boolean,
+  ) {
+    this.readOnly = readOnly;
+    this.bar = new PaneBar(pane, {
+      fit: () => void this.fit(),
+      toggleReadOnly: () => go({ pane, readOnly: !readOnly }),
+    });
+    this.banner = new Banner({
+      reconnect: () => this.link.connect(),
+      remove: () => void this.remove(),
+    });
+    this.element = el(
+      'section',
+      { class: 'pane', 'aria-label': `Pane ${pane}` },
+      this.bar.element,
+      this.banner.element,
+      this.room,
+    );
+    document.querySelector('.stage')?.replaceChildren(this.element); // xterm.js measures
+    this.terminal = new PaneTerminal(this.room, {
+      data: (data, typed) => this.data(data, typed),
+      binary: (data) => this.send(latin1(data)),
+      bell: () => this.bar.ring(),
+      title: (title) => this.bar.title(title),
+      copy: (text) =>
+        notice('A program wants to copy a text.', {
+          label: 'Copy it',
+          run: () => void copyText(text),
+        }),
+    });
+    const { term } = this.terminal;
+    this.keys = new KeyRow(term);
+    this.element.append(this.keys.element);
+    touchScroll(this.room, term);
+    this.link = new Link(pane, readOnly, {
+      hello: (hello) => this.hello(hello),
+      snapshot: (bytes, done) => this.terminal.redraw(bytes, done),
+      output: (bytes, replayed, done) => this.terminal.write(bytes, replayed, done),
+      control: (control) => this.control(control),
+      state: (state) => this.state(state),
+      size: () => (this.told = this.terminal.fitting()),
+    });
+    const changed = debounce(RESIZE_MS, () => this.roomChanged());
+    this.watcher = new ResizeObserver(changed);
+    this.watcher.observe(this.room);
+    this.setReadOnly(readOnly);
+    this.link.connect();
+    if (!matchMedia('(pointer: coarse)').matches) term.focus();
+  }
+
+  /** What the list of panes says about this one. */
+  info(pane: Pane | undefined): void {
+    if (pane) this.bar.info(pane);
+  }
+
+  dispose(): void {
+    this.watcher.disconnect();
+    this.link.close();
+    this.banner.dispose();
+    this.bar.dispose();
+    this.terminal.dispose();
+    this.element.remove();
+  }
+
+  private hello(hello: Hello): void {
+    this.shown = true;
+    this.setReadOnly(hello.readOnly);
+    this.setPaneSize(hello);
+    // The window may have changed while there was no connection to say so.
+    this.roomChanged();
+  }
+
+  private control(control: Control): void {
+    const { type, cols, rows, title } = control;
+    if (type === 'resize' && typeof cols === 'number' && typeof rows === 'number') {
+      this.setPaneSize({ cols, rows });
+    } else if (type === 'title' && typeof title === 'string') {
+      this.bar.title(title);
+    } else if (type === 'viewers') {
+      const n = control.viewers ?? control.count;
+      if (typeof n === 'number') this.viewers = n;
+      this.hint();
+    } else if (type === 'bell') {
+      this.bar.ring();
+    } else if (type === 'error' && typeof control.message === 'string') {
+      notice(control.message);
+    }
+  }
+
+  private state(state: LinkState): void {
+    this.banner.show(state, !this.shown);
+    this.element.dataset.link = state.kind;
+    if (state.kind === 'ended' || state.kind === 'gone') {
+      this.terminal.term.options.disableStdin = true;
+      void refreshPanes();
+    }
+    this.hint();
+  }
+
+  private setReadOnly(readOnly: boolean): void {
+    this.readOnly = readOnly;
+    this.bar.readOnly(readOnly);
+    this.keys.element.hidden = readOnly;
+    this.terminal.term.options.cursorStyle = readOnly ? 'underline' : 'block';
+  }
+
+  private data(data: string, typed: boolean): void {
+    if (typed) this.send(this.keys.apply(data));
+    else if (this.mayAnswer(data)) this.send(data);
+  }
+
+  /**
+   * A program's question is answered once. With several viewers the one that has the focus and
+   * the pane's size does it: an answer counts as typing and must not change the size.
+   */
+  private mayAnswer(data: string): boolean {
+    if (this.viewers <= 1) return true;
+    if (!this.told || !this.paneSize || !same(this.told, this.paneSize)) return false;
+    return document.hasFocus() || FOCUS_REPORT.test(data);
+  }
+
+  private send(data: string | Uint8Array): void {
+    if (this.readOnly) return;
+    if (!this.link.input(data)) this.banner.lost();
+    this.bar.calm();
+    this.terminal.showCursor();
+  }
+
+  private setPaneSize(size: Size): void {
+    this.paneSize = { cols: size.cols, rows: size.rows };
+    this.terminal.resize(size.cols, size.rows);
+    this.hint();
+  }
+
+  private roomChanged(): void {
+    const size = this.terminal.fitting();
+    this.terminal.box();
+    this.terminal.showCursor();
+    if (!this.told || !same(size, this.told)) {
+      this.told = size;
+      this.link.resize(size);
+    }
+    this.hint();
+  }
+
+  private hint(): void {
+    const fitting = this.terminal.fitting();
+    const differs = this.paneSize !== null && !same(this.paneSize, fitting);
+    const show = differs && this.link.state.kind === 'online';
+    this.bar.hint(show ? this.paneSize : null, this.viewers > 1, !this.readOnly);
+  }
+
+  private async fit(): Promise<void> {
+    const size = this.terminal.fitting();
+    this.told = size;
+    this.link.resize(size);
+    this.terminal.term.focus();
+    try {
+      await resizePane(this.pane, size.cols, size.rows);
+    } catch (e) {
+      notice(e instanceof Error ? e.message : String(e));
+    }
+  }
+
+  private async remove(): Promise<void> {
+    try {
+      await killPane(this.pane);
+      go({ pane: null, readOnly: false });
+    } catch (e) {
+      notice(e instanceof Error ? e.message : String(e));
+    }
+    void refreshPanes();
+  }
+}

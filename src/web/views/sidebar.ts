@@ -1,0 +1,165 @@
+// The list of panes and the form that makes a new one. Beside the terminal, or over it as a
+// drawer where there is no room.
+
+import { ApiError, killPane, newPane, type NewPane, type Pane } from '../api/http';
+import { CommandError, splitCommand } from '../parts/command';
+import { confirm } from '../parts/dialog';
+import { button, el, icon } from '../parts/dom';
+import { notice } from '../parts/notice';
+import { paneList, refreshPanes, type PaneList } from '../state/panes';
+import { go, route } from '../state/route';
+import { paneLabel } from './bar';
+
+export interface SidebarActions {
+  close(): void;
+  /** A pane was chosen: a drawer is in its way. */
+  chosen(): void;
+  /** The size that a new pane should have. */
+  size(): { cols: number; rows: number } | null;
+}
+
+const message = (e: unknown): string => (e instanceof Error ? e.message : String(e));
+
+export class Sidebar {
+  readonly element: HTMLElement;
+  private readonly list = el('ul', { class: 'panes' });
+  private readonly empty = el('p', { class: 'empty' });
+  private readonly error = el('p', { class: 'error', role: 'alert', hidden: true });
+  private readonly command: HTMLInputElement;
+  private readonly rows = new Map<string, { row: HTMLElement; update: (pane: Pane) => void }>();
+
+  constructor(private readonly actions: SidebarActions) {
+    this.command = el('input', {
+      type: 'text',
+      name: 'command',
+      'aria-label': 'Command of the new pane',
+      placeholder: 'Your shell, or a command',
+      autocomplete: 'off',
+      autocapitalize: 'off',
+      spellcheck: 'false',
+    });
+    const form = el(
+      'form',
+      { class: 'new' },
+      this.command,
+      el('button', { type: 'submit', class: 'primary', 'aria-label': 'New pane' }, icon('plus')),
+    );
+    form.addEventListener('submit', (e) => {
+      e.preventDefault();
+      void this.create();
+    });
+    const close = button('', { class: 'quiet', 'aria-label': 'Hide the list' }, () => actions.close());
+    close.append(icon('close'));
+    this.element = el(
+      'nav',
+      { class: 'sidebar', id: 'sidebar', 'aria-label': 'Panes' },
+      el('div', { class: 'brand' }, el('span', { class: 'wordmark' }, 'panescry'), close),
+      this.list,
+      this.empty,
+      el('div', { class: 'foot' }, this.error, form),
+    );
+    paneList.watch((list) => this.show(list));
+    route.watch(() => this.mark());
+  }
+
+  private show({ panes, trouble, known }: PaneList): void {
+    const ids = new Set(panes.map((p) => p.id));
+    for (const [id, { row }] of this.rows) {
+      if (ids.has(id)) continue;
+      row.remove();
+      this.rows.delete(id);
+    }
+    panes.forEach((pane, i) => {
+      let entry = this.rows.get(pane.id);
+      if (!entry) {
+        entry = this.row(pane.id);
+        this.rows.set(pane.id, entry);
+      }
+      entry.update(pane);
+      // Moved only where needed: moving takes the focus away.
+      if (this.list.children[i] !== entry.row) {
+        this.list.insertBefore(entry.row, this.list.children[i] ?? null);
+      }
+    });
+    this.element.dataset.trouble = trouble ?? '';
+    this.empty.textContent =
+      trouble === 'unauthorised'
+        ? 'Not signed in: run “panescry token” and open the link that it prints.'
+        : trouble === 'offline'
+          ? 'The daemon does not answer.'
+          : known && !panes.length
+            ? 'No panes yet. Start one below.'
+            : '';
+    this.mark();
+  }
+
+  private row(id: string): { row: HTMLElement; update: (pane: Pane) => void } {
+    const name = el('span', { class: 'row-name' });
+    const detail = el('span', { class: 'row-detail' });
+    const dot = el('span', { class: 'dot' });
+    const link = el(
+      'a',
+      { class: 'row-link', href: `#${encodeURIComponent(id)}` },
+      dot,
+      el('span', { class: 'row-text' }, name, detail),
+    );
+    link.addEventListener('click', () => this.actions.chosen());
+    let last: Pane | null = null;
+    const kill = button('', { class: 'quiet row-kill' }, () => {
+      if (last) void this.kill(last);
+    });
+    kill.append(icon('close'));
+    const update = (pane: Pane): void => {
+      last = pane;
+      const label = paneLabel(pane);
+      const exited = pane.state === 'exited';
+      name.textContent = label;
+      detail.textContent = exited
+        ? `${id} · exited, status ${pane.exit_status ?? 'unknown'}`
+        : `${id} · ${pane.cols}×${pane.rows}${pane.viewers > 1 ? ` · ${pane.viewers} viewers` : ''}`;
+      dot.className = exited ? (pane.exit_status ? 'dot failed' : 'dot exited') : 'dot running';
+      kill.setAttribute('aria-label', `${exited ? 'Remove' : 'Kill'} ${label}`);
+    };
+    return { row: el('li', { class: 'row' }, link, kill), update };
+  }
+
+  private mark(): void {
+    const current = route.get().pane;
+    for (const [id, { row }] of this.rows) {
+      const link = row.querySelector('a');
+      if (id === current) link?.setAttribute('aria-current', 'page');
+      else link?.removeAttribute('aria-current');
+    }
+  }
+
+  private async create(): Promise<void> {
+    this.error.hidden = true;
+    try {
+      const command = splitCommand(this.command.value);
+      const pane: NewPane = { ...this.actions.size() };
+      if (command.length) pane.command = command;
+      const made = await newPane(pane);
+      this.command.value = '';
+      await refreshPanes();
+      go({ pane: made.id, readOnly: false });
+      this.actions.chosen();
+    } catch (e) {
+      if (!(e instanceof ApiError) && !(e instanceof CommandError)) throw e;
+      this.error.textContent = e.message;
+      this.error.hidden = false;
+    }
+  }
+
+  private async kill(pane: Pane): Promise<void> {
+    if (pane.state === 'running') {
+      const detail = `${paneLabel(pane)} and what runs in it are ended.`;
+      if (!(await confirm(`Kill ${pane.id}?`, detail, 'Kill'))) return;
+    }
+    try {
+      await killPane(pane.id);
+    } catch (e) {
+      notice(message(e));
+    }
+    await refreshPanes();
+  }
+}
