@@ -1,10 +1,12 @@
 #include "config.h"
 
-#include <stdio.h>
+#include <locale.h>
+
+#include "cli/cli.h"
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	puts(PACKAGE_STRING);
-	return 0;
+	setlocale(LC_CTYPE, "");
+	return cli_main(argc, argv);
 }

@@ -64,15 +64,24 @@ add(struct auth *a, const struct token *t)
 }
 
 int
+auth_random(char out[AUTH_TOKEN_LEN + 1])
+{
+	unsigned char raw[AUTH_TOKEN_LEN / 2];
+	int rc = os_random(raw, sizeof raw);
+
+	if (rc == 0)
+		str_hex(raw, sizeof raw, out);
+	return rc;
+}
+
+int
 auth_mint(struct auth *a, bool read_only, int64_t expires_ms, char out[AUTH_TOKEN_LEN + 1])
 {
 	struct token t = {.read_only = read_only, .expires_ms = expires_ms, .kept = true};
-	unsigned char raw[AUTH_TOKEN_LEN / 2];
-	int rc;
+	int rc = auth_random(out);
 
-	if ((rc = os_random(raw, sizeof raw)) != 0)
+	if (rc != 0)
 		return rc;
-	str_hex(raw, sizeof raw, out);
 	digest(out, t.digest);
 	return add(a, &t);
 }

@@ -26,6 +26,9 @@ enum {
 struct auth *auth_new(void);
 void auth_free(struct auth *a);
 
+/* Fresh random characters for a token. */
+int auth_random(char out[AUTH_TOKEN_LEN + 1]);
+
 /* Makes a token that ends at `expires_ms` (wall clock; 0: never). -ENOSPC at the maximum. */
 int auth_mint(struct auth *a, bool read_only, int64_t expires_ms, char out[AUTH_TOKEN_LEN + 1]);
 

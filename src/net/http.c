@@ -484,7 +484,7 @@ http_callback(
 		server_of(wsi)->stats.connections++;
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
-		if (lws_get_vhost(wsi) != NULL && server_of(wsi) != NULL)
+		if (server_of(wsi) != NULL)
 			server_of(wsi)->stats.connections--;
 		return 0;
 	default:

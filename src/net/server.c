@@ -29,16 +29,25 @@ enum {
 	KEEPALIVE_S = 75,
 };
 
+/* Not by the vhost: lws moves a connection to the vhost that its Host header names. */
+static struct door *
+door_of(struct lws *wsi)
+{
+	return lws_get_opaque_user_data(wsi);
+}
+
 struct server *
 server_of(struct lws *wsi)
 {
-	return ((struct door *)lws_get_vhost_user(lws_get_vhost(wsi)))->server;
+	struct door *d = door_of(wsi);
+
+	return d != NULL ? d->server : NULL;
 }
 
 bool
 wsi_is_local(struct lws *wsi)
 {
-	return ((struct door *)lws_get_vhost_user(lws_get_vhost(wsi)))->local;
+	return door_of(wsi)->local;
 }
 
 struct buf *
@@ -148,6 +157,20 @@ accept_failed(struct door *d, int err)
 	uv_timer_start(&d->pause, on_pause_over, PAUSE_MS, 0);
 }
 
+/* On failure lws has closed the descriptor. */
+static void
+adopt(struct door *d, int fd)
+{
+	lws_adopt_desc_t desc = {
+	    .vh = d->vhost,
+	    .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | LWS_ADOPT_ALLOW_SSL,
+	    .fd.sockfd = fd,
+	    .opaque = d,
+	};
+
+	lws_adopt_descriptor_vhost_via_info(&desc);
+}
+
 static void
 on_accept(uv_poll_t *h, int status, int events)
 {
@@ -171,8 +194,7 @@ on_accept(uv_poll_t *h, int status, int events)
 		}
 		if (!d->local)
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-		/* On failure lws has closed the descriptor. */
-		lws_adopt_socket_vhost(d->vhost, fd);
+		adopt(d, fd);
 	}
 }
 
@@ -183,7 +205,6 @@ open_door(struct server *s, struct door *d, const char *name, int fd, bool tls, 
 	    .port = CONTEXT_PORT_NO_LISTEN_SERVER,
 	    .vhost_name = name,
 	    .protocols = s->protocols,
-	    .user = d,
 	    .keepalive_timeout = KEEPALIVE_S,
 	    .alpn =
 		"http/1.1", /* over HTTP/2 frames of lws 4.1 a large burst ends the socket */
@@ -355,6 +376,12 @@ struct server_stats
 server_stats(const struct server *s)
 {
 	return s->stats;
+}
+
+const char *
+server_library(void)
+{
+	return lws_get_library_version();
 }
 
 int

@@ -49,6 +49,9 @@ void server_free(struct server *s);
 
 struct server_stats server_stats(const struct server *s);
 
+/* libwebsockets' version. */
+const char *server_library(void);
+
 /* Port of the TCP door. */
 int server_port(const struct server *s);
 

@@ -117,3 +117,12 @@ json_add_text(cJSON *o, const char *name, const char *text)
 	cJSON_AddStringToObject(o, name, clean);
 	free(clean);
 }
+
+void
+json_add_item(cJSON *array, const char *text)
+{
+	char *clean = utf8_sanitize(text, strlen(text));
+
+	cJSON_AddItemToArray(array, checked(cJSON_CreateString(clean)));
+	free(clean);
+}

@@ -34,5 +34,6 @@ int json_u64(const cJSON *o, const char *name, uint64_t lo, uint64_t hi, uint64_
 
 /* Adds a string whose bytes are not known to be UTF-8 (a path, an argument); null for NULL. */
 void json_add_text(cJSON *o, const char *name, const char *text);
+void json_add_item(cJSON *array, const char *text);
 
 #endif

@@ -1,0 +1,235 @@
+#include "config.h"
+
+#include "app/app.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <utlist.h>
+
+#include "app/app_priv.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/xmalloc.h"
+
+enum {
+	LAST_WORDS_MS = 2000, /* for viewers to take the last bytes and the close */
+	STOP_MS = 8000,       /* for panes to end, SIGKILL after 5 s included */
+};
+
+#define LINK_DAYS_MS (30ll * 86400 * 1000)
+
+enum { K = 1024, PANE_BODY = 1024 * K };
+
+const struct http_route app_routes[] = {
+    {"GET", "/healthz", AUTH_NONE, 0, info_health, "is the daemon well"},
+    {"GET", "/metrics", AUTH_READ, 0, info_metrics, "counters, as Prometheus text"},
+    {"GET", "/api/v1/info", AUTH_READ, 0, info_get, "what the daemon is and holds"},
+    {"GET", "/api/v1/panes", AUTH_READ, 0, panes_list, "every pane"},
+    {"POST", "/api/v1/panes", AUTH_WRITE, 256 * K, panes_create, "start a command in a pane"},
+    {"GET", "/api/v1/panes/:id", AUTH_READ, 0, panes_get, "one pane"},
+    {"DELETE", "/api/v1/panes/:id", AUTH_WRITE, 0, panes_delete, "end and remove a pane"},
+    {"POST", "/api/v1/panes/:id/input", AUTH_WRITE, PANE_BODY, panes_input, "type into a pane"},
+    {"POST", "/api/v1/panes/:id/resize", AUTH_WRITE, K, panes_resize, "set a pane's size"},
+    {"POST", "/api/v1/panes/:id/signal", AUTH_WRITE, K, panes_signal,
+	"signal a pane's processes"},
+    {"GET", "/api/v1/panes/:id/capture", AUTH_READ, 0, panes_capture, "what a pane shows"},
+    {"POST", "/api/v1/tokens", AUTH_WRITE, K, tokens_create, "make an access token"},
+    {"GET", "/assets/:file", AUTH_NONE, 0, page_get, "the page's files"},
+    {"GET", "/:file", AUTH_NONE, 0, page_get, "the page; with ?token= a login"},
+    {0},
+};
+
+/* Panes are the only children, and a pane is told at once. */
+static void
+on_child(uv_signal_t *h, int signum)
+{
+	struct app *a = h->data;
+	struct entry *e;
+	int status;
+	pid_t pid;
+
+	(void)signum;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if ((e = registry_by_pid(a, pid)) != NULL)
+			pane_reaped(e->pane, status);
+	}
+}
+
+static char *
+dup_or_null(const char *s)
+{
+	return s != NULL ? xstrdup(s) : NULL;
+}
+
+static void
+free_parts(struct app *a)
+{
+	auth_free(a->auth);
+	free(a->host);
+	free(a->token_file);
+	free(a->state_dir);
+	free(a->socket_path);
+	free(a->tls_cert);
+	free(a->tls_key);
+	free(a);
+}
+
+static int
+start_server(struct app *a, char **cause)
+{
+	struct server_config cfg = {
+	    .tcp_fd = a->cfg.tcp_fd,
+	    .unix_fd = a->cfg.unix_fd,
+	    .tls_cert = a->tls_cert,
+	    .tls_key = a->tls_key,
+	    .no_auth = a->cfg.no_auth,
+	    .loopback = a->cfg.loopback,
+	    .auth = a->auth,
+	    .routes = app_routes,
+	    .endpoints = app_endpoints,
+	    .arg = a,
+	};
+
+	return server_new(a->loop, &cfg, &a->server, cause);
+}
+
+int
+app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **cause)
+{
+	struct app *a = xcalloc(1, sizeof *a);
+	int rc;
+
+	*out = NULL;
+	a->loop = loop;
+	a->cfg = *cfg;
+	a->host = xstrdup(cfg->host);
+	a->token_file = dup_or_null(cfg->token_file);
+	a->state_dir = xstrdup(cfg->state_dir);
+	a->socket_path = dup_or_null(cfg->socket_path);
+	a->tls_cert = dup_or_null(cfg->tls_cert);
+	a->tls_key = dup_or_null(cfg->tls_key);
+	a->started_us = clock_mono_us();
+	a->auth = auth_new();
+	if ((rc = tokens_load(a, cause)) != 0) {
+		close(cfg->tcp_fd);
+		close(cfg->unix_fd);
+		free_parts(a);
+		return rc;
+	}
+	if ((rc = start_server(a, cause)) != 0) {
+		server_stop(a->server);
+		uv_run(loop, UV_RUN_DEFAULT);
+		server_free(a->server);
+		free_parts(a);
+		return rc;
+	}
+	uv_timer_init(loop, &a->last_words);
+	uv_signal_init(loop, &a->child);
+	a->last_words.data = a->child.data = a;
+	uv_signal_start(&a->child, on_child, SIGCHLD);
+	*out = a;
+	return 0;
+}
+
+/* Stopping. */
+
+static void
+close_all(struct app *a)
+{
+	if (a->closed)
+		return;
+	a->closed = true;
+	while (a->entries != NULL)
+		registry_remove(a->entries);
+	server_stop(a->server);
+	uv_close((uv_handle_t *)&a->child, NULL);
+	uv_close((uv_handle_t *)&a->last_words, NULL);
+}
+
+static void
+on_last_words(uv_timer_t *t)
+{
+	close_all(t->data);
+}
+
+static unsigned
+panes_left(const struct app *a)
+{
+	const struct entry *e;
+	unsigned n = 0;
+
+	DL_FOREACH (a->entries, e)
+		n += pane_state(e->pane) != PANE_EXITED;
+	return n;
+}
+
+/* Closing waits for the next turn: this may be called from deep inside a pane or the server. */
+void
+app_check_stopped(struct app *a)
+{
+	if (!a->stopping || a->closed || panes_left(a) != 0)
+		return;
+	uv_timer_start(
+	    &a->last_words, on_last_words, a->viewer_count != 0 ? LAST_WORDS_MS : 0, 0);
+}
+
+void
+app_stop(struct app *a)
+{
+	struct entry *e, *next;
+
+	if (a->stopping)
+		return;
+	log_info("app", "ending");
+	a->stopping = true;
+	uv_timer_start(&a->last_words, on_last_words, STOP_MS, 0);
+	DL_FOREACH_SAFE (a->entries, e, next)
+		pane_end(e->pane);
+	app_check_stopped(a);
+}
+
+void
+app_free(struct app *a)
+{
+	if (a == NULL)
+		return;
+	server_free(a->server);
+	free_parts(a);
+}
+
+/* Links. */
+
+char *
+app_make_link(struct app *a, const char *token)
+{
+	const char *scheme = a->tls_cert != NULL ? "https" : "http";
+	int port = server_port(a->server);
+
+	if (token == NULL)
+		return xasprintf("%s://%s:%d/", scheme, a->host, port);
+	return xasprintf("%s://%s:%d/?token=%s", scheme, a->host, port, token);
+}
+
+int
+app_link(struct app *a, char **link, char **cause)
+{
+	char token[AUTH_TOKEN_LEN + 1];
+	int rc;
+
+	if (a->cfg.no_auth) {
+		*link = app_make_link(a, NULL);
+		return 0;
+	}
+	rc = auth_mint(a->auth, false, clock_wall_ms() + LINK_DAYS_MS, token);
+	if (rc != 0)
+		return err_sys(cause, rc, "a new token");
+	tokens_save(a, NULL, NULL);
+	*link = app_make_link(a, token);
+	return 0;
+}

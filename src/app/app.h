@@ -1,0 +1,49 @@
+/*
+ * The daemon: which pane has which viewers, which route calls what.
+ *
+ * Only this folder knows how everything is wired. An app lives on one libuv loop and is made
+ * by the process that runs the loop (cli/serve.c). Nothing here waits: what touches a disk goes
+ * to the thread pool.
+ *
+ * Ending. app_stop asks every pane to end (SIGHUP, SIGKILL after 5 s), lets viewers have the
+ * last bytes, and closes the server; the loop then runs out of work and uv_run returns.
+ */
+#ifndef APP_APP_H
+#define APP_APP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct uv_loop_s uv_loop_t;
+
+struct app;
+
+struct app_config {
+	int tcp_fd, unix_fd; /* listening; taken */
+	bool loopback, no_auth;
+	const char *host; /* for links: the address that was asked for */
+	const char *tls_cert, *tls_key;
+	const char *token_file; /* a token to accept, or NULL */
+	const char *state_dir;
+	const char *socket_path;
+	size_t ring_size; /* bytes a pane */
+	unsigned panes_max, viewers_max;
+};
+
+enum {
+	APP_RING_SIZE = 1024 * 1024,
+	APP_PANES_MAX = 256,
+	APP_VIEWERS_MAX = 4096,
+};
+
+/* Strings are copied. On failure *out is NULL, everything is undone but the loop, and the
+ * listening sockets are closed. */
+int app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **cause);
+void app_stop(struct app *a);
+void app_free(struct app *a); /* when the loop has run out */
+
+/* A link that opens the page, with a fresh token where one is needed; the caller frees. */
+int app_link(struct app *a, char **link, char **cause);
+
+#endif

@@ -1,0 +1,85 @@
+/* What the files of app/ share. Not for other folders. */
+#ifndef APP_APP_PRIV_H
+#define APP_APP_PRIV_H
+
+#include <uv.h>
+
+#include "app/app.h"
+#include "net/auth.h"
+#include "net/http.h"
+#include "net/server.h"
+#include "net/ws.h"
+#include "pane/pane.h"
+
+/* A pane and what the daemon knows of it beyond the pane itself. */
+struct entry {
+	struct entry *prev, *next;
+	struct app *app;
+	struct pane *pane;
+	struct http_req *creator; /* waits for the command to start; NULL: nobody */
+	char *cwd;                /* at its birth; NULL: the daemon's */
+	bool listed;              /* it has started */
+	bool remove;              /* goes away when it has ended */
+};
+
+struct app {
+	uv_loop_t *loop;
+	struct app_config cfg;
+	char *host, *token_file, *state_dir, *socket_path, *tls_cert, *tls_key;
+	struct auth *auth;
+	struct server *server;
+	struct entry *entries; /* utlist, oldest first */
+	unsigned entry_count, viewer_count;
+	uint64_t next_id;
+	uint64_t started_us;
+	uint64_t panes_started, output_gone; /* output_gone: bytes of panes that were removed */
+	uv_signal_t child;
+	uv_timer_t last_words;
+	bool stopping, closed;
+};
+
+/* registry.c */
+struct entry *registry_add(struct app *a, struct pane *p, const char *cwd);
+void registry_remove(struct entry *e);
+
+/* By id, by name, or by a prefix of either that only one has. -ENOENT, or -ENOTUNIQ. */
+int registry_find(struct app *a, const char *ref, struct entry **out);
+struct entry *registry_by_pid(struct app *a, pid_t pid);
+bool registry_name_taken(const struct app *a, const char *name);
+
+/* Makes room for one more pane, at the cost of the oldest that has ended and is not watched. */
+bool registry_make_room(struct app *a);
+
+/* Handlers. */
+void panes_list(struct http_req *r, void *arg);
+void panes_create(struct http_req *r, void *arg);
+void panes_get(struct http_req *r, void *arg);
+void panes_delete(struct http_req *r, void *arg);
+void panes_input(struct http_req *r, void *arg);
+void panes_resize(struct http_req *r, void *arg);
+void panes_signal(struct http_req *r, void *arg);
+void panes_capture(struct http_req *r, void *arg);
+void page_get(struct http_req *r, void *arg);
+void info_health(struct http_req *r, void *arg);
+void info_metrics(struct http_req *r, void *arg);
+void info_get(struct http_req *r, void *arg);
+void tokens_create(struct http_req *r, void *arg);
+
+/* tokens.c */
+int tokens_load(struct app *a, char **cause);
+
+/* Writes the tokens to the state directory, off the loop, then calls done. */
+void tokens_save(struct app *a, void (*done)(int err, void *), void *arg);
+
+/* The entry that the route's first parameter names, or NULL: an error has been sent then. */
+struct entry *panes_resolve(struct http_req *r, struct app *a);
+
+extern const struct ws_endpoint app_endpoints[];
+extern const struct http_route app_routes[];
+
+char *app_make_link(struct app *a, const char *token);
+
+/* A pane has ended, or a viewer has left: while stopping, it may be the last. */
+void app_check_stopped(struct app *a);
+
+#endif

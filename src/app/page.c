@@ -1,0 +1,83 @@
+/* The page's files, and the link that lets a browser in. */
+#include "config.h"
+
+#include <string.h>
+
+#include "app/app_priv.h"
+#include "base/clock.h"
+#include "net/assets.h"
+
+/* xterm.js sets styles of its own at run time, which no hash or nonce could name. */
+static const char csp[] =
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/* The token leaves the address bar at once: a cookie is set and the page asked for again. */
+static void
+login(struct http_req *r, struct app *a, const char *token)
+{
+	if (auth_check(a->auth, token, clock_wall_ms()) == AUTH_NONE) {
+		http_reply_error(r, 401, "unauthorised",
+		    "this link is not valid or no longer; panescry token makes a new one");
+		return;
+	}
+	http_login(r, token);
+	http_add_header(r, "location", "/");
+	http_add_header(r, "cache-control", "no-store");
+	http_reply(r, 303, NULL, NULL, 0);
+}
+
+static const struct asset *
+find(const char *dir, const char *name)
+{
+	for (size_t i = 0; i < net_asset_count; i++) {
+		const char *path = net_assets[i].path;
+		if (strncmp(path, dir, strlen(dir)) == 0 &&
+		    strcmp(path + strlen(dir), name) == 0)
+			return &net_assets[i];
+	}
+	return NULL;
+}
+
+static void
+send_asset(struct http_req *r, const struct asset *f)
+{
+	const char *etag = http_header(r, "if-none-match");
+	const char *coding = http_header(r, "accept-encoding");
+	bool hashed = strncmp(f->path, "/assets/", 8) == 0;
+
+	http_add_header(r, "etag", f->etag);
+	http_add_header(r, "vary", "accept-encoding");
+	http_add_header(
+	    r, "cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+	if (strncmp(f->content_type, "text/html", 9) == 0)
+		http_add_header(r, "content-security-policy", csp);
+	if (etag != NULL && strstr(etag, f->etag) != NULL) {
+		http_reply(r, 304, NULL, NULL, 0);
+	} else if (coding != NULL && strstr(coding, "gzip") != NULL) {
+		http_add_header(r, "content-encoding", "gzip");
+		http_reply_static(r, 200, f->content_type, f->gzip, f->gzip_len);
+	} else {
+		http_reply_static(r, 200, f->content_type, f->data, f->len);
+	}
+}
+
+void
+page_get(struct http_req *r, void *arg)
+{
+	const char *token = http_query(r, "token"), *name = http_param(r, 0);
+	const struct asset *f;
+
+	if (token != NULL && *name == '\0') {
+		login(r, arg, token);
+		return;
+	}
+	f = find("/", name);
+	if (f == NULL)
+		f = find("/assets/", name);
+	if (f != NULL)
+		send_asset(r, f);
+	else
+		http_reply_error(r, 404, "not_found", "there is nothing at this path");
+}

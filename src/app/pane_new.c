@@ -1,0 +1,239 @@
+/* POST /api/v1/panes: from a JSON object to a running command, or a reason why not. */
+#include "config.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "app/app_priv.h"
+#include "app/pane_json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/xmalloc.h"
+#include "pane/env.h"
+#include "proto/json.h"
+
+enum {
+	ARGS_MAX = 4096,
+	ENV_MAX = 1024,
+	DEFAULT_COLS = 80,
+	DEFAULT_ROWS = 24,
+};
+
+struct wish {
+	char **argv, **env;     /* NULL-terminated, owned */
+	const char *name, *cwd; /* borrowed from the JSON */
+	uint64_t cols, rows;
+};
+
+static void
+free_strings(char **list)
+{
+	for (char **s = list; s != NULL && *s != NULL; s++)
+		free(*s);
+	free(list);
+}
+
+static void
+push(char ***list, size_t *n, char *take)
+{
+	*list = xreallocarray(*list, *n + 2, sizeof **list);
+	(*list)[(*n)++] = take;
+	(*list)[*n] = NULL;
+}
+
+static char *
+default_shell(void)
+{
+	const char *shell = getenv("SHELL");
+	const struct passwd *pw;
+
+	if (shell != NULL && *shell == '/')
+		return xstrdup(shell);
+	pw = getpwuid(getuid());
+	return xstrdup(pw != NULL && *pw->pw_shell == '/' ? pw->pw_shell : "/bin/sh");
+}
+
+static const char *
+read_command(const cJSON *o, struct wish *w)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(o, "command"), *item;
+	size_t n = 0;
+
+	if (list != NULL && !cJSON_IsArray(list))
+		return "command must be an array of strings";
+	cJSON_ArrayForEach (item, list) {
+		if (!cJSON_IsString(item) || n == ARGS_MAX)
+			return "command must be an array of at most 4096 strings";
+		push(&w->argv, &n, xstrdup(item->valuestring));
+	}
+	if (n == 0)
+		push(&w->argv, &n, default_shell());
+	return w->argv[0][0] != '\0' ? NULL : "the command's first word is empty";
+}
+
+static const char *
+read_env(const cJSON *o, struct wish *w)
+{
+	const cJSON *env = cJSON_GetObjectItemCaseSensitive(o, "env"), *item;
+	size_t n = 0;
+
+	if (env != NULL && !cJSON_IsObject(env))
+		return "env must be an object of strings";
+	cJSON_ArrayForEach (item, env) {
+		if (!cJSON_IsString(item) || n == ENV_MAX)
+			return "env must be an object of at most 1024 strings";
+		push(&w->env, &n, xasprintf("%s=%s", item->string, item->valuestring));
+		if (!env_valid(w->env[n - 1]))
+			return "env has a name that is none";
+	}
+	return NULL;
+}
+
+static const char *
+read_number(const cJSON *o, const char *name, uint64_t fallback, uint64_t *out)
+{
+	*out = fallback;
+	return json_u64(o, name, 1, PANE_SIZE_MAX, out) != -EINVAL
+		   ? NULL
+		   : "cols and rows must be numbers from 1 to 2000";
+}
+
+static const char *
+read_strings(const cJSON *o, struct wish *w)
+{
+	static const char *const names[] = {"name", "cwd"};
+	const char **to[] = {&w->name, &w->cwd};
+
+	for (int i = 0; i < 2; i++) {
+		const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, names[i]);
+		if (item == NULL || cJSON_IsNull(item))
+			continue;
+		if (!cJSON_IsString(item))
+			return "name and cwd must be strings";
+		*to[i] = item->valuestring;
+	}
+	if (w->name != NULL && !str_id_valid(w->name))
+		return "a name has 1 to 64 of the characters A-Z a-z 0-9 _ . % -";
+	return NULL;
+}
+
+/* NULL, or what is wrong with the object. */
+static const char *
+read_wish(const cJSON *o, struct wish *w)
+{
+	const char *wrong = read_command(o, w);
+
+	if (wrong == NULL)
+		wrong = read_env(o, w);
+	if (wrong == NULL)
+		wrong = read_number(o, "cols", DEFAULT_COLS, &w->cols);
+	if (wrong == NULL)
+		wrong = read_number(o, "rows", DEFAULT_ROWS, &w->rows);
+	if (wrong == NULL)
+		wrong = read_strings(o, w);
+	return wrong;
+}
+
+static void
+creator_gone(void *arg)
+{
+	((struct entry *)arg)->creator = NULL;
+}
+
+static void
+on_started(struct pane *p, int err, const char *cause, void *arg)
+{
+	struct entry *e = arg;
+	struct http_req *r = e->creator;
+
+	e->creator = NULL;
+	if (err != 0) {
+		if (r != NULL)
+			http_reply_error(
+			    r, 422, "cannot_start", "%s: %s", pane_argv(p)[0], cause);
+		registry_remove(e);
+		return;
+	}
+	e->listed = true;
+	e->app->panes_started++;
+	log_info("app", "pane %s started, pid %d", pane_id(p), (int)pane_pid(p));
+	if (r != NULL)
+		http_reply_json_take(r, 201, pane_json(e));
+}
+
+static void
+on_ended(struct pane *p, void *arg)
+{
+	struct entry *e = arg;
+	struct app *a = e->app;
+
+	log_info("app", "pane %s ended with status %d", pane_id(p), pane_exit_status(p));
+	if (e->remove)
+		registry_remove(e);
+	app_check_stopped(a);
+}
+
+static int
+start(struct app *a, struct http_req *r, const struct wish *w, char **cause)
+{
+	static const struct pane_callbacks callbacks = {on_started, on_ended};
+	char *id = xasprintf("p%llu", (unsigned long long)++a->next_id);
+	struct env_spec env = {id, a->socket_path, w->cwd, w->env};
+	char **envp = env_make(&env);
+	struct pane_spec spec = {
+	    .id = id,
+	    .name = w->name,
+	    .argv = w->argv,
+	    .envp = envp,
+	    .cwd = w->cwd,
+	    .cols = (unsigned)w->cols,
+	    .rows = (unsigned)w->rows,
+	    .ring_size = a->cfg.ring_size,
+	};
+	struct entry *e = registry_add(a, NULL, w->cwd);
+	int rc = pane_new(a->loop, &spec, &callbacks, e, &e->pane, cause);
+
+	if (rc == 0) {
+		e->creator = r;
+		http_on_gone(r, creator_gone, e);
+	} else {
+		registry_remove(e);
+	}
+	env_free(envp);
+	free(id);
+	return rc;
+}
+
+void
+panes_create(struct http_req *r, void *arg)
+{
+	struct app *a = arg;
+	struct wish w = {0};
+	cJSON *o = http_body_json(r);
+	const char *wrong;
+	char *cause = NULL;
+
+	if (o == NULL)
+		return;
+	wrong = read_wish(o, &w);
+	if (wrong != NULL)
+		http_reply_error(r, 400, "bad_params", "%s", wrong);
+	else if (a->stopping)
+		http_reply_error(r, 503, "stopping", "the daemon is ending");
+	else if (w.name != NULL && registry_name_taken(a, w.name))
+		http_reply_error(r, 409, "name_taken", "there is a pane %s already", w.name);
+	else if (!registry_make_room(a))
+		http_reply_error(
+		    r, 429, "too_many_panes", "there are %u panes already", a->cfg.panes_max);
+	else if (start(a, r, &w, &cause) != 0)
+		http_reply_error(r, 503, "no_resources", "%s", cause);
+	free(cause);
+	free_strings(w.argv);
+	free_strings(w.env);
+	cJSON_Delete(o);
+}

@@ -1,0 +1,121 @@
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "app/app_priv.h"
+#include "base/str.h"
+#include "base/xmalloc.h"
+
+struct entry *
+registry_add(struct app *a, struct pane *p, const char *cwd)
+{
+	struct entry *e = xcalloc(1, sizeof *e);
+
+	e->app = a;
+	e->pane = p;
+	e->cwd = cwd != NULL ? xstrdup(cwd) : NULL;
+	DL_APPEND(a->entries, e);
+	a->entry_count++;
+	return e;
+}
+
+void
+registry_remove(struct entry *e)
+{
+	struct app *a = e->app;
+
+	DL_DELETE(a->entries, e);
+	a->entry_count--;
+	if (e->pane != NULL) {
+		a->output_gone += ring_end(pane_ring(e->pane));
+		pane_free(e->pane);
+	}
+	free(e->cwd);
+	free(e);
+}
+
+static bool
+has_name(const struct entry *e, const char *name)
+{
+	return pane_name(e->pane) != NULL && strcmp(pane_name(e->pane), name) == 0;
+}
+
+static bool
+has_prefix(const struct entry *e, const char *prefix)
+{
+	const char *name = pane_name(e->pane);
+
+	return str_starts(pane_id(e->pane), prefix) ||
+	       (name != NULL && str_starts(name, prefix));
+}
+
+int
+registry_find(struct app *a, const char *ref, struct entry **out)
+{
+	struct entry *e, *found = NULL;
+	unsigned count = 0;
+
+	DL_FOREACH (a->entries, e) {
+		if (e->listed && strcmp(pane_id(e->pane), ref) == 0)
+			goto exact;
+	}
+	DL_FOREACH (a->entries, e) {
+		if (e->listed && has_name(e, ref))
+			goto exact;
+		if (e->listed && has_prefix(e, ref)) {
+			found = e;
+			count++;
+		}
+	}
+	*out = found;
+	if (count == 0)
+		return -ENOENT;
+	return count == 1 ? 0 : -ENOTUNIQ;
+exact:
+	*out = e;
+	return 0;
+}
+
+struct entry *
+registry_by_pid(struct app *a, pid_t pid)
+{
+	struct entry *e;
+
+	DL_FOREACH (a->entries, e) {
+		if (pane_pid(e->pane) == pid && pane_state(e->pane) != PANE_EXITED)
+			return e;
+	}
+	return NULL;
+}
+
+bool
+registry_name_taken(const struct app *a, const char *name)
+{
+	const struct entry *e;
+
+	DL_FOREACH (a->entries, e) {
+		if (has_name(e, name) || strcmp(pane_id(e->pane), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+registry_make_room(struct app *a)
+{
+	struct entry *e;
+
+	if (a->entry_count < a->cfg.panes_max)
+		return true;
+	DL_FOREACH (a->entries, e) {
+		if (pane_state(e->pane) == PANE_EXITED && pane_viewers(e->pane) == 0) {
+			registry_remove(e);
+			return true;
+		}
+	}
+	return false;
+}

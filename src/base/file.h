@@ -1,0 +1,18 @@
+/* Small files, read and replaced whole. Blocks; not for the loop's thread. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stddef.h>
+
+/* The whole file as a NUL-terminated string for the caller to free. -EFBIG beyond max bytes,
+ * -errno otherwise. */
+int file_read(const char *path, size_t max, char **out, size_t *len);
+
+/* Writes PATH.new (mode 0600), syncs it and renames it over PATH: a crash at any moment leaves
+ * the old file or the new one. */
+int file_replace(const char *path, const void *data, size_t len);
+
+/* A directory with its parents, mode 0700 for those that are made. */
+int file_make_dirs(const char *path);
+
+#endif

@@ -1,0 +1,248 @@
+#include "config.h"
+
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "base/xmalloc.h"
+#include "cli/paths.h"
+#include "net/client.h"
+#include "proto/json.h"
+
+enum { OPTIONS_MAX = 32, HELP_COLUMN = 26 };
+
+static const struct cli_command *const commands[] = {&cmd_serve, &cmd_new, &cmd_ls, &cmd_attach,
+    &cmd_capture, &cmd_send, &cmd_resize, &cmd_kill, &cmd_token, &cmd_doctor};
+
+int
+cli_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("panescry: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return CLI_ERROR;
+}
+
+int
+cli_usage(const struct cli_command *cmd, const char *what)
+{
+	return cli_error("%s: %s (panescry %s --help)", cmd->name, what, cmd->name);
+}
+
+/* Help. */
+
+static void
+print_option(const struct cli_option *o)
+{
+	char left[64];
+
+	snprintf(left, sizeof left, "  %c%c%s--%s%s%s", o->letter != 0 ? '-' : ' ',
+	    o->letter != 0 ? o->letter : ' ', o->letter != 0 ? ", " : "  ", o->name,
+	    o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
+	printf("%-*s  %s\n", HELP_COLUMN, left, o->help);
+}
+
+static void
+print_command_help(const struct cli_command *cmd)
+{
+	static const struct cli_option help = {"help", 'h', NULL, "show this text"};
+
+	printf("usage: panescry %s [options]%s%s\n\n%s.\n\n", cmd->name,
+	    *cmd->args != '\0' ? " " : "", cmd->args, cmd->help);
+	for (const struct cli_option *o = cmd->options; o->name != NULL; o++)
+		print_option(o);
+	print_option(&help);
+}
+
+static void
+print_help(FILE *to)
+{
+	fputs("usage: panescry COMMAND [options]\n\nKeeps terminals alive, shows them in a "
+	      "browser"
+	      " and remembers what they printed.\n\n",
+	    to);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->help);
+	fputs("\npanescry COMMAND --help shows the options of a command;\n"
+	      "panescry --version shows the version.\n",
+	    to);
+}
+
+/* Options. */
+
+static void
+fill(const struct cli_command *cmd, struct option *longs, char *shorts)
+{
+	size_t n = 0;
+
+	if (cmd->in_order)
+		*shorts++ = '+';
+	*shorts++ = ':';
+	*shorts++ = 'h';
+	for (; cmd->options[n].name != NULL && n < OPTIONS_MAX - 2; n++) {
+		const struct cli_option *o = &cmd->options[n];
+		longs[n] = (struct option){o->name,
+		    o->arg != NULL ? required_argument : no_argument, NULL, (int)n + 256};
+		if (o->letter != 0) {
+			*shorts++ = o->letter;
+			if (o->arg != NULL)
+				*shorts++ = ':';
+		}
+	}
+	longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
+	longs[n] = (struct option){0};
+	*shorts = '\0';
+}
+
+static int
+index_of(const struct cli_command *cmd, int letter)
+{
+	for (int i = 0; cmd->options[i].name != NULL; i++) {
+		if (cmd->options[i].letter == letter)
+			return i;
+	}
+	return CLI_BAD;
+}
+
+int
+cli_next(struct cli_walk *w)
+{
+	struct option longs[OPTIONS_MAX];
+	char shorts[2 * OPTIONS_MAX + 4], *what;
+	int c;
+
+	fill(w->cmd, longs, shorts);
+	opterr = 0;
+	c = getopt_long(w->argc, w->argv, shorts, longs, NULL);
+	w->arg = optarg;
+	w->operand = optind;
+	if (c == -1)
+		return CLI_END;
+	if (c == 'h') {
+		print_command_help(w->cmd);
+		exit(CLI_DONE);
+	}
+	if (c != '?' && c != ':')
+		return c >= 256 ? c - 256 : index_of(w->cmd, c);
+	what = xasprintf(
+	    c == ':' ? "%s needs an argument" : "unknown option %s", w->argv[optind - 1]);
+	cli_usage(w->cmd, what);
+	free(what);
+	return CLI_BAD;
+}
+
+/* The daemon. */
+
+/* A JSON error as one line; anything else as its status. */
+static int
+print_refusal(int status, const struct buf *out)
+{
+	cJSON *o = json_parse(out->data != NULL ? out->data : "", out->len);
+	const char *message = json_string(o, "message");
+	int rc;
+
+	if (message != NULL)
+		rc = cli_error("%s", message);
+	else
+		rc = cli_error("the daemon answered with status %d", status);
+	cJSON_Delete(o);
+	return rc;
+}
+
+int
+cli_ask_raw(const char *method, const char *path, const void *body, size_t len, struct buf *out)
+{
+	char *socket = paths_socket(), *cause = NULL;
+	int status, rc;
+
+	rc = client_request(socket, method, path, body, len, &status, out, &cause);
+	if (rc == -ECONNREFUSED) {
+		cli_error("no daemon answers at %s: start one with panescry serve", socket);
+		rc = CLI_NO_DAEMON;
+	} else if (rc != 0) {
+		rc = cli_error("%s", cause);
+	} else if (status < 200 || status > 299) {
+		rc = print_refusal(status, out);
+	}
+	free(cause);
+	free(socket);
+	return rc;
+}
+
+int
+cli_ask(const char *method, const char *path, cJSON *body, struct buf *out)
+{
+	char *text = body != NULL ? json_print_take(body) : NULL;
+	int rc = cli_ask_raw(method, path, text, text != NULL ? strlen(text) : 0, out);
+
+	free(text);
+	return rc;
+}
+
+int
+cli_ask_pane(
+    const char *method, const char *pane, const char *suffix, cJSON *body, struct buf *out)
+{
+	char *id = str_url_encode(pane), *path = xasprintf("/api/v1/panes/%s%s", id, suffix);
+	int rc = cli_ask(method, path, body, out);
+
+	free(path);
+	free(id);
+	return rc;
+}
+
+void
+cli_print_safe(const char *text, int width, int pad)
+{
+	int n = 0;
+
+	for (; *text != '\0' && (width == 0 || n < width); text++) {
+		unsigned char c = (unsigned char)*text;
+		putchar(c < 0x20 || c == 0x7F ? '?' : c);
+		if ((c & 0xC0) != 0x80)
+			n++;
+	}
+	while ((*text & 0xC0) == 0x80)
+		putchar(*text++);
+	for (; pad && n < width; n++)
+		putchar(' ');
+}
+
+int
+cli_main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+		puts(PACKAGE_STRING);
+		return CLI_DONE;
+	}
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
+	    strcmp(name, "help") == 0) {
+		print_help(stdout);
+		return CLI_DONE;
+	}
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i]->run(argc - 1, argv + 1);
+	}
+	if (*name == '\0')
+		print_help(stderr);
+	else
+		cli_error("%s: no such command (panescry --help)", name);
+	return CLI_ERROR;
+}

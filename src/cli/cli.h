@@ -1,0 +1,77 @@
+/*
+ * The command line: one table of commands, one file a command.
+ *
+ * Usage texts, option parsing and the test that compares them with the manual page all come
+ * from the tables. Every error is one line on standard error, `panescry: what failed: why`.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stddef.h>
+
+struct buf;
+typedef struct cJSON cJSON;
+
+enum {
+	CLI_DONE = 0,
+	CLI_NOTHING = 1, /* nothing found, condition not met */
+	CLI_ERROR = 2,   /* usage or another error */
+	CLI_NO_DAEMON = 3,
+};
+
+struct cli_option {
+	const char *name; /* long, without dashes */
+	char letter;      /* short form, or 0 */
+	const char *arg;  /* what the argument is called, or NULL for none */
+	const char *help;
+};
+
+struct cli_command {
+	const char *name;
+	const char *args;                 /* operands, as in a synopsis */
+	const char *help;                 /* one line */
+	const struct cli_option *options; /* ends with a NULL name */
+	int (*run)(int argc, char **argv);
+	int in_order; /* options end at the first operand: what follows is another's command line */
+};
+
+extern const struct cli_command cmd_serve, cmd_new, cmd_ls, cmd_attach, cmd_capture, cmd_send,
+    cmd_resize, cmd_kill, cmd_token, cmd_doctor;
+
+int cli_main(int argc, char **argv);
+
+/*
+ * Walks through the options of a command. Returns the index into its table and sets *arg, or
+ * CLI_END when the operands begin at *operand, or CLI_BAD after an error has been printed.
+ * --help is answered here and ends the process.
+ */
+enum { CLI_END = -1, CLI_BAD = -2 };
+struct cli_walk {
+	const struct cli_command *cmd;
+	int argc;
+	char **argv;
+	const char *arg;
+	int operand;
+};
+int cli_next(struct cli_walk *w);
+
+/* Prints `panescry: text` and returns CLI_ERROR. */
+int cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int cli_usage(const struct cli_command *cmd, const char *what);
+
+/* Asks the daemon. Returns CLI_DONE for a 2xx answer, whose body is in `out`; otherwise the
+ * error has been printed and the value is an exit status. `body` is a JSON object that is
+ * freed, or NULL. */
+int cli_ask(const char *method, const char *path, cJSON *body, struct buf *out);
+int cli_ask_raw(
+    const char *method, const char *path, const void *body, size_t len, struct buf *out);
+
+/* The same with "/api/v1/panes/PANE" and a suffix. */
+int cli_ask_pane(
+    const char *method, const char *pane, const char *suffix, cJSON *body, struct buf *out);
+
+/* Writes text to standard output with control characters made harmless, at most `width`
+ * columns where width is not 0, and padded to it if `pad`. */
+void cli_print_safe(const char *text, int width, int pad);
+
+#endif

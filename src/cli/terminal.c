@@ -1,0 +1,79 @@
+#include "config.h"
+
+#include "cli/terminal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* What a pane may have switched on: mouse reports, bracketed paste, focus reports, the
+ * alternate screen, application keys, a hidden cursor, a scroll region, colours. */
+static const char undo[] =
+    "\033[?9l\033[?1000l\033[?1002l\033[?1003l\033[?1005l\033[?1006l\033[?1015l\033[?1004l"
+    "\033[?2004l\033[?2026l\033[?1l\033>\033[?1049l\033[?25h\033[?7h\033[r\033[4l\033(B\033[m";
+
+static struct termios saved;
+static volatile sig_atomic_t is_raw;
+
+void
+terminal_size(unsigned *cols, unsigned *rows)
+{
+	struct winsize ws;
+
+	*cols = *rows = 0;
+	for (int fd = 0; fd <= 2; fd++) {
+		if (isatty(fd) && ioctl(fd, TIOCGWINSZ, &ws) == 0 && ws.ws_col != 0 &&
+		    ws.ws_row != 0) {
+			*cols = ws.ws_col < 2000 ? ws.ws_col : 2000;
+			*rows = ws.ws_row < 2000 ? ws.ws_row : 2000;
+			return;
+		}
+	}
+}
+
+/* Only what a signal handler may call. */
+void
+terminal_restore(void)
+{
+	if (!is_raw)
+		return;
+	is_raw = 0;
+	if (write(STDOUT_FILENO, undo, sizeof undo - 1) < 0) {
+		/* A terminal that is gone needs no putting back. */
+	}
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+}
+
+static void
+on_fatal(int sig)
+{
+	terminal_restore();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+int
+terminal_raw(void)
+{
+	static const int fatal[] = {
+	    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGPIPE};
+	struct termios raw;
+
+	if (tcgetattr(STDIN_FILENO, &saved) != 0)
+		return -errno;
+	raw = saved;
+	cfmakeraw(&raw);
+	is_raw = 1;
+	atexit(terminal_restore);
+	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+		signal(fatal[i], on_fatal);
+	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) != 0) {
+		is_raw = 0;
+		return -errno;
+	}
+	return 0;
+}
