@@ -188,8 +188,7 @@ export class Link {
       this.failures = 0;
       clearTimeout(this.deadline);
       this.deadline = 0;
-      const offset = num(control.offset, this.known ?? 0);
-      this.live = num(control.live, offset);
+      this.live = num(control.offset, 0);
       this.acks.start(this.known ?? -1);
       this.sink.hello({
         cols: num(control.cols, 80),
