@@ -23,7 +23,8 @@ export class PaneBar {
   private readonly sub = el('span', { class: 'bar-title' });
   private readonly bell = el('span', { class: 'bell', role: 'img', 'aria-label': 'Bell', hidden: true });
   private readonly size = el('span', { class: 'hint' });
-  private readonly sizeText = el('span', {});
+  private readonly sizeText = el('span');
+  private readonly sizeWho = el('span', { class: 'hint-who' });
   private readonly fitButton: HTMLButtonElement;
   private readonly mode: HTMLButtonElement;
   private label: string;
@@ -37,7 +38,7 @@ export class PaneBar {
     this.label = pane;
     this.bell.append(icon('bell'));
     this.fitButton = button('Fit to me', { class: 'small' }, () => actions.fit());
-    this.size.append(this.sizeText, this.fitButton);
+    this.size.append(el('span', {}, this.sizeText, this.sizeWho), this.fitButton);
     this.size.hidden = true;
     this.mode = button('', { class: 'quiet', 'aria-pressed': 'false' }, () =>
       actions.toggleReadOnly(),
@@ -80,9 +81,9 @@ export class PaneBar {
       this.size.hidden = true;
       return;
     }
-    const text = `${size.cols}×${size.rows}${shared ? ', sized by another viewer' : ''}`;
     this.sizeTimer = window.setTimeout(() => {
-      this.sizeText.textContent = text;
+      this.sizeText.textContent = `${size.cols}×${size.rows}`;
+      this.sizeWho.textContent = shared ? ', sized by another viewer' : '';
       this.fitButton.hidden = !mayFit;
       this.size.hidden = false;
     }, HINT_MS);

@@ -184,6 +184,7 @@ export class PaneView {
   private hint(): void {
     const fitting = this.terminal.fitting();
     const differs = this.paneSize !== null && !same(this.paneSize, fitting);
+    this.room.classList.toggle('letterbox', differs);
     const show = differs && this.link.state.kind === 'online';
     this.bar.hint(show ? this.paneSize : null, this.viewers > 1, !this.readOnly);
   }

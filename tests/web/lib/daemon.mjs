@@ -1,0 +1,78 @@
+// Starts the real daemon in a private directory and talks to its API.
+
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from './until.mjs';
+
+const BINARY = process.env.PANESCRY ?? 'panescry';
+
+export async function startDaemon() {
+  const dir = await mkdtemp(join(tmpdir(), 'panescry-web-'));
+  const child = spawn(
+    BINARY,
+    ['serve', '--foreground', '--listen', '127.0.0.1:0', '--socket', join(dir, 's.sock'), '--state-dir', dir],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let out = '';
+  let err = '';
+  let failed = null;
+  child.stdout.on('data', (d) => (out += d));
+  child.stderr.on('data', (d) => (err += d));
+  child.on('error', (e) => (failed = e));
+  const exited = new Promise((resolve) => child.on('close', resolve));
+
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null && !failed) {
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      await exited;
+      clearTimeout(timer);
+    }
+    await rm(dir, { recursive: true, force: true });
+  };
+
+  let link;
+  try {
+    link = await until('the link on standard output', () => {
+      if (failed) throw failed;
+      if (child.exitCode !== null) throw new Error(`the daemon ended: ${err}`);
+      return out.match(/^http:\/\/\S+\?token=\S+/m)?.[0];
+    });
+  } catch (e) {
+    await stop();
+    throw e;
+  }
+  const { port, searchParams } = new URL(link);
+  const token = searchParams.get('token');
+
+  const api = async (method, path, body) => {
+    const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${token}`,
+        ...(body ? { 'Content-Type': 'application/json' } : {}),
+      },
+      body: body ? JSON.stringify(body) : undefined,
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return text ? JSON.parse(text) : null;
+  };
+
+  return {
+    port: Number(port),
+    token,
+    link,
+    dir,
+    api,
+    stop,
+    stderr: () => err,
+    /** The id of a new pane. */
+    pane: async (command, more = {}) => (await api('POST', 'panes', { command, ...more })).id,
+    /** A shell without the machine's own settings, so that its prompt is known. */
+    shell: async (more = {}) =>
+      (await api('POST', 'panes', { command: ['sh'], env: { PS1: '$ ', ENV: '' }, ...more })).id,
+  };
+}

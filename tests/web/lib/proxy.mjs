@@ -1,0 +1,61 @@
+// A TCP proxy between browser and daemon whose connections can be cut.
+
+import net from 'node:net';
+
+export async function startProxy(target) {
+  const pairs = new Set();
+  let refusing = false;
+  let cutAfter = Infinity;
+  let refused = 0;
+  const server = net.createServer((client) => {
+    if (refusing) {
+      refused++;
+      client.destroy();
+      return;
+    }
+    const upstream = net.connect(target, '127.0.0.1');
+    const pair = { client, upstream };
+    pairs.add(pair);
+    const end = () => {
+      client.destroy();
+      upstream.destroy();
+      pairs.delete(pair);
+    };
+    client.on('error', end).on('close', end);
+    upstream.on('error', end).on('close', end);
+    client.pipe(upstream);
+    let seen = 0;
+    upstream.on('data', (data) => {
+      seen += data.length;
+      if (seen > cutAfter) {
+        // Some bytes of a message arrive and the rest does not.
+        client.write(data.subarray(0, Math.floor(data.length / 2)), end);
+        cutAfter = Infinity;
+      } else if (!client.write(data)) {
+        upstream.pause();
+        client.once('drain', () => upstream.resume());
+      }
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = () => {
+    for (const { client, upstream } of pairs) {
+      client.destroy();
+      upstream.destroy();
+    }
+    pairs.clear();
+  };
+  return {
+    port: server.address().port,
+    cut,
+    /** Cuts each connection once, when it has brought more than so many bytes. */
+    cutOnceAfter: (bytes) => (cutAfter = bytes),
+    refuse: (on) => (refusing = on),
+    refused: () => refused,
+    stop: () =>
+      new Promise((resolve) => {
+        cut();
+        server.close(resolve);
+      }),
+  };
+}
