@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "procstat.h"
 
 #include <fcntl.h>

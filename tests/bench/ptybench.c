@@ -5,6 +5,8 @@
  *   ptybench echo KEYS GAP_US    a byte into a raw PTY in which cat runs, and back
  *   ptybench tcp MB CHUNK        one way through TCP on the loopback, CHUNK bytes a write
  */
+#include "config.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <pty.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "wsconn.h"
 
 #include <arpa/inet.h>
@@ -153,8 +155,9 @@ acknowledge(struct ws_conn *c)
 	char text[64];
 	int n;
 
-	if (c->pos - c->acked < WS_ACK_EVERY)
+	if (!c->ack_due && c->pos - c->acked < WS_ACK_EVERY)
 		return;
+	c->ack_due = false;
 	n = snprintf(text, sizeof text, "{\"type\":\"ack\",\"offset\":%llu}",
 	    (unsigned long long)c->pos);
 	ws_send(c, OP_BINARY, ATTACH_CONTROL, text, (size_t)n);
@@ -230,6 +233,7 @@ on_offset(struct ws_conn *c)
 		c->n.gaps++;
 	}
 	c->synced = true;
+	c->ack_due = c->type == ATTACH_SNAPSHOT;
 	c->pos = off;
 }
 

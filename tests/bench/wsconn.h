@@ -7,7 +7,8 @@
  *
  * With a protocol that has offsets, each client checks that every OUTPUT starts at the byte
  * behind the last one (`gaps` counts those that do not), counts the snapshots it was given
- * and the bytes that each one skipped, and acknowledges at least every WS_ACK_EVERY bytes.
+ * and the bytes that each one skipped, and acknowledges every snapshot, and output at least
+ * every WS_ACK_EVERY bytes.
  *
  * One thread; a `struct ws_load` and its connections belong to the caller and are never freed
  * (the process ends with them).
@@ -71,6 +72,7 @@ struct ws_conn {
 	char control[WS_CONTROL_MAX];
 	size_t control_len;
 	bool synced;         /* pos is known */
+	bool ack_due;        /* a snapshot came */
 	uint64_t pos, acked; /* offset of the next byte; the last one acknowledged */
 	uint64_t start;      /* pos when the counters were reset */
 	bool exited;         /* CONTROL exit came */

@@ -1,4 +1,6 @@
 /* wsload: a load of WebSocket viewers for a terminal server. See README and --help. */
+#include "config.h"
+
 #include "wsload.h"
 
 #include <getopt.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "wsload.h"
 
 #include <errno.h>

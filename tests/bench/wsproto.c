@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "wsproto.h"
 
 #include <stdint.h>
