@@ -233,7 +233,6 @@ on_offset(struct ws_conn *c)
 		c->n.gaps++;
 	}
 	c->synced = true;
-	c->ack_due = c->type == ATTACH_SNAPSHOT;
 	c->pos = off;
 }
 
@@ -305,6 +304,7 @@ on_message_end(struct ws_conn *c)
 {
 	if (c->load->proto->attach && c->type == ATTACH_CONTROL)
 		on_control(c);
+	c->ack_due |= c->load->proto->attach && c->type == ATTACH_SNAPSHOT;
 	c->type = -1;
 	c->off_len = 0;
 	c->control_len = 0;
