@@ -41,7 +41,7 @@ const struct http_route app_routes[] = {
     {"GET", "/api/v1/panes/:id/capture", AUTH_READ, 0, panes_capture, "what a pane shows"},
     {"POST", "/api/v1/tokens", AUTH_WRITE, K, tokens_create, "make an access token"},
     {"GET", "/assets/:file", AUTH_NONE, 0, page_get, "the page's files"},
-    {"GET", "/:file", AUTH_NONE, 0, page_get, "the page; with ?token= a login"},
+    {"GET", "/", AUTH_NONE, 0, page_get, "the page; with ?token= a login"},
     {0},
 };
 

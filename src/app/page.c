@@ -73,9 +73,7 @@ page_get(struct http_req *r, void *arg)
 		login(r, arg, token);
 		return;
 	}
-	f = find("/", name);
-	if (f == NULL)
-		f = find("/assets/", name);
+	f = *name == '\0' ? find("/", "") : find("/assets/", name);
 	if (f != NULL)
 		send_asset(r, f);
 	else
