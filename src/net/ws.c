@@ -21,6 +21,8 @@ enum {
 	TURN = 256 * 1024,   /* bytes a turn of the loop, for one connection */
 	ROOM_MIN = 8 * 1024, /* less room in the socket is waited for */
 	HEADROOM = 64,       /* frame and message headers */
+	CLOSE_REASON_MAX = 120,
+	CLOSE_WAIT_S = 60, /* for the peer to read what is before the close */
 };
 
 struct ws_conn {
@@ -33,7 +35,7 @@ struct ws_conn {
 	struct buf rx; /* a message that came in pieces */
 	uint64_t heard_us;
 	int close_code; /* 0: none */
-	bool opened, rx_binary, ping;
+	bool opened, rx_binary, ping, close_sent;
 };
 
 struct ws_request {
@@ -221,14 +223,26 @@ on_receive(struct lws *wsi, struct ws_conn *c, const void *in, size_t len)
 
 /* Writing. */
 
+/* Not by lws_close_reason: Debian's libwebsockets is a debug build, which on libuv closes a
+ * connection twice over and so cuts it before the close frame is out. The frame is made here,
+ * and the peer's own close, or the time-out, ends the connection. */
 static int
 send_close(struct ws_conn *c)
 {
-	const char *reason = c->close_reason;
+	unsigned char buf[LWS_PRE + 4 + CLOSE_REASON_MAX], *p = buf + LWS_PRE;
+	size_t len = strlen(c->close_reason);
 
-	lws_close_reason(c->wsi, (enum lws_close_status)c->close_code, (unsigned char *)reason,
-	    strlen(reason));
-	return -1;
+	if (len > CLOSE_REASON_MAX)
+		len = CLOSE_REASON_MAX;
+	p[0] = 0x88; /* FIN and the opcode of a close */
+	p[1] = (unsigned char)(2 + len);
+	p[2] = (unsigned char)(c->close_code >> 8);
+	p[3] = (unsigned char)c->close_code;
+	memcpy(p + 4, c->close_reason, len);
+	c->close_sent = true;
+	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_WAIT_S);
+	/* On a WebSocket lws writes what it takes for HTTP as it is. */
+	return lws_write(c->wsi, p, 4 + len, LWS_WRITE_HTTP) < 0 ? -1 : 0;
 }
 
 static int
@@ -252,7 +266,7 @@ send_one(struct ws_conn *c, size_t max)
 		return 0;
 	if (rc != 1) {
 		ws_close(c, rc, "");
-		return send_close(c);
+		return 0;
 	}
 	len = (int)(b->len - LWS_PRE);
 	if (lws_write(c->wsi, (unsigned char *)b->data + LWS_PRE, (size_t)len,
@@ -270,6 +284,8 @@ on_writeable(struct ws_conn *c)
 {
 	size_t sent = 0;
 
+	if (c->close_sent)
+		return 0;
 	if (c->close_code != 0)
 		return send_close(c);
 	if (c->ping)
@@ -321,6 +337,8 @@ ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void 
 		return 0;
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 		return on_writeable(c);
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		return c->close_sent ? -1 : 0; /* 0: lws answers it */
 	case LWS_CALLBACK_CLOSED:
 		on_closed(c);
 		return 0;
