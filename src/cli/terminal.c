@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 /* What a pane may have switched on: mouse reports, bracketed paste, focus reports, the
- * alternate screen, application keys, a hidden cursor, a scroll region, colours. */
+ * alternate screen, application keys, a hidden cursor, a scroll region, colours. Leaving the
+ * alternate screen and the region moves the cursor, so it is saved before. */
 static const char undo[] =
     "\033[?9l\033[?1000l\033[?1002l\033[?1003l\033[?1005l\033[?1006l\033[?1015l\033[?1004l"
-    "\033[?2004l\033[?2026l\033[?1l\033>\033[?1049l\033[?25h\033[?7h\033[r\033[4l\033(B\033[m";
+    "\033[?2004l\033[?2026l\033[?1l\033>\0337\033[?1049l\0337\033[r\0338\033[?25h\033[?7h\033["
+    "4l"
+    "\033(B\033[m";
 
 static struct termios saved;
 static volatile sig_atomic_t is_raw;

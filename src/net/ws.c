@@ -17,10 +17,10 @@
 #define SILENT_US (90ull * 1000 * 1000)
 
 enum {
-	MESSAGE = 64 * 1024, /* bytes that are joined to one message */
-	TURN = 256 * 1024,   /* bytes a turn of the loop, for one connection */
-	ROOM_MIN = 8 * 1024, /* less room in the socket is waited for */
-	HEADROOM = 64,       /* frame and message headers */
+	MESSAGE = 128 * 1024, /* bytes that are joined to one message, at the most */
+	TURN = 256 * 1024,    /* bytes a turn of the loop, for one connection */
+	ROOM_MIN = 8 * 1024,  /* less room in the socket is waited for */
+	HEADROOM = 64,        /* frame and message headers */
 	CLOSE_REASON_MAX = 120,
 	CLOSE_WAIT_S = 60, /* for the peer to read what is before the close */
 };

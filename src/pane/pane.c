@@ -18,7 +18,10 @@
 #include "pane/pty.h"
 
 enum {
-	READ_BURST = 64 * 1024,  /* bytes a turn of the loop */
+	/* Bytes a turn of the loop: one read. A PTY refills while it is read, so with more a
+	 * flood would hold the loop for milliseconds, and viewers would fall out of the ring
+	 * while they wait for their turn to be sent to. */
+	READ_BURST = 4 * 1024,
 	FLUSH_BYTES = 64 * 1024, /* gathered under a flood before viewers are woken */
 	FLUSH_US = 2000,         /* or this long after they were woken last */
 	LINGER_MS = 500,

@@ -29,13 +29,13 @@ struct viewer {
 	void *arg;
 	uint64_t offset; /* of the next byte to send */
 	uint64_t acked;  /* everything below has been rendered */
+	uint64_t debt;   /* bytes sent, snapshots included, and not acknowledged */
 	uint64_t typed;  /* pane->typed_clock at the last input; 0: never */
 	char *error_code, *error_message;
 	unsigned cols, rows;
 	uint8_t say; /* control messages that are due */
 	bool read_only, held;
 	bool needs_snapshot;
-	bool snapshot_unacked; /* no second one before the first is acknowledged */
 };
 
 static void
@@ -219,24 +219,22 @@ pull_control(struct viewer *v, struct buf *b)
 static bool
 pull_snapshot(struct viewer *v, struct buf *b)
 {
-	unsigned char head[ATTACH_HEADER];
+	unsigned char head[ATTACH_HEADER] = {0};
 	size_t at = b->len;
 
-	if (v->snapshot_unacked)
-		return false;
 	buf_append(b, head, sizeof head);
 	pane_snapshot(v->pane, b, &v->offset);
 	attach_put_header((unsigned char *)b->data + at, ATTACH_SNAPSHOT, v->offset);
 	v->acked = v->offset;
+	v->debt += b->len - at;
 	v->needs_snapshot = false;
-	v->snapshot_unacked = true;
 	return true;
 }
 
 static bool
 pull_output(struct viewer *v, struct buf *b, size_t max)
 {
-	uint64_t window = ATTACH_WINDOW - (v->offset - v->acked);
+	uint64_t window = v->debt < ATTACH_WINDOW ? ATTACH_WINDOW - v->debt : 0;
 	unsigned char head[ATTACH_HEADER];
 	struct iovec iov[2];
 	int64_t n;
@@ -255,6 +253,7 @@ pull_output(struct viewer *v, struct buf *b, size_t max)
 	buf_append(b, iov[0].iov_base, iov[0].iov_len);
 	buf_append(b, iov[1].iov_base, iov[1].iov_len);
 	v->offset += (uint64_t)n;
+	v->debt += (uint64_t)n;
 	return true;
 }
 
@@ -300,11 +299,11 @@ request_ack(struct viewer *v, uint64_t offset)
 {
 	if (offset > v->offset)
 		return -EINVAL;
-	if (offset >= v->acked) {
-		v->acked = offset;
-		v->snapshot_unacked = false;
-		wake(v);
-	}
+	if (offset < v->acked)
+		return 0;
+	v->acked = offset;
+	v->debt = v->offset - offset;
+	wake(v);
 	return 0;
 }
 

@@ -5,7 +5,8 @@
  * then pulls one message after another until there is none. What a message holds is decided
  * when it is pulled, never earlier: a viewer that is slow is not behind a queue, it is behind
  * in the ring, and one that has fallen out of the ring gets a snapshot of the screen instead.
- * At most ATTACH_WINDOW bytes are sent and not acknowledged; then this viewer waits, alone.
+ * At most ATTACH_WINDOW bytes, snapshots included, are sent and not acknowledged; then this
+ * viewer waits, alone.
  *
  * Size. The pane takes the size of the viewer that last typed. Attaching or resizing a window
  * changes the pane only for the viewer that typed last, or where no other viewer has a size;
