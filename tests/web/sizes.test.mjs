@@ -44,6 +44,10 @@ test('a phone does not resize a desktop unless somebody types on it', async () =
   assert.equal(await paneSize(id), wide);
   assert.equal(await sizeOf(phone), wide);
   await phone.page.getByText('sized by another viewer').waitFor();
+  // Larger than the window: it is scrolled to where the work is.
+  await until('the cursor in sight', () =>
+    phone.page.locator('.room').evaluate((r) => r.scrollTop + r.clientHeight > r.scrollHeight - 30),
+  );
   await phone.shot('phone-other-size');
 
   await phone.page.getByRole('button', { name: 'Fit to me' }).click();
@@ -112,6 +116,7 @@ test('an on-screen keyboard leaves the last line and the keys in sight', async (
   const { lines, top, rows } = await v.screen();
   const last = lines.map((l) => l !== '').lastIndexOf(true);
   assert.ok(last >= top && last < top + rows, 'the prompt is shown');
+  assert.equal(await v.page.locator('.room').evaluate((room) => room.scrollTop), 0);
   await v.shot('phone-keyboard');
   await v.close();
 });

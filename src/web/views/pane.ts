@@ -72,7 +72,11 @@ export class PaneView {
     touchScroll(this.room, term);
     this.link = new Link(pane, readOnly, {
       hello: (hello) => this.hello(hello),
-      snapshot: (bytes, done) => this.terminal.redraw(bytes, done),
+      snapshot: (bytes, done) =>
+        this.terminal.redraw(bytes, () => {
+          done();
+          this.terminal.showCursor();
+        }),
       output: (bytes, replayed, done) => this.terminal.write(bytes, replayed, done),
       control: (control) => this.control(control),
       state: (state) => this.state(state),
