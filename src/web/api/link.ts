@@ -242,7 +242,10 @@ export class Link {
   private async closed(code: number): Promise<void> {
     const refused = !this.greeted;
     this.drop();
-    if (code === 1000) return this.set({ kind: 'ended', status: this.status });
+    // After the exit there is nothing to come back for, however the connection was closed.
+    if (code === 1000 || this.status !== null) {
+      return this.set({ kind: 'ended', status: this.status });
+    }
     if (code === 4401) return this.set({ kind: 'unauthorised' });
     if (code === 4404) return this.set({ kind: 'gone' });
     const wait = BACKOFF_S[Math.min(this.failures, BACKOFF_S.length - 1)] ?? 30;
