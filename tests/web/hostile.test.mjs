@@ -17,13 +17,17 @@ async function owned(v) {
 }
 
 test('names, titles and output with markup are text', async () => {
-  const id = await rig.daemon.pane(
-    ['sh', '-c', 'printf "\\033]2;%s\\007\\033]0;%s\\033\\\\out:%s\\n" "$1" "$1" "$1"; exec cat', 'sh', EVIL],
-    { name: 'x"><b onmouseover=alert(1)>' },
-  );
+  const id = await rig.daemon.pane([
+    'sh',
+    '-c',
+    'printf "\\033]2;%s\\007\\033]0;%s\\033\\\\out:%s\\n" "$1" "$1" "$1"; exec cat',
+    '"><b onmouseover=alert(1)>',
+    EVIL,
+  ]);
   const v = await rig.open({ pane: id });
   await v.sees(`out:${EVIL}`);
-  await v.page.locator('.row-name').filter({ hasText: '<b onmouseover' }).waitFor();
+  await v.page.locator('.bar-title').filter({ hasText: '<img src=x' }).waitFor();
+  assert.match(await v.page.locator('.bar-name').textContent(), /exec cat|<b onmouse|<img/);
   assert.equal(await v.page.locator('.row-name b, .bar b').count(), 0);
   await owned(v);
   await v.shot('hostile');

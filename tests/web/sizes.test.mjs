@@ -32,7 +32,7 @@ test('the pane follows the window of its only viewer', async () => {
 });
 
 test('a phone does not resize a desktop unless somebody types on it', async () => {
-  const id = await rig.daemon.shell({ name: 'build log' });
+  const id = await rig.daemon.shell({ name: 'build-log' });
   const desktop = await rig.open({ pane: id });
   await desktop.line('seq 1 200; stty size');
   await desktop.sees(/^200$/m);
