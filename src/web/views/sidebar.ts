@@ -33,7 +33,7 @@ export class Sidebar {
       type: 'text',
       name: 'command',
       'aria-label': 'Command of the new pane',
-      placeholder: 'Your shell, or a command',
+      placeholder: 'Shell, or a command',
       autocomplete: 'off',
       autocapitalize: 'off',
       spellcheck: 'false',
@@ -152,7 +152,7 @@ export class Sidebar {
 
   private async kill(pane: Pane): Promise<void> {
     if (pane.state === 'running') {
-      const detail = `${paneLabel(pane)} and what runs in it are ended.`;
+      const detail = `This ends ${paneLabel(pane)} and everything that runs in it.`;
       if (!(await confirm(`Kill ${pane.id}?`, detail, 'Kill'))) return;
     }
     try {
