@@ -117,6 +117,58 @@ test('a paste larger than a message arrives whole, no character cut', async () =
   await v.close();
 });
 
+test('a selection is copied by Ctrl+Shift+C, and pasted with brackets', async () => {
+  const id = await rig.daemon.pane([
+    'sh',
+    '-c',
+    'stty -echo; printf "\\033[?2004hcopyme\\n"; exec cat -v',
+  ]);
+  const v = await rig.open({
+    pane: id,
+    context: { permissions: ['clipboard-read', 'clipboard-write'] },
+  });
+  await v.sees('copyme');
+  const box = await v.page.locator('.xterm-screen').boundingBox();
+  await v.page.mouse.dblclick(box.x + 20, box.y + 8);
+  await v.page.keyboard.press('Control+Shift+C');
+  await until(
+    'the word on the clipboard',
+    async () => (await v.page.evaluate(() => navigator.clipboard.readText())) === 'copyme',
+  );
+  await v.page.keyboard.press('Control+Shift+V');
+  await v.page.keyboard.press('Enter');
+  await v.sees('^[[200~copyme^[[201~');
+  await v.close();
+});
+
+test('a bell is marked until somebody types', async () => {
+  const v = await rig.open({ pane: await rig.daemon.shell() });
+  const bell = v.page.getByRole('img', { name: 'Bell' });
+  assert.ok(await bell.isHidden());
+  await v.line('printf "\\a"; echo rung');
+  await v.sees(/^rung$/m);
+  await bell.waitFor();
+  await v.shot('bell');
+  await v.type(' ');
+  await until('no mark', () => bell.isHidden());
+  await v.close();
+});
+
+test('without WebGL, and when its context is lost, the terminal is drawn all the same', async () => {
+  const v = await rig.open({ pane: await rig.daemon.shell() });
+  await v.page.evaluate(() => {
+    for (const canvas of document.querySelectorAll('.xterm canvas')) {
+      canvas.getContext('webgl2')?.getExtension('WEBGL_lose_context')?.loseContext();
+    }
+  });
+  await v.page.locator('.xterm-rows').waitFor();
+  await v.line('echo drawn');
+  await until('the text in the page', async () =>
+    /drawn/.test(await v.page.locator('.xterm-rows').innerText()),
+  );
+  await v.close();
+});
+
 test('a read-only page sends nothing', async () => {
   const id = await rig.daemon.shell();
   const v = await rig.open({ pane: id, query: '?mode=ro' });

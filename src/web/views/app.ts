@@ -14,6 +14,7 @@ export class App {
   private readonly layout: HTMLElement;
   private readonly menu: HTMLButtonElement;
   private readonly narrow = matchMedia(NARROW);
+  private greeted = false; // the person has been shown a pane: choose no more for them
   view: PaneView | null = null;
 
   constructor(root: HTMLElement) {
@@ -26,8 +27,10 @@ export class App {
     });
     const shade = el('div', { class: 'shade' });
     shade.addEventListener('click', () => this.open(false));
-    this.menu = button('', { class: 'quiet menu', 'aria-label': 'Show the list', 'aria-controls': 'sidebar' }, () =>
-      this.open(!this.isOpen),
+    this.menu = button(
+      '',
+      { class: 'quiet menu', 'aria-label': 'Show the list', 'aria-controls': 'sidebar' },
+      () => this.open(!this.isOpen),
     );
     this.menu.append(icon('menu'));
     this.layout = el('div', { class: 'layout' }, sidebar.element, shade, this.menu, this.stage);
@@ -73,23 +76,22 @@ export class App {
       );
       return;
     }
-    this.view = new PaneView(to.pane, to.readOnly);
+    this.view = new PaneView(this.stage, to.pane, to.readOnly);
     this.view.info(paneList.get().panes.find((p) => p.id === to.pane));
   }
 
   private listed({ panes, known }: PaneList): void {
     const { pane } = route.get();
     if (pane) {
+      this.greeted = true;
       this.view?.info(panes.find((p) => p.id === pane));
       return;
     }
     // Opened without a pane: the first that runs is what the person came for.
     const first = panes.find((p) => p.state === 'running');
-    if (known && first && !this.left) go({ pane: first.id, readOnly: false });
-    if (known) this.left = true;
+    if (known && first && !this.greeted) go({ pane: first.id, readOnly: false });
+    if (known) this.greeted = true;
   }
-
-  private left = false; // the person has been shown the list; choose no more for them
 }
 
 function remembered(): string | null {

@@ -34,7 +34,9 @@ export class PaneView {
   private readOnly: boolean;
   private shown = false;
 
+  /** Puts itself into the stage at once: xterm.js measures what it is opened in. */
   constructor(
+    stage: HTMLElement,
     readonly pane: string,
     readOnly: boolean,
   ) {
@@ -54,7 +56,7 @@ export class PaneView {
       this.banner.element,
       this.room,
     );
-    document.querySelector('.stage')?.replaceChildren(this.element); // xterm.js measures
+    stage.replaceChildren(this.element);
     this.terminal = new PaneTerminal(this.room, {
       data: (data, typed) => this.data(data, typed),
       binary: (data) => this.send(latin1(data)),
