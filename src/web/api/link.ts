@@ -240,7 +240,6 @@ export class Link {
   }
 
   private async closed(code: number): Promise<void> {
-    const refused = !this.greeted;
     this.drop();
     // After the exit there is nothing to come back for, however the connection was closed.
     if (code === 1000 || this.status !== null) {
@@ -253,11 +252,11 @@ export class Link {
     const ms = wait * 1000 * (1 + JITTER * (2 * Math.random() - 1));
     this.set({ kind: 'waiting', retryAt: Date.now() + ms });
     this.retry = window.setTimeout(() => this.connect(), ms);
-    if (refused) await this.whyRefused();
+    await this.why();
   }
 
-  /** A browser does not tell the status of a refused upgrade, so it is asked for. */
-  private async whyRefused(): Promise<void> {
+  /** A browser does not tell the status of a refused upgrade, and a close may lose its code. */
+  private async why(): Promise<void> {
     let status = 0;
     try {
       await getPane(this.pane);
