@@ -19,7 +19,7 @@ struct entry {
 	struct http_req *creator; /* waits for the command to start; NULL: nobody */
 	char *cwd;                /* at its birth; NULL: the daemon's */
 	bool listed;              /* it has started */
-	bool remove;              /* goes away when it has ended */
+	bool remove;              /* goes away when it has ended and its viewers know */
 };
 
 struct app {
@@ -46,6 +46,9 @@ void registry_remove(struct entry *e);
 int registry_find(struct app *a, const char *ref, struct entry **out);
 struct entry *registry_by_pid(struct app *a, pid_t pid);
 bool registry_name_taken(const struct app *a, const char *name);
+
+/* Removes what may go: ended, asked to be removed, and without viewers. */
+void registry_sweep(struct app *a);
 
 /* Makes room for one more pane, at the cost of the oldest that has ended and is not watched. */
 bool registry_make_room(struct app *a);

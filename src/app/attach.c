@@ -159,6 +159,7 @@ attach_closed(void *data)
 	viewer_free(t->viewer);
 	free(t);
 	a->viewer_count--;
+	registry_sweep(a);
 	app_check_stopped(a);
 }
 

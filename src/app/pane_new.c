@@ -174,7 +174,8 @@ on_ended(struct pane *p, void *arg)
 
 	log_info("app", "pane %s ended with status %d", pane_id(p), pane_exit_status(p));
 	if (e->remove)
-		registry_remove(e);
+		e->listed = false; /* it stays for the viewers that have not heard of its end */
+	registry_sweep(a);
 	app_check_stopped(a);
 }
 

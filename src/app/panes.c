@@ -112,10 +112,12 @@ panes_delete(struct http_req *r, void *arg)
 		return;
 	e->remove = true;
 	o = pane_json(e);
-	if (pane_state(e->pane) == PANE_EXITED)
-		registry_remove(e);
-	else
+	if (pane_state(e->pane) == PANE_EXITED) {
+		e->listed = false;
+		registry_sweep(e->app);
+	} else {
 		pane_end(e->pane);
+	}
 	http_reply_json_take(r, 200, o);
 }
 

@@ -104,6 +104,18 @@ registry_name_taken(const struct app *a, const char *name)
 	return false;
 }
 
+void
+registry_sweep(struct app *a)
+{
+	struct entry *e, *next;
+
+	DL_FOREACH_SAFE (a->entries, e, next) {
+		if (e->remove && pane_state(e->pane) == PANE_EXITED &&
+		    pane_viewers(e->pane) == 0)
+			registry_remove(e);
+	}
+}
+
 bool
 registry_make_room(struct app *a)
 {

@@ -127,6 +127,8 @@ async function openPage(rig, { pane, query = '', port, context: contextOptions =
   await page.goto(`${origin}/?token=${rig.daemon.token}`);
   assert.ok(!page.url().includes('token'), 'the token leaves the address');
   if (pane) {
+    // The page that the login led to shows the first pane; what is online must not be that one.
+    await page.goto('about:blank');
     await page.goto(`${origin}/#${encodeURIComponent(pane)}${query}`);
     await v.online();
   }
