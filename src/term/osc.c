@@ -1,0 +1,147 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/utf8.h"
+#include "term/state.h"
+
+typedef void osc_fn(struct term *t, const char *s, size_t len);
+
+/* Text from outside: well-formed, and no longer than TERM_TITLE_MAX. True when it is another. */
+static bool
+set_text(struct buf *b, const char *s, size_t len)
+{
+	char *clean = utf8_sanitize(s, len < TERM_TITLE_MAX ? len : TERM_TITLE_MAX);
+	size_t n = strlen(clean);
+	bool other;
+
+	if (n > TERM_TITLE_MAX)
+		n = TERM_TITLE_MAX;
+	while (n > 0 && n < strlen(clean) && ((unsigned char)clean[n] & 0xC0) == 0x80)
+		n--;
+	other = b->len != n || (n != 0 && memcmp(b->data, clean, n) != 0);
+	buf_reset(b);
+	buf_append(b, clean, n);
+	free(clean);
+	return other;
+}
+
+static void
+osc_title(struct term *t, const char *s, size_t len)
+{
+	if (set_text(&t->title, s, len) && t->cb.title != NULL)
+		t->cb.title(t->arg, t->title.data);
+}
+
+static void
+osc_cwd(struct term *t, const char *s, size_t len)
+{
+	if (set_text(&t->cwd, s, len) && t->cb.cwd != NULL)
+		t->cb.cwd(t->arg, t->cwd.data);
+}
+
+/* OSC 8 ; key=value:key=value ; URI */
+static void
+osc_link(struct term *t, const char *s, size_t len)
+{
+	const char *semi = memchr(s, ';', len), *id = "", *end;
+	size_t idlen = 0;
+
+	if (semi == NULL)
+		return;
+	for (const char *p = s; p < semi; p = end + 1) {
+		end = memchr(p, ':', (size_t)(semi - p));
+		if (end == NULL)
+			end = semi;
+		if (end - p > 3 && memcmp(p, "id=", 3) == 0) {
+			id = p + 3;
+			idlen = (size_t)(end - id);
+		}
+	}
+	t->link = style_link_add(t->styles, semi + 1, len - (size_t)(semi + 1 - s), id, idlen);
+	t->pen.style.link = t->link;
+	t->pen.stale = true;
+}
+
+/* The number of the line that the cursor is in, and the bytes of its text before the cursor. */
+static void
+locate(const struct term *t, struct term_mark *m)
+{
+	const struct grid *g = &t->screen->grid;
+	struct line part = {0};
+	unsigned y = t->y, x = t->x < t->cols ? t->x : t->cols;
+
+	m->line = t->lines + 1;
+	for (unsigned i = 1; i <= t->y; i++)
+		m->line += !grid_row(g, i)->cont;
+	while (y > 0 && grid_row(g, y)->cont)
+		y--;
+	m->byte = y == 0 && t->head_open ? (uint32_t)t->head.len : 0;
+	for (; y <= t->y; y++) {
+		const struct row *r = grid_row(g, y);
+		unsigned n = y < t->y ? row_length(r) : x < r->used ? x : r->used;
+
+		line_append(t, &part, r->cells, n);
+		m->byte += (uint32_t)part.len + (y == t->y ? x - n : 0);
+		part.len = part.nruns = 0;
+	}
+	line_release(&part);
+}
+
+static void
+osc_mark(struct term *t, const char *s, size_t len)
+{
+	struct term_mark m = {.kind = s[0], .exit_status = -1, .offset = term_offset(t)};
+	char options[256] = "";
+	uint64_t status;
+	const char *semi;
+
+	if (t->cb.mark == NULL || len == 0 || m.kind < 'A' || m.kind > 'Z' || (len > 1 && s[1] != ';'))
+		return;
+	m.alternate = on_alternate(t);
+	if (!m.alternate)
+		locate(t, &m);
+	if (len > 2 && len - 2 < sizeof options)
+		memcpy(options, s + 2, len - 2);
+	m.options = options;
+	if (m.kind == 'D') {
+		char number[12] = "";
+		size_t n = (semi = strchr(options, ';')) != NULL ? (size_t)(semi - options) : strlen(options);
+
+		if (n < sizeof number)
+			memcpy(number, options, n);
+		if (str_u64(number, 0, 255, &status) == 0)
+			m.exit_status = (int)status;
+	}
+	t->cb.mark(t->arg, &m);
+}
+
+static const struct {
+	char number[4];
+	osc_fn *fn;
+} table[] = {
+    {"0", osc_title},
+    {"2", osc_title},
+    {"7", osc_cwd},
+    {"8", osc_link},
+    {"133", osc_mark},
+};
+
+void
+osc_string(void *arg, enum parser_string kind, const char *s, size_t len)
+{
+	const char *semi;
+	size_t n;
+	struct term *t = arg;
+
+	t->repeatable = false;
+	if (kind != STRING_OSC)
+		return;
+	semi = memchr(s, ';', len);
+	n = semi != NULL ? (size_t)(semi - s) : len;
+	for (size_t i = 0; semi != NULL && i < sizeof table / sizeof *table; i++)
+		if (strlen(table[i].number) == n && memcmp(table[i].number, s, n) == 0)
+			table[i].fn(t, semi + 1, len - n - 1);
+}

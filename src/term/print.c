@@ -1,0 +1,239 @@
+#include "config.h"
+
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "base/utf8.h"
+#include "term/state.h"
+#include "term/width.h"
+
+enum { BOM = 0xFEFF };
+
+/* DEC special graphics, 0x60 to 0x7E. */
+static const uint16_t graphics[31] = {0x25C6, 0x2592, 0x2409, 0x240C, 0x240D, 0x240A, 0x00B0, 0x00B1,
+    0x2424, 0x240B, 0x2518, 0x2510, 0x250C, 0x2514, 0x253C, 0x23BA, 0x23BB, 0x2500, 0x23BC, 0x23BD,
+    0x251C, 0x2524, 0x2534, 0x252C, 0x2502, 0x2264, 0x2265, 0x03C0, 0x2260, 0x00A3, 0x00B7};
+
+static void
+fill_text(struct cell *c, const char *s, unsigned n, uint16_t style)
+{
+	unsigned i = 0;
+
+#ifdef __SSE2__
+	const __m128i zero = _mm_setzero_si128(), st = _mm_set1_epi32(style);
+	__m128i *out = (__m128i *)(void *)c;
+
+	for (; n - i >= 8; i += 8, out += 4) {
+		__m128i v = _mm_loadl_epi64((const __m128i *)(const void *)(s + i));
+		__m128i w = _mm_unpacklo_epi8(v, zero);
+		__m128i lo = _mm_unpacklo_epi16(w, zero), hi = _mm_unpackhi_epi16(w, zero);
+
+		_mm_storeu_si128(out + 0, _mm_unpacklo_epi32(lo, st));
+		_mm_storeu_si128(out + 1, _mm_unpackhi_epi32(lo, st));
+		_mm_storeu_si128(out + 2, _mm_unpacklo_epi32(hi, st));
+		_mm_storeu_si128(out + 3, _mm_unpackhi_epi32(hi, st));
+	}
+#endif
+	for (; i < n; i++)
+		c[i] = (struct cell){.ch = (unsigned char)s[i], .style = style};
+}
+
+/* Writes n characters at the cursor, which have room in its row. */
+static void
+put_text(struct term *t, const char *s, unsigned n)
+{
+	struct row *r = cursor_row(t);
+
+	row_extend(r, t->x);
+	row_cut(r, t->x, t->x + n);
+	fill_text(r->cells + t->x, s, n, pen_id(t));
+	t->x += n;
+	if (t->x > r->used)
+		r->used = (uint16_t)t->x;
+}
+
+static void
+put_point(struct term *t, uint32_t cp, unsigned width)
+{
+	struct row *r;
+
+	if (width > t->cols)
+		width = t->cols;
+	if (t->x + width > t->cols) {
+		if (mode(t, MODE_WRAP)) {
+			if (t->x < t->cols)
+				screen_erase_row(t, t->y, t->x, t->cols, false);
+			screen_wrap(t);
+		} else if (width == 1) {
+			t->x = t->cols - 1;
+		} else {
+			return;
+		}
+	}
+	r = cursor_row(t);
+	if (mode(t, MODE_INSERT))
+		row_insert(r, t->cols, t->x, width, pen_fill(t));
+	row_extend(r, t->x + width);
+	row_cut(r, t->x, t->x + width);
+	r->cells[t->x] = (struct cell){
+	    .ch = cp,
+	    .style = pen_id(t),
+	    .flags = (width == 2 ? CELL_WIDE : 0) | (t->pen.protect ? CELL_PROTECTED : 0),
+	};
+	if (width == 2) {
+		r->cells[t->x + 1] = r->cells[t->x];
+		r->cells[t->x + 1].ch = 0;
+		r->cells[t->x + 1].flags ^= CELL_WIDE | CELL_TAIL;
+	}
+	if (cp >= 0x80 || t->pen.protect)
+		r->plain = false;
+	t->x += width;
+}
+
+static bool
+add_cluster(struct term *t, const struct cluster *cl, int *index)
+{
+	if (t->clusters.patience > 0)
+		t->clusters.patience--;
+	*index = clusters_add(&t->clusters, cl);
+	if (*index < 0 && t->clusters.patience == 0) {
+		screen_collect_clusters(t);
+		*index = clusters_add(&t->clusters, cl);
+	}
+	return *index >= 0;
+}
+
+/* A mark goes to the character before the cursor, or to a space when there is none. */
+static void
+put_mark(struct term *t, uint32_t cp)
+{
+	struct cluster cl = {0};
+	struct row *r;
+	struct cell *c;
+	int index;
+
+	if (t->x == 0)
+		put_point(t, ' ', 1);
+	r = cursor_row(t);
+	row_extend(r, t->x);
+	c = &r->cells[t->x - 1];
+	if (c->flags & CELL_TAIL)
+		c--;
+	if (c->flags & CELL_CLUSTER)
+		cl = t->clusters.v[c->ch];
+	else
+		cl.len = (uint8_t)utf8_encode(c->ch != 0 ? c->ch : ' ', cl.utf8);
+	if (cl.len + UTF8_MAX > CLUSTER_BYTES)
+		return;
+	cl.len = (uint8_t)(cl.len + utf8_encode(cp, cl.utf8 + cl.len));
+	if (!add_cluster(t, &cl, &index))
+		return;
+	c->ch = (uint32_t)index;
+	c->flags |= CELL_CLUSTER;
+	r->plain = false;
+}
+
+void
+print_point(void *arg, uint32_t cp)
+{
+	struct term *t = arg;
+	unsigned width;
+
+	/* A byte order mark in the midst of output is nothing to see. */
+	if (cp == BOM)
+		return;
+	width = width_of(cp);
+	if (width == 0)
+		put_mark(t, cp);
+	else
+		put_point(t, cp, width);
+	t->repeatable = true;
+}
+
+static uint32_t
+translate(uint8_t charset, char c)
+{
+	if (charset == CHARSET_GRAPHICS && c >= 0x60 && c <= 0x7E)
+		return graphics[c - 0x60];
+	if (charset == CHARSET_UK && c == '#')
+		return 0xA3;
+	return (unsigned char)c;
+}
+
+static void
+print_slowly(struct term *t, const char *s, size_t len)
+{
+	const char *end = t->parser.at;
+	uint8_t charset = t->charsets.g[t->charsets.gl];
+
+	for (size_t i = 0; i < len; i++) {
+		t->parser.at = s + i + 1;
+		put_point(t, translate(charset, s[i]), 1);
+	}
+	t->parser.at = end;
+}
+
+void
+print_text(void *arg, const char *s, size_t len)
+{
+	struct term *t = arg;
+	const char *behind = s + len;
+
+	t->repeatable = true;
+	if (t->charsets.g[t->charsets.gl] != CHARSET_ASCII || mode(t, MODE_INSERT) || t->pen.protect) {
+		print_slowly(t, s, len);
+		return;
+	}
+	while (s < behind) {
+		size_t n = (size_t)(behind - s);
+
+		if (t->x >= t->cols) {
+			if (mode(t, MODE_WRAP)) {
+				/* The offset of a line that this completes. */
+				t->parser.at = s + 1;
+				screen_wrap(t);
+			} else {
+				t->x = t->cols - 1;
+				s = behind - 1;
+				n = 1;
+			}
+		}
+		if (n > t->cols - t->x)
+			n = t->cols - t->x;
+		put_text(t, s, (unsigned)n);
+		s += n;
+	}
+	t->parser.at = behind;
+}
+
+void
+print_repeat(struct term *t, unsigned n)
+{
+	struct row *r = cursor_row(t);
+	struct cell c;
+
+	if (t->x == 0 || t->x > r->used)
+		return;
+	c = r->cells[t->x - 1];
+	if (c.flags & CELL_TAIL)
+		c = r->cells[t->x - 2];
+	if (c.ch == 0 && c.flags == 0)
+		return;
+	/* No more than a screenful: a few bytes must not keep us busy. */
+	if (n > t->cols * t->rows)
+		n = t->cols * t->rows;
+	for (; n > 0; n--) {
+		struct cell *at;
+
+		put_point(t, c.ch, c.flags & CELL_WIDE ? 2 : 1);
+		if (!(c.flags & CELL_CLUSTER))
+			continue;
+		r = cursor_row(t);
+		at = &r->cells[t->x - (c.flags & CELL_WIDE ? 2 : 1)];
+		at->ch = c.ch;
+		at->flags |= CELL_CLUSTER;
+		r->plain = false;
+	}
+}
