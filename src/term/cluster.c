@@ -31,8 +31,8 @@ find(const struct clusters *c, const struct cluster *cluster)
 {
 	unsigned i = hash_of(cluster) & c->mask;
 
-	while (c->hash[i] != 0 && (c->v[c->hash[i] - 1].len != cluster->len ||
-	    memcmp(c->v[c->hash[i] - 1].utf8, cluster->utf8, cluster->len) != 0))
+	while (c->hash[i] != 0 && (c->v[c->hash[i]].len != cluster->len ||
+	    memcmp(c->v[c->hash[i]].utf8, cluster->utf8, cluster->len) != 0))
 		i = (i + 1) & c->mask;
 	return i;
 }
@@ -45,8 +45,10 @@ grow(struct clusters *c)
 	free(c->hash);
 	c->hash = xcalloc(c->cap * 2, sizeof *c->hash);
 	c->mask = c->cap * 2 - 1;
-	for (unsigned n = 0; n < c->count; n++)
-		c->hash[find(c, &c->v[n])] = (uint16_t)(n + 1);
+	if (c->count == 0)
+		c->count = 1;
+	for (unsigned n = 1; n < c->count; n++)
+		c->hash[find(c, &c->v[n])] = (uint16_t)n;
 }
 
 int
@@ -58,16 +60,16 @@ clusters_add(struct clusters *c, const struct cluster *cluster)
 		grow(c);
 	i = find(c, cluster);
 	if (c->hash[i] != 0)
-		return c->hash[i] - 1;
+		return c->hash[i];
 	if (c->count == CLUSTER_MAX)
 		return -ENOSPC;
 	if (c->count == c->cap) {
 		grow(c);
 		i = find(c, cluster);
 	}
-	c->v[c->count++] = *cluster;
 	c->hash[i] = (uint16_t)c->count;
-	return (int)c->count - 1;
+	c->v[c->count] = *cluster;
+	return (int)c->count++;
 }
 
 size_t

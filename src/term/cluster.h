@@ -25,15 +25,15 @@ struct cluster {
 
 struct clusters {
 	struct cluster *v;
-	unsigned count, cap;
-	uint16_t *hash; /* index + 1, 0 empty */
+	unsigned count, cap; /* v[0] is not used */
+	uint16_t *hash; /* indexes, 0 empty */
 	unsigned mask;
 	size_t patience; /* clusters to refuse until it is worth looking for unused ones again */
 };
 
 void clusters_release(struct clusters *c);
 
-/* The index of a cluster, or -ENOSPC when the table is full. */
+/* The index of a cluster, never 0, or -ENOSPC when the table is full. */
 int clusters_add(struct clusters *c, const struct cluster *cluster);
 
 size_t clusters_memory(const struct clusters *c);
