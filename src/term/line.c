@@ -41,69 +41,94 @@ add_run(struct line *l, uint16_t style, uint32_t bytes)
 	l->runs[l->nruns++] = (struct style_run){bytes, style};
 }
 
-/* How many cells from c on have the style of the first; writes their characters to out. */
-static unsigned
-plain_run(const struct cell *c, unsigned n, char *out)
+/* The characters of n cells of a plain row, a byte each. */
+static void
+plain_text(const struct cell *c, unsigned n, char *out)
 {
-	uint16_t style = c->style;
 	unsigned i = 0;
 
 #ifdef __SSE2__
-	const __m128i want = _mm_set1_epi32(style), zero = _mm_setzero_si128();
-	const __m128i space = _mm_set1_epi8(' ');
+	const __m128i zero = _mm_setzero_si128(), space = _mm_set1_epi8(' ');
 
 	for (; n - i >= 8; i += 8) {
-		const __m128 *p = (const __m128 *)(const void *)(c + i);
-		__m128 a = _mm_loadu_ps((const float *)(p + 0)), b = _mm_loadu_ps((const float *)(p + 1));
-		__m128 d = _mm_loadu_ps((const float *)(p + 2)), e = _mm_loadu_ps((const float *)(p + 3));
-		__m128i s0 = _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
-		__m128i s1 = _mm_castps_si128(_mm_shuffle_ps(d, e, _MM_SHUFFLE(3, 1, 3, 1)));
-		__m128i same = _mm_and_si128(_mm_cmpeq_epi32(s0, want), _mm_cmpeq_epi32(s1, want));
-		__m128i t0, t1, bytes;
+		const float *p = (const float *)(const void *)(c + i);
+		__m128 a = _mm_shuffle_ps(_mm_loadu_ps(p), _mm_loadu_ps(p + 4), _MM_SHUFFLE(2, 0, 2, 0));
+		__m128 b = _mm_shuffle_ps(_mm_loadu_ps(p + 8), _mm_loadu_ps(p + 12), _MM_SHUFFLE(2, 0, 2, 0));
+		__m128i v = _mm_packs_epi32(_mm_castps_si128(a), _mm_castps_si128(b));
 
-		if (_mm_movemask_epi8(same) != 0xFFFF)
-			break;
-		t0 = _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)));
-		t1 = _mm_castps_si128(_mm_shuffle_ps(d, e, _MM_SHUFFLE(2, 0, 2, 0)));
-		bytes = _mm_packus_epi16(_mm_packs_epi32(t0, t1), zero);
-		bytes = _mm_or_si128(bytes, _mm_and_si128(_mm_cmpeq_epi8(bytes, zero), space));
-		_mm_storel_epi64((__m128i *)(void *)(out + i), bytes);
+		v = _mm_packus_epi16(v, zero);
+		v = _mm_or_si128(v, _mm_and_si128(_mm_cmpeq_epi8(v, zero), space));
+		_mm_storel_epi64((__m128i *)(void *)(out + i), v);
 	}
 #endif
-	for (; i < n && c[i].style == style; i++)
+	for (; i < n; i++)
 		out[i] = c[i].ch != 0 ? (char)c[i].ch : ' ';
+}
+
+/* The first cell from `from` (> 0) on whose style is not that of the cell before it, or n. */
+static unsigned
+next_style(const struct cell *c, unsigned from, unsigned n)
+{
+	unsigned i = from;
+
+#ifdef __SSE2__
+	for (; i + 4 <= n; i += 4) {
+		const float *p = (const float *)(const void *)(c + i), *q = p - 2;
+		__m128 a = _mm_shuffle_ps(_mm_loadu_ps(p), _mm_loadu_ps(p + 4), _MM_SHUFFLE(3, 1, 3, 1));
+		__m128 b = _mm_shuffle_ps(_mm_loadu_ps(q), _mm_loadu_ps(q + 4), _MM_SHUFFLE(3, 1, 3, 1));
+		__m128i same = _mm_cmpeq_epi32(_mm_castps_si128(a), _mm_castps_si128(b));
+		unsigned mask = (unsigned)_mm_movemask_ps(_mm_castsi128_ps(same));
+
+		if (mask != 0xF)
+			return i + (unsigned)__builtin_ctz(~mask);
+	}
+#endif
+	while (i < n && c[i].style == c[i - 1].style)
+		i++;
 	return i;
 }
 
 static void
 append_plain(struct line *l, const struct cell *cells, unsigned n)
 {
-	unsigned i = 0;
-
 	reserve_text(l, n);
-	while (i < n) {
-		unsigned k = plain_run(cells + i, n - i, l->text + l->len);
-
-		add_run(l, cells[i].style, k);
-		l->len += k;
-		i += k;
+	plain_text(cells, n, l->text + l->len);
+	l->len += n;
+	for (unsigned i = 0, end; i < n; i = end) {
+		end = next_style(cells, i + 1, n);
+		add_run(l, cells[i].style, end - i);
 	}
 }
 
-static void
-append_cell(const struct term *t, struct line *l, const struct cell *c)
+void
+line_append(const struct term *t, struct line *l, const struct cell *cells, unsigned n)
 {
-	size_t old = l->len;
+	uint16_t style = n > 0 ? cells->style : 0;
+	size_t start = l->len;
 
-	if (c->flags & CELL_CLUSTER) {
-		const struct cluster *cl = &t->clusters.v[c->ch];
+	reserve_text(l, (size_t)n * UTF8_MAX);
+	for (const struct cell *c = cells; c < cells + n; c++) {
+		if (c->flags & CELL_TAIL)
+			continue;
+		if (c->style != style) {
+			add_run(l, style, (uint32_t)(l->len - start));
+			start = l->len;
+			style = c->style;
+		}
+		if (c->flags & CELL_CLUSTER) {
+			const struct cluster *cl = &t->clusters.v[c->ch];
 
-		memcpy(l->text + l->len, cl->utf8, cl->len);
-		l->len += cl->len;
-	} else {
-		l->len += utf8_encode(c->ch != 0 ? c->ch : ' ', l->text + l->len);
+			reserve_text(l, cl->len + (size_t)(cells + n - c) * UTF8_MAX);
+			memcpy(l->text + l->len, cl->utf8, cl->len);
+			l->len += cl->len;
+		} else if (c->ch < 0x80) {
+			l->text[l->len++] = c->ch != 0 ? (char)c->ch : ' ';
+		} else {
+			l->len += utf8_encode(c->ch, l->text + l->len);
+		}
 	}
-	add_run(l, c->style, (uint32_t)(l->len - old));
+	if (l->len > start)
+		add_run(l, style, (uint32_t)(l->len - start));
 }
 
 /* The first n cells of a row. */
@@ -114,17 +139,6 @@ append_row(const struct term *t, struct line *l, const struct row *r, unsigned n
 		append_plain(l, r->cells, n);
 	else
 		line_append(t, l, r->cells, n);
-}
-
-void
-line_append(const struct term *t, struct line *l, const struct cell *cells, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		if (cells[i].flags & CELL_TAIL)
-			continue;
-		reserve_text(l, CLUSTER_BYTES);
-		append_cell(t, l, &cells[i]);
-	}
 }
 
 static void

@@ -146,24 +146,41 @@ parse_params(struct csi *c, const char *s, const char *end)
 	return s;
 }
 
-/* The bytes between CSI and its final byte. What does not have the form of a body is void. */
+bool
+parser_body(const char *s, size_t len, char final, struct csi *c)
+{
+	const char *end = s + len;
+
+	c->n = 0;
+	c->sub = c->absent = 0;
+	c->prefix = c->inter = 0;
+	c->final = final;
+	if (s < end && *s >= '<' && *s <= '?')
+		c->prefix = *s++;
+	s = parse_params(c, s, end);
+	for (; s < end && *s >= 0x20 && *s <= 0x2F; s++)
+		c->inter = c->inter != 0 ? 1 : *s;
+	return s == end;
+}
+
 static void
 dispatch_csi(struct parser *p, const char *s, size_t len, char final)
 {
-	const char *end = s + len;
 	struct csi c;
 
-	c.n = 0;
-	c.sub = c.absent = 0;
-	c.prefix = c.inter = 0;
-	c.final = final;
-	if (s < end && *s >= '<' && *s <= '?')
-		c.prefix = *s++;
-	s = parse_params(&c, s, end);
-	for (; s < end && *s >= 0x20 && *s <= 0x2F; s++)
-		c.inter = c.inter != 0 ? 1 : *s;
-	if (s == end)
+	if (parser_body(s, len, final, &c))
 		p->ops->csi(p->arg, &c);
+}
+
+/* Bodies hold no NUL, so that a shorter one is another number. */
+static uint64_t
+key_of(const char *s, const char *end)
+{
+	uint64_t key = 0;
+
+	while (s < end)
+		key = key << 8 | (unsigned char)*s++;
+	return key;
 }
 
 /* A whole control sequence behind ESC [ at s, without anything odd in it; returns what is behind
@@ -180,7 +197,8 @@ csi_at_once(struct parser *p, const char *s, const char *end)
 	if (s == end || !is_final((unsigned char)*s))
 		return NULL;
 	p->at = s + 1;
-	dispatch_csi(p, body, (size_t)(s - body), *s);
+	if (*s != 'm' || s - body > PARSER_KEY_MAX || !p->ops->sgr(p->arg, key_of(body, s)))
+		dispatch_csi(p, body, (size_t)(s - body), *s);
 	return s + 1;
 }
 

@@ -54,12 +54,17 @@ struct csi {
 
 enum parser_string { STRING_OSC, STRING_DCS, STRING_APC, STRING_PM, STRING_SOS, STRING_TITLE };
 
+/* A body of at most PARSER_KEY_MAX bytes as one number: no two have the same. */
+enum { PARSER_KEY_MAX = 8 };
+
 struct parser_ops {
 	void (*text)(void *arg, const char *s, size_t len); /* 0x20..0x7E only, len > 0 */
 	void (*point)(void *arg, uint32_t cp);              /* U+00A0 and above */
 	void (*control)(void *arg, uint8_t c);              /* C0 (not ESC) or C1 */
 	void (*esc)(void *arg, char inter, char final);     /* inter as in struct csi */
 	void (*csi)(void *arg, const struct csi *csi);
+	/* A shortcut for SGR, by far the most frequent: its body as a key. False: let csi see it. */
+	bool (*sgr)(void *arg, uint64_t body);
 	void (*string)(void *arg, enum parser_string kind, const char *s, size_t len);
 };
 
@@ -81,6 +86,9 @@ void parser_release(struct parser *p);
 void parser_reset(struct parser *p); /* to the ground state; what was begun is forgotten */
 
 void parser_feed(struct parser *p, const char *s, size_t len);
+
+/* Parses the bytes between CSI and the final byte; false when they do not have the form of such. */
+bool parser_body(const char *s, size_t len, char final, struct csi *c);
 
 /* Appends bytes that bring a parser from the ground state to where this one is, without any
  * effect: the sequence that the last feed left unfinished. -ENOBUFS when b is full. */

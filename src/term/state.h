@@ -35,11 +35,23 @@ enum mode {
 
 enum charset { CHARSET_ASCII, CHARSET_GRAPHICS, CHARSET_UK };
 
+/* What an SGR sequence made of a style, for the next time. Of use because programs repeat a few
+ * of them without end; sound because ids never change their meaning. */
+struct sgr_memo {
+	uint64_t body;
+	struct style style;
+	uint16_t from, id, fill;
+	bool set;
+};
+
+enum { SGR_MEMOS = 128 };
+
 struct pen {
 	struct style style;
 	uint16_t id;    /* of style, unless stale */
 	uint16_t fill;  /* id of what erasing leaves: the background alone */
 	bool stale;     /* style changed since id and fill were looked up */
+	bool exact;     /* id means style, and not just what the table had room for */
 	bool protect;   /* DECSCA */
 };
 
@@ -84,6 +96,7 @@ struct term {
 	unsigned cols, rows;
 	unsigned x, y;
 	struct pen pen;
+	struct sgr_memo memos[SGR_MEMOS];
 	struct charsets charsets;
 	uint32_t modes;           /* bits 1 << enum mode */
 	uint16_t mouse, mouse_encoding;
@@ -137,6 +150,7 @@ void term_reset_state(struct term *t); /* what both screens share, to the defaul
 void pen_reset(struct term *t);
 void pen_refresh(struct term *t);
 void pen_sgr(struct term *t, const struct csi *c);
+bool pen_sgr_again(void *arg, uint64_t body);
 
 static inline uint16_t
 pen_id(struct term *t)

@@ -98,7 +98,7 @@ style_hash(const struct style *st)
 	return mix(lo ^ mix(hi) * 0xD6E8FEB86659FD93u);
 }
 
-static bool
+bool
 style_equal(const struct style *a, const struct style *b)
 {
 	return memcmp(a, b, sizeof *a) == 0;

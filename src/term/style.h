@@ -69,6 +69,8 @@ const struct style *style_get(const struct styles *s, unsigned id); /* id < styl
 /* The id of a style that is equal, or as near as the table still has room for. */
 uint16_t style_add(struct styles *s, const struct style *style);
 
+bool style_equal(const struct style *a, const struct style *b);
+
 /* Links have an optional id (OSC 8's id=), by which stretches that belong together are known. */
 unsigned style_link_count(const struct styles *s);
 const char *style_link(const struct styles *s, unsigned link, const char **id);

@@ -16,6 +16,7 @@ static const struct parser_ops ops = {
     .control = control_c0c1,
     .esc = control_esc,
     .csi = csi_dispatch,
+    .sgr = pen_sgr_again,
     .string = osc_string,
 };
 
