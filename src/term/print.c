@@ -59,8 +59,11 @@ put_point(struct term *t, uint32_t cp, unsigned width)
 {
 	struct row *r;
 
-	if (width > t->cols)
-		width = t->cols;
+	/* A wide character has no room in a single column. */
+	if (width > t->cols) {
+		width = 1;
+		cp = UTF8_REPLACEMENT;
+	}
 	if (t->x + width > t->cols) {
 		if (mode(t, MODE_WRAP)) {
 			if (t->x < t->cols)

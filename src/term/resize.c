@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "term/state.h"
 
@@ -59,8 +60,10 @@ lay_out(struct layout *l, const struct cell *cells, size_t n, size_t cursor, boo
 		}
 		for (size_t k = 0; k < w && r->used < l->cols; k++)
 			last_cells(l)[r->used++] = cells[i + k];
-		if (w > l->cols)
-			last_cells(l)[0].flags &= (uint16_t)~CELL_WIDE;
+		if (w > l->cols) {
+			last_cells(l)[0].ch = UTF8_REPLACEMENT;
+			last_cells(l)[0].flags &= CELL_PROTECTED;
+		}
 		i += w;
 	}
 	if (cursor >= n && cursor != SIZE_MAX) {
