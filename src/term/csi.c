@@ -186,7 +186,7 @@ erase_line(struct term *t, const struct csi *c, bool keep)
 
 	if (what > 2)
 		return;
-	screen_erase_row(t, t->y, from, to < t->cols ? to : t->cols, keep);
+	screen_erase_row(t, t->y, from, to, keep);
 	if (from == 0 && what != 1)
 		screen_unjoin(t, t->y);
 }
@@ -209,7 +209,7 @@ ech(struct term *t, const struct csi *c)
 	unsigned n = count(c, 0);
 
 	screen_restrict(t);
-	screen_erase_row(t, t->y, t->x, t->x + n < t->cols ? t->x + n : t->cols, false);
+	screen_erase_row(t, t->y, t->x, t->x + n, false);
 }
 
 static void

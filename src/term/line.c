@@ -135,6 +135,8 @@ line_append(const struct term *t, struct line *l, const struct cell *cells, unsi
 static void
 append_row(const struct term *t, struct line *l, const struct row *r, unsigned n)
 {
+	if (n == 0)
+		return;
 	if (r->plain)
 		append_plain(l, r->cells, n);
 	else
@@ -245,22 +247,21 @@ end_text_line(struct term_text *out, struct line *l)
 static void
 append_fresh(const struct term *t, struct line *l, const struct row *r, uint32_t first_run)
 {
-	struct line part = {
+	unsigned n = row_length(r);
+	struct line part;
+
+	if (l->runcap < l->nruns + n + 1) {
+		l->runcap = l->nruns * 2 + n + 16;
+		l->runs = xreallocarray(l->runs, l->runcap, sizeof *l->runs);
+	}
+	part = (struct line){
 	    .text = l->text,
 	    .len = l->len,
 	    .cap = l->cap,
 	    .runs = l->runs + first_run,
 	    .nruns = l->nruns - first_run,
-	    .runcap = l->runcap - first_run,
+	    .runcap = l->runcap - first_run, /* enough: it does not move */
 	};
-	unsigned n = row_length(r);
-
-	if (part.runcap < part.nruns + n) {
-		l->runcap = first_run + part.nruns + n * 2 + 16;
-		l->runs = xreallocarray(l->runs, l->runcap, sizeof *l->runs);
-		part.runs = l->runs + first_run;
-		part.runcap = l->runcap - first_run;
-	}
 	append_row(t, &part, r, n);
 	l->text = part.text;
 	l->len = part.len;

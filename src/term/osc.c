@@ -21,7 +21,7 @@ set_text(struct buf *b, const char *s, size_t len)
 		n = TERM_TITLE_MAX;
 	while (n > 0 && n < strlen(clean) && ((unsigned char)clean[n] & 0xC0) == 0x80)
 		n--;
-	other = b->len != n || (n != 0 && memcmp(b->data, clean, n) != 0);
+	other = b->len != n || memcmp(b->data, clean, n) != 0;
 	buf_reset(b);
 	buf_append(b, clean, n);
 	free(clean);

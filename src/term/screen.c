@@ -206,6 +206,9 @@ screen_scroll_down(struct term *t, unsigned top, unsigned bottom, unsigned n)
 void
 screen_erase_row(struct term *t, unsigned y, unsigned from, unsigned to, bool keep)
 {
+	/* A pending wrap lies behind the last column. */
+	if (to > t->cols)
+		to = t->cols;
 	row_erase(grid_row(&t->screen->grid, y), from, to, pen_fill(t), keep);
 }
 

@@ -86,7 +86,7 @@ put_titles(struct writer *w)
 	for (unsigned i = 0; i < t->ntitles; i++)
 		put(w, "\033]2;%s\033\\\033[22;2t", t->titles[i]);
 	if (t->title.len != 0 || t->ntitles != 0)
-		put(w, "\033]2;%s\033\\", t->title.len != 0 ? t->title.data : "");
+		put(w, "\033]2;%s\033\\", t->title.data);
 	if (t->cwd.len != 0)
 		put(w, "\033]7;%s\033\\", t->cwd.data);
 }

@@ -42,6 +42,9 @@ term_new(unsigned cols, unsigned rows, const struct term_callbacks *cb, void *ar
 	t->styles = styles_new();
 	buf_init(&t->title, TERM_TITLE_MAX);
 	buf_init(&t->cwd, TERM_TITLE_MAX);
+	/* Strings from the start. */
+	buf_puts(&t->title, "");
+	buf_puts(&t->cwd, "");
 	parser_init(&t->parser, &ops, t);
 	term_reset_state(t);
 	return t;
@@ -173,7 +176,7 @@ term_push_title(struct term *t)
 		memmove(t->titles, t->titles + 1, (TITLE_STACK - 1) * sizeof *t->titles);
 		t->ntitles--;
 	}
-	t->titles[t->ntitles++] = xstrndup(t->title.len != 0 ? t->title.data : "", t->title.len);
+	t->titles[t->ntitles++] = xstrdup(t->title.data);
 }
 
 void
@@ -184,7 +187,7 @@ term_pop_title(struct term *t)
 	if (t->ntitles == 0)
 		return;
 	title = t->titles[--t->ntitles];
-	if (t->title.len != strlen(title) || memcmp(t->title.data, title, t->title.len) != 0) {
+	if (strcmp(t->title.data, title) != 0) {
 		buf_reset(&t->title);
 		buf_puts(&t->title, title);
 		if (t->cb.title != NULL)
@@ -214,8 +217,8 @@ term_get_state(const struct term *t, struct term_state *state)
 	    .mouse_encoding = t->mouse_encoding,
 	    .offset = t->offset,
 	    .lines = t->lines,
-	    .title = t->title.len != 0 ? t->title.data : "",
-	    .cwd = t->cwd.len != 0 ? t->cwd.data : "",
+	    .title = t->title.data,
+	    .cwd = t->cwd.data,
 	};
 }
 
