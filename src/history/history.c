@@ -22,7 +22,6 @@ struct history {
 	uint64_t first, next; /* numbers: of the oldest line, of the line that comes */
 	uint64_t evicted;
 	uint64_t blocks; /* slabs allocated, pinned ones included */
-	size_t text_before; /* bytes of text in the oldest slab that are evicted */
 	int64_t time_ms;    /* of the last line */
 	uint64_t offset;
 };
@@ -98,7 +97,6 @@ drop_oldest(struct history *h)
 		h->evicted += behind - h->first;
 		h->first = behind;
 	}
-	h->text_before = 0;
 	memmove(h->slabs, h->slabs + 1, --h->n * sizeof *h->slabs);
 	unref(r);
 }
@@ -139,23 +137,16 @@ open_slab(struct history *h)
 	return s;
 }
 
+/* A slab goes when all of its lines have gone; until then its first ones are just not counted. */
 static void
 evict_lines(struct history *h)
 {
-	while (h->next - h->first > h->limits.lines) {
-		if (slab_last(h->slabs[0]->slab) == h->first && h->n > 1) {
-			drop_oldest(h);
-			continue;
-		}
-		/* Only the front of the slab: its block goes when all of it is gone. */
-		const struct slab_header *s = h->slabs[0]->slab;
-		const char *text = slab_text(s) + h->text_before;
-		const char *nl = memchr(text, '\n', slab_extent(s)->text - h->text_before);
+	uint64_t first = h->next - h->limits.lines;
 
-		h->text_before += (size_t)(nl - text) + 1;
-		h->first++;
-		h->evicted++;
-	}
+	while (h->n > 1 && slab_last(h->slabs[0]->slab) < first)
+		drop_oldest(h);
+	h->evicted += first - h->first;
+	h->first = first;
 }
 
 void
@@ -213,7 +204,8 @@ history_adopt(struct history *h, void *block)
 	h->next = s->first + e->lines;
 	h->time_ms = e->time_ms;
 	h->offset = e->offset;
-	evict_lines(h);
+	if (h->next - h->first > h->limits.lines)
+		evict_lines(h);
 	return 0;
 }
 
@@ -317,11 +309,18 @@ history_stats(const struct history *h, struct history_stats *stats)
 	for (size_t i = 0; i < h->n; i++) {
 		const struct slab_extent *e = slab_extent(h->slabs[i]->slab);
 
-		stats->text += e->text;
+		stats->text += e->text - e->lines;
 		stats->used += e->text + e->meta + sizeof(struct slab_header) +
 		    SLAB_STRIDES * sizeof(struct slab_stride);
 	}
-	stats->text -= h->text_before + stats->lines;
+	if (h->n > 0) {
+		const struct slab_header *s = h->slabs[0]->slab;
+		struct slab_cursor c;
+
+		/* What is evicted of the oldest slab. */
+		slab_seek(&c, s, slab_extent(s), (uint32_t)(h->first - s->first));
+		stats->text -= c.text - c.line;
+	}
 	stats->allocated = sizeof *h + h->cap * sizeof *h->slabs +
 	    h->n * (SLAB_SIZE + sizeof(struct history_ref));
 	stats->pinned = (h->blocks - h->n) * (SLAB_SIZE + sizeof(struct history_ref));
