@@ -44,7 +44,7 @@ extended_colour(const struct csi *c, unsigned i, uint32_t *colour)
 		return c->n - i;
 	/* 38:2::R:G:B has a colour space before the components, 38:2:R:G:B has not. */
 	at = i + (colon && n >= 6 ? 3 : 2);
-	if (kind == 5 && n >= 3 && c->p[at] <= 255)
+	if (kind == 5 && n >= 3 && c->p[i + 2] <= 255)
 		*colour = COLOUR_PALETTE | c->p[i + 2];
 	else if (kind == 2 && n >= 5 && c->p[at] <= 255 && c->p[at + 1] <= 255 && c->p[at + 2] <= 255)
 		*colour = COLOUR_RGB | (uint32_t)c->p[at] << 16 | (uint32_t)c->p[at + 1] << 8 | c->p[at + 2];
