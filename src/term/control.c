@@ -153,5 +153,5 @@ control_esc(void *arg, char inter, char final)
 	else if (inter >= '(' && inter <= '+')
 		designate(t, (unsigned)(inter - '('), final);
 	else if (inter == '#' && final == '8')
-		screen_align(t), screen_go(t, 0, 0);
+		screen_align(t);
 }

@@ -81,7 +81,12 @@ vpa(struct term *t, const struct csi *c)
 static void
 vpr(struct term *t, const struct csi *c)
 {
-	screen_go(t, t->x, t->y + count(c, 0));
+	unsigned y = t->y + count(c, 0);
+
+	/* In origin mode the cursor never leaves the region. */
+	if (mode(t, MODE_ORIGIN) && y > t->screen->bottom)
+		y = t->screen->bottom;
+	screen_go(t, t->x, y);
 }
 
 static void

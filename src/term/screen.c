@@ -258,6 +258,7 @@ screen_align(struct term *t)
 			r->cells[x] = (struct cell){.ch = 'E'};
 		r->used = (uint16_t)t->cols;
 	}
+	screen_go_relative(t, 0, 0);
 }
 
 /* The two screens */
