@@ -22,7 +22,7 @@ struct history {
 	uint64_t first, next; /* numbers: of the oldest line, of the line that comes */
 	uint64_t evicted;
 	uint64_t blocks; /* slabs allocated, pinned ones included */
-	int64_t time_ms;    /* of the last line */
+	int64_t time_ms; /* of the last line */
 	uint64_t offset;
 };
 
@@ -311,7 +311,7 @@ history_stats(const struct history *h, struct history_stats *stats)
 
 		stats->text += e->text - e->lines;
 		stats->used += e->text + e->meta + sizeof(struct slab_header) +
-		    SLAB_STRIDES * sizeof(struct slab_stride);
+			       SLAB_STRIDES * sizeof(struct slab_stride);
 	}
 	if (h->n > 0) {
 		const struct slab_header *s = h->slabs[0]->slab;
@@ -322,7 +322,7 @@ history_stats(const struct history *h, struct history_stats *stats)
 		stats->text -= c.text - c.line;
 	}
 	stats->allocated = sizeof *h + h->cap * sizeof *h->slabs +
-	    h->n * (SLAB_SIZE + sizeof(struct history_ref));
+			   h->n * (SLAB_SIZE + sizeof(struct history_ref));
 	stats->pinned = (h->blocks - h->n) * (SLAB_SIZE + sizeof(struct history_ref));
 }
 
@@ -336,8 +336,7 @@ add_part(struct history_view *v, struct history_ref *r, uint64_t from, uint64_t 
 	struct slab_cursor c;
 
 	r->refs++;
-	*p = (struct history_part){
-	    .ref = r, .slab = s, .extent = *slab_extent(s)};
+	*p = (struct history_part){.ref = r, .slab = s, .extent = *slab_extent(s)};
 	if (from > s->first) {
 		slab_seek(&c, s, &p->extent, (uint32_t)(from - s->first));
 		p->skip_lines = c.line;
@@ -350,7 +349,8 @@ add_part(struct history_view *v, struct history_ref *r, uint64_t from, uint64_t 
 		p->extent.meta = c.meta;
 		p->extent.time_ms = c.time_ms;
 		p->extent.offset = c.offset;
-		while (p->extent.strides > 0 &&
+		while (
+		    p->extent.strides > 0 &&
 		    ((const struct slab_stride *)(s + 1))[p->extent.strides - 1].line > c.line)
 			p->extent.strides--;
 	}
@@ -400,7 +400,7 @@ history_read(struct history_reader *r, const struct history_view *v, uint64_t fr
 {
 	*r = (struct history_reader){.view = v};
 	while (r->part < v->n &&
-	    v->parts[r->part].slab->first + v->parts[r->part].extent.lines <= from)
+	       v->parts[r->part].slab->first + v->parts[r->part].extent.lines <= from)
 		r->part++;
 	if (r->part < v->n)
 		enter_part(r, from);
@@ -419,8 +419,8 @@ history_next(struct history_reader *r, struct slab_line *line)
 }
 
 uint32_t
-history_runs(const struct history_reader *r, const struct slab_line *line, struct style_run *runs,
-    uint32_t max)
+history_runs(const struct history_reader *r, const struct slab_line *line,
+    struct style_run *runs, uint32_t max)
 {
 	const struct history_part *p = &r->view->parts[r->part];
 

@@ -38,7 +38,8 @@ struct history;
 struct history_ref;
 
 struct history_allocator {
-	void *(*alloc)(void *arg); /* SLAB_SIZE bytes, or NULL: then the oldest slab makes room */
+	void *(*alloc)(
+	    void *arg); /* SLAB_SIZE bytes, or NULL: then the oldest slab makes room */
 	void (*free)(void *arg, void *block);
 	void *arg;
 };
@@ -67,8 +68,9 @@ int history_adopt(struct history *h, void *block);
 /* The number that the first line pushed will get, in an empty history. */
 void history_set_next(struct history *h, uint64_t number);
 
-uint64_t history_first(const struct history *h); /* number of the oldest line; last + 1 if empty */
-uint64_t history_last(const struct history *h);  /* number of the newest; 0 before the first */
+uint64_t history_first(
+    const struct history *h); /* number of the oldest line; last + 1 if empty */
+uint64_t history_last(const struct history *h); /* number of the newest; 0 before the first */
 
 /* False when there is no such line (any more). */
 bool history_get(const struct history *h, uint64_t number, struct slab_line *line,
@@ -80,11 +82,11 @@ uint64_t history_find_offset(const struct history *h, uint64_t offset);
 
 struct history_stats {
 	uint64_t lines;
-	uint64_t text;     /* bytes of text, newlines not counted */
+	uint64_t text;      /* bytes of text, newlines not counted */
 	uint64_t allocated; /* bytes of all slabs, and what administers them */
-	uint64_t used;     /* of these, bytes that hold lines */
-	uint64_t pinned;   /* bytes of evicted slabs that views still hold */
-	uint64_t evicted;  /* lines, since the beginning */
+	uint64_t used;      /* of these, bytes that hold lines */
+	uint64_t pinned;    /* bytes of evicted slabs that views still hold */
+	uint64_t evicted;   /* lines, since the beginning */
 };
 
 void history_stats(const struct history *h, struct history_stats *stats);

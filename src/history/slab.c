@@ -100,8 +100,8 @@ slab_append(struct slab_header *s, const char *text, size_t len, const struct st
 	assert(time_ms >= e.time_ms && offset >= e.offset);
 	if (len >= SLAB_SIZE || low + 1 + 3 * VARINT_MAX > p)
 		return false;
-	*--p = (unsigned char)((time_ms != e.time_ms ? HAS_TIME : 0) | (nruns != 0 ? HAS_RUNS : 0) |
-	    flags << FLAGS_SHIFT);
+	*--p = (unsigned char)((time_ms != e.time_ms ? HAS_TIME : 0) |
+			       (nruns != 0 ? HAS_RUNS : 0) | flags << FLAGS_SHIFT);
 	p = put_varint(p, offset - e.offset);
 	if (time_ms != e.time_ms)
 		p = put_varint(p, (uint64_t)(time_ms - e.time_ms));
@@ -167,7 +167,8 @@ read_record(struct slab_cursor *c, struct slab_line *line)
 	line->offset = c->offset += v;
 	if ((bits & HAS_TIME) && !get_varint(c->slab, meta, &at, &v))
 		return false;
-	line->time_ms = c->time_ms = (int64_t)((uint64_t)c->time_ms + (bits & HAS_TIME ? v : 0));
+	line->time_ms = c->time_ms =
+	    (int64_t)((uint64_t)c->time_ms + (bits & HAS_TIME ? v : 0));
 	line->flags = bits >> FLAGS_SHIFT;
 	line->nruns = 0;
 	if (bits & HAS_RUNS) {
@@ -207,7 +208,8 @@ slab_runs(const struct slab_header *s, const struct slab_extent *extent,
 	uint64_t len, style;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (!get_varint(s, extent->meta, &at, &len) || !get_varint(s, extent->meta, &at, &style))
+		if (!get_varint(s, extent->meta, &at, &len) ||
+		    !get_varint(s, extent->meta, &at, &style))
 			return i;
 		runs[i] = (struct style_run){(uint32_t)len, (uint16_t)style};
 	}
@@ -302,5 +304,5 @@ slab_valid(const struct slab_header *s)
 	while (slab_next(&c, &line))
 		;
 	return c.line == e->lines && c.text == e->text && c.meta == e->meta &&
-	    c.time_ms == e->time_ms && c.offset == e->offset;
+	       c.time_ms == e->time_ms && c.offset == e->offset;
 }

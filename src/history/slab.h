@@ -48,18 +48,18 @@ enum {
 
 struct slab_extent {
 	uint32_t lines;
-	uint32_t text; /* bytes */
-	uint32_t meta; /* bytes */
+	uint32_t text;    /* bytes */
+	uint32_t meta;    /* bytes */
 	uint32_t strides; /* that are on record */
-	int64_t time_ms; /* of the last line */
+	int64_t time_ms;  /* of the last line */
 	uint64_t offset;
 };
 
 struct slab_header {
 	uint32_t magic;
-	uint32_t current;   /* which commit is valid, 0 or 1 */
-	uint64_t first;     /* number of the first line */
-	int64_t time_ms;    /* what the first line's time and offset are relative to */
+	uint32_t current; /* which commit is valid, 0 or 1 */
+	uint64_t first;   /* number of the first line */
+	int64_t time_ms;  /* what the first line's time and offset are relative to */
 	uint64_t offset;
 	struct slab_extent commit[2];
 };
@@ -76,9 +76,9 @@ struct slab_stride {
 /* A line as it lies in a slab. */
 struct slab_line {
 	uint64_t number;
-	int64_t time_ms; /* since 1970, UTC */
-	uint64_t offset; /* raw bytes of the pane when it was completed */
-	unsigned flags;  /* 0..15 */
+	int64_t time_ms;  /* since 1970, UTC */
+	uint64_t offset;  /* raw bytes of the pane when it was completed */
+	unsigned flags;   /* 0..15 */
 	const char *text; /* in the slab */
 	uint32_t len;
 	uint32_t nruns;
@@ -98,8 +98,9 @@ void slab_init(struct slab_header *s, uint64_t first, int64_t time_ms, uint64_t 
 
 /* Appends a line; false when it does not fit. Any line within the bounds of history_push fits
  * an empty slab. Owner only. */
-bool slab_append(struct slab_header *s, const char *text, size_t len, const struct style_run *runs,
-    size_t nruns, int64_t time_ms, uint64_t offset, unsigned flags);
+bool slab_append(struct slab_header *s, const char *text, size_t len,
+    const struct style_run *runs, size_t nruns, int64_t time_ms, uint64_t offset,
+    unsigned flags);
 
 const struct slab_extent *slab_extent(const struct slab_header *s); /* owner only */
 
@@ -110,8 +111,8 @@ const char *slab_text(const struct slab_header *s);
 
 /* Sets the cursor before the line with that index (<= lines), or before the one that byte `text`
  * lies in. */
-void slab_seek(struct slab_cursor *c, const struct slab_header *s, const struct slab_extent *extent,
-    uint32_t line);
+void slab_seek(struct slab_cursor *c, const struct slab_header *s,
+    const struct slab_extent *extent, uint32_t line);
 void slab_seek_text(struct slab_cursor *c, const struct slab_header *s,
     const struct slab_extent *extent, uint32_t text);
 

@@ -31,8 +31,9 @@ find(const struct clusters *c, const struct cluster *cluster)
 {
 	unsigned i = hash_of(cluster) & c->mask;
 
-	while (c->hash[i] != 0 && (c->v[c->hash[i]].len != cluster->len ||
-	    memcmp(c->v[c->hash[i]].utf8, cluster->utf8, cluster->len) != 0))
+	while (c->hash[i] != 0 &&
+	       (c->v[c->hash[i]].len != cluster->len ||
+		   memcmp(c->v[c->hash[i]].utf8, cluster->utf8, cluster->len) != 0))
 		i = (i + 1) & c->mask;
 	return i;
 }

@@ -26,9 +26,10 @@ struct cluster {
 struct clusters {
 	struct cluster *v;
 	unsigned count, cap; /* v[0] is not used */
-	uint16_t *hash; /* indexes, 0 empty */
+	uint16_t *hash;      /* indexes, 0 empty */
 	unsigned mask;
-	size_t patience; /* clusters to refuse until it is worth looking for unused ones again */
+	size_t
+	    patience; /* clusters to refuse until it is worth looking for unused ones again */
 };
 
 void clusters_release(struct clusters *c);

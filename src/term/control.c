@@ -137,9 +137,9 @@ static control_fn *const esc[128] = {
 static void
 designate(struct term *t, unsigned slot, char final)
 {
-	t->charsets.g[slot] = final == '0' ? CHARSET_GRAPHICS
-	    : final == 'A'                 ? CHARSET_UK
-	                                   : CHARSET_ASCII;
+	t->charsets.g[slot] = final == '0'   ? CHARSET_GRAPHICS
+			      : final == 'A' ? CHARSET_UK
+					     : CHARSET_ASCII;
 }
 
 void

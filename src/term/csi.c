@@ -107,7 +107,7 @@ tbc(struct term *t, const struct csi *c)
 	uint8_t *tabs = t->screen->tabs;
 
 	if (value(c, 0) == 0 && t->x < t->cols)
-		tabs[t->x / 8] &= (uint8_t)~(1u << t->x % 8);
+		tabs[t->x / 8] &= (uint8_t) ~(1u << t->x % 8);
 	for (unsigned x = 0; value(c, 0) == 3 && x < sizeof t->screen->tabs; x++)
 		tabs[x] = 0;
 }

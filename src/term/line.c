@@ -52,8 +52,10 @@ plain_text(const struct cell *c, unsigned n, char *out)
 
 	for (; n - i >= 8; i += 8) {
 		const float *p = (const float *)(const void *)(c + i);
-		__m128 a = _mm_shuffle_ps(_mm_loadu_ps(p), _mm_loadu_ps(p + 4), _MM_SHUFFLE(2, 0, 2, 0));
-		__m128 b = _mm_shuffle_ps(_mm_loadu_ps(p + 8), _mm_loadu_ps(p + 12), _MM_SHUFFLE(2, 0, 2, 0));
+		__m128 a = _mm_shuffle_ps(
+		    _mm_loadu_ps(p), _mm_loadu_ps(p + 4), _MM_SHUFFLE(2, 0, 2, 0));
+		__m128 b = _mm_shuffle_ps(
+		    _mm_loadu_ps(p + 8), _mm_loadu_ps(p + 12), _MM_SHUFFLE(2, 0, 2, 0));
 		__m128i v = _mm_packs_epi32(_mm_castps_si128(a), _mm_castps_si128(b));
 
 		v = _mm_packus_epi16(v, zero);
@@ -74,8 +76,10 @@ next_style(const struct cell *c, unsigned from, unsigned n)
 #ifdef __SSE2__
 	for (; i + 4 <= n; i += 4) {
 		const float *p = (const float *)(const void *)(c + i), *q = p - 2;
-		__m128 a = _mm_shuffle_ps(_mm_loadu_ps(p), _mm_loadu_ps(p + 4), _MM_SHUFFLE(3, 1, 3, 1));
-		__m128 b = _mm_shuffle_ps(_mm_loadu_ps(q), _mm_loadu_ps(q + 4), _MM_SHUFFLE(3, 1, 3, 1));
+		__m128 a = _mm_shuffle_ps(
+		    _mm_loadu_ps(p), _mm_loadu_ps(p + 4), _MM_SHUFFLE(3, 1, 3, 1));
+		__m128 b = _mm_shuffle_ps(
+		    _mm_loadu_ps(q), _mm_loadu_ps(q + 4), _MM_SHUFFLE(3, 1, 3, 1));
 		__m128i same = _mm_cmpeq_epi32(_mm_castps_si128(a), _mm_castps_si128(b));
 		unsigned mask = (unsigned)_mm_movemask_ps(_mm_castsi128_ps(same));
 
@@ -281,7 +285,8 @@ append_head(const struct term *t, struct line *l)
 }
 
 void
-term_text_read(const struct term *t, enum term_which which, unsigned flags, struct term_text *out)
+term_text_read(
+    const struct term *t, enum term_which which, unsigned flags, struct term_text *out)
 {
 	bool main = which == TERM_MAIN || !on_alternate(t);
 	const struct grid *g = &t->screens[main ? 0 : 1].grid;
@@ -313,8 +318,8 @@ term_text_read(const struct term *t, enum term_which which, unsigned flags, stru
 }
 
 int
-term_line_write(const struct styles *s, const char *text, size_t len, const struct style_run *runs,
-    size_t nruns, struct buf *b)
+term_line_write(const struct styles *s, const char *text, size_t len,
+    const struct style_run *runs, size_t nruns, struct buf *b)
 {
 	unsigned style = 0;
 	int rc = 0;

@@ -131,8 +131,8 @@ mode_snapshot(const struct term *t, struct buf *b)
 		bool on = mode(t, flags[i].bit);
 
 		if (on != mode(&fresh, flags[i].bit))
-			rc = buf_printf(b, "\033[%s%u%c", flags[i].ansi ? "" : "?", flags[i].number,
-			    on ? 'h' : 'l');
+			rc = buf_printf(b, "\033[%s%u%c", flags[i].ansi ? "" : "?",
+			    flags[i].number, on ? 'h' : 'l');
 	}
 	if (rc == 0 && t->mouse != 0)
 		rc = buf_printf(b, "\033[?%uh", t->mouse);

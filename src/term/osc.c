@@ -98,7 +98,8 @@ osc_mark(struct term *t, const char *s, size_t len)
 	uint64_t status;
 	const char *semi;
 
-	if (t->cb.mark == NULL || len == 0 || m.kind < 'A' || m.kind > 'Z' || (len > 1 && s[1] != ';'))
+	if (t->cb.mark == NULL || len == 0 || m.kind < 'A' || m.kind > 'Z' ||
+	    (len > 1 && s[1] != ';'))
 		return;
 	m.alternate = on_alternate(t);
 	if (!m.alternate)
@@ -108,7 +109,8 @@ osc_mark(struct term *t, const char *s, size_t len)
 	m.options = options;
 	if (m.kind == 'D') {
 		char number[12] = "";
-		size_t n = (semi = strchr(options, ';')) != NULL ? (size_t)(semi - options) : strlen(options);
+		size_t n = (semi = strchr(options, ';')) != NULL ? (size_t)(semi - options)
+								 : strlen(options);
 
 		if (n < sizeof number)
 			memcpy(number, options, n);

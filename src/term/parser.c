@@ -68,7 +68,8 @@ end_string(struct parser *p, bool good)
 
 	enter(p, GROUND);
 	if (whole)
-		p->ops->string(p->arg, kind, p->string.len != 0 ? p->string.data : "", p->string.len);
+		p->ops->string(
+		    p->arg, kind, p->string.len != 0 ? p->string.data : "", p->string.len);
 	/* A big one should not stay with a pane for ever. */
 	if (p->string.cap > 4096)
 		buf_release(&p->string);
@@ -508,9 +509,12 @@ parser_feed(struct parser *p, const char *s, size_t len)
 static int
 unfinished_string(const struct parser *p, struct buf *b)
 {
-	static const char introducers[] = {
-	    [STRING_OSC] = ']', [STRING_DCS] = 'P', [STRING_APC] = '_', [STRING_PM] = '^',
-	    [STRING_SOS] = 'X', [STRING_TITLE] = 'k'};
+	static const char introducers[] = {[STRING_OSC] = ']',
+	    [STRING_DCS] = 'P',
+	    [STRING_APC] = '_',
+	    [STRING_PM] = '^',
+	    [STRING_SOS] = 'X',
+	    [STRING_TITLE] = 'k'};
 	char intro[2] = {ESC, introducers[p->kind]};
 	int rc = buf_append(b, intro, 2);
 

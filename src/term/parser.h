@@ -73,11 +73,12 @@ struct parser {
 	void *arg;
 	const char *at;
 	uint8_t state;
-	uint8_t kind;     /* of the string, enum parser_string */
-	bool overflow;    /* the string or body was too long */
+	uint8_t kind;  /* of the string, enum parser_string */
+	bool overflow; /* the string or body was too long */
 	uint16_t seqlen;
-	char seq[PARSER_BODY_MAX]; /* body so far, intermediates, or the UTF-8 sequence so far */
-	char lead;        /* a first byte 0xC2 inside a sequence: C1 or not is for the next to say */
+	char
+	    seq[PARSER_BODY_MAX]; /* body so far, intermediates, or the UTF-8 sequence so far */
+	char lead; /* a first byte 0xC2 inside a sequence: C1 or not is for the next to say */
 	struct buf string;
 };
 

@@ -46,8 +46,10 @@ extended_colour(const struct csi *c, unsigned i, uint32_t *colour)
 	at = i + (colon && n >= 6 ? 3 : 2);
 	if (kind == 5 && n >= 3 && c->p[i + 2] <= 255)
 		*colour = COLOUR_PALETTE | c->p[i + 2];
-	else if (kind == 2 && n >= 5 && c->p[at] <= 255 && c->p[at + 1] <= 255 && c->p[at + 2] <= 255)
-		*colour = COLOUR_RGB | (uint32_t)c->p[at] << 16 | (uint32_t)c->p[at + 1] << 8 | c->p[at + 2];
+	else if (kind == 2 && n >= 5 && c->p[at] <= 255 && c->p[at + 1] <= 255 &&
+		 c->p[at + 2] <= 255)
+		*colour = COLOUR_RGB | (uint32_t)c->p[at] << 16 | (uint32_t)c->p[at + 1] << 8 |
+			  c->p[at + 2];
 	return n;
 }
 
@@ -56,7 +58,8 @@ set_underline(struct style *s, unsigned kind)
 {
 	if (kind > UNDERLINE_DASHED)
 		kind = UNDERLINE_SINGLE;
-	s->attrs = (uint16_t)((s->attrs & ~STYLE_UNDERLINE_MASK) | kind << STYLE_UNDERLINE_SHIFT);
+	s->attrs =
+	    (uint16_t)((s->attrs & ~STYLE_UNDERLINE_MASK) | kind << STYLE_UNDERLINE_SHIFT);
 }
 
 /* SGR 1..9 and 21..29, 53, 55: bits to clear, then bits to set. */

@@ -17,9 +17,9 @@
 struct layout {
 	unsigned cols;
 	struct cell *cells;
-	struct row *rows;    /* cells are set at the end, as the storage moves */
+	struct row *rows; /* cells are set at the end, as the storage moves */
 	size_t n, cap;
-	size_t x, y;         /* where the cursor comes to be */
+	size_t x, y; /* where the cursor comes to be */
 };
 
 static struct row *
@@ -42,7 +42,8 @@ last_cells(const struct layout *l)
 
 /* Lays out n cells of one logical line; the cursor is before cell number `cursor`, or elsewhere. */
 static void
-lay_out(struct layout *l, const struct cell *cells, size_t n, size_t cursor, bool cont, bool plain)
+lay_out(
+    struct layout *l, const struct cell *cells, size_t n, size_t cursor, bool cont, bool plain)
 {
 	struct row *r = new_row(l, cont, plain);
 	size_t i = 0, start = 0;

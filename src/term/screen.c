@@ -118,8 +118,8 @@ screen_backspace(struct term *t)
 		t->x = t->cols - 1;
 		r = cursor_row(t);
 		/* A wide character that did not fit left its last column blank. */
-		if (t->x > 0 && (t->x >= r->used ||
-		    (r->cells[t->x].ch == 0 && r->cells[t->x].flags == 0)))
+		if (t->x > 0 &&
+		    (t->x >= r->used || (r->cells[t->x].ch == 0 && r->cells[t->x].flags == 0)))
 			t->x--;
 	}
 }
@@ -176,7 +176,8 @@ screen_scroll_up(
 		n = height;
 	if (top == 0 && !on_alternate(t)) {
 		for (unsigned y = 0; push && y < n; y++)
-			line_push_row(t, grid_row(g, y), y < bottom ? grid_row(g, y + 1)->cont : wrap);
+			line_push_row(
+			    t, grid_row(g, y), y < bottom ? grid_row(g, y + 1)->cont : wrap);
 		if (!push)
 			screen_unjoin(t, 0);
 	}

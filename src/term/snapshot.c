@@ -134,7 +134,8 @@ put_history(struct writer *w, term_history_cb *next, void *arg)
 	struct term_line line;
 
 	while (w->rc == 0 && next != NULL && next(arg, &line)) {
-		w->rc = term_line_write(w->t->styles, line.text, line.len, line.runs, line.nruns, w->b);
+		w->rc = term_line_write(
+		    w->t->styles, line.text, line.len, line.runs, line.nruns, w->b);
 		if (!(line.flags & TERM_LINE_SPLIT))
 			put(w, "\r\n");
 		any = true;
@@ -192,8 +193,9 @@ put_blanks(struct writer *w, const struct row *r, unsigned y, unsigned x, bool d
 {
 	unsigned cols = w->t->cols, end = x + 1, style = x < r->used ? r->cells[x].style : 0;
 
-	while (end < cols && (end < r->used ? is_blank(&r->cells[end]) && r->cells[end].style == style
-	                                    : style == 0))
+	while (end < cols &&
+	       (end < r->used ? is_blank(&r->cells[end]) && r->cells[end].style == style
+			      : style == 0))
 		end++;
 	if (style != 0 || dirty) {
 		go(w, x, y);
@@ -253,7 +255,8 @@ put_tabs(struct writer *w)
 static void
 put_charsets(struct writer *w, const struct charsets *c)
 {
-	static const char finals[] = {[CHARSET_ASCII] = 'B', [CHARSET_GRAPHICS] = '0', [CHARSET_UK] = 'A'};
+	static const char finals[] = {
+	    [CHARSET_ASCII] = 'B', [CHARSET_GRAPHICS] = '0', [CHARSET_UK] = 'A'};
 	static const char *const shifts[] = {"", "\016", "\033n", "\033o"};
 
 	for (unsigned i = 0; i < 4; i++)
@@ -301,7 +304,8 @@ put_screen(struct writer *w, const struct screen *s, bool joined)
 	w->screen = s;
 	put_continuations(w);
 	for (unsigned y = 0; y < w->t->rows && w->rc == 0; y++)
-		put_row(w, y, row_continues(w, y) || (y == 0 && joined), row_continues(w, y + 1));
+		put_row(
+		    w, y, row_continues(w, y) || (y == 0 && joined), row_continues(w, y + 1));
 	put_tabs(w);
 	put_saved(w);
 	set_style(w, 0);

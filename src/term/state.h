@@ -18,19 +18,19 @@
 
 enum mode {
 	MODE_INSERT,
-	MODE_NEWLINE,            /* LNM */
-	MODE_APP_CURSOR,         /* ?1 */
-	MODE_REVERSE_VIDEO,      /* ?5 */
-	MODE_ORIGIN,             /* ?6 */
-	MODE_WRAP,               /* ?7 */
-	MODE_CURSOR_BLINK,       /* ?12 */
-	MODE_CURSOR_VISIBLE,     /* ?25 */
-	MODE_REVERSE_WRAP,       /* ?45 */
-	MODE_APP_KEYPAD,         /* ?66 */
-	MODE_FOCUS,              /* ?1004 */
-	MODE_ALTERNATE_SCROLL,   /* ?1007 */
-	MODE_BRACKETED_PASTE,    /* ?2004 */
-	MODE_SYNCHRONIZED,       /* ?2026 */
+	MODE_NEWLINE,          /* LNM */
+	MODE_APP_CURSOR,       /* ?1 */
+	MODE_REVERSE_VIDEO,    /* ?5 */
+	MODE_ORIGIN,           /* ?6 */
+	MODE_WRAP,             /* ?7 */
+	MODE_CURSOR_BLINK,     /* ?12 */
+	MODE_CURSOR_VISIBLE,   /* ?25 */
+	MODE_REVERSE_WRAP,     /* ?45 */
+	MODE_APP_KEYPAD,       /* ?66 */
+	MODE_FOCUS,            /* ?1004 */
+	MODE_ALTERNATE_SCROLL, /* ?1007 */
+	MODE_BRACKETED_PASTE,  /* ?2004 */
+	MODE_SYNCHRONIZED,     /* ?2026 */
 };
 
 enum charset { CHARSET_ASCII, CHARSET_GRAPHICS, CHARSET_UK };
@@ -48,11 +48,11 @@ enum { SGR_MEMOS = 128 };
 
 struct pen {
 	struct style style;
-	uint16_t id;    /* of style, unless stale */
-	uint16_t fill;  /* id of what erasing leaves: the background alone */
-	bool stale;     /* style changed since id and fill were looked up */
-	bool exact;     /* id means style, and not just what the table had room for */
-	bool protect;   /* DECSCA */
+	uint16_t id;   /* of style, unless stale */
+	uint16_t fill; /* id of what erasing leaves: the background alone */
+	bool stale;    /* style changed since id and fill were looked up */
+	bool exact;    /* id means style, and not just what the table had room for */
+	bool protect;  /* DECSCA */
 };
 
 struct charsets {
@@ -70,7 +70,7 @@ struct saved {
 
 /* What the main and the alternate screen have each for itself, as xterm.js has it. */
 struct screen {
-	struct grid grid; /* of the alternate one empty until it is first used */
+	struct grid grid;     /* of the alternate one empty until it is first used */
 	unsigned top, bottom; /* scroll region, inclusive */
 	struct saved saved;
 	uint8_t tabs[TERM_SIZE_MAX / 8]; /* a bit a column */
@@ -98,25 +98,25 @@ struct term {
 	struct pen pen;
 	struct sgr_memo memos[SGR_MEMOS];
 	struct charsets charsets;
-	uint32_t modes;           /* bits 1 << enum mode */
+	uint32_t modes; /* bits 1 << enum mode */
 	uint16_t mouse, mouse_encoding;
-	uint8_t cursor_style;     /* DECSCUSR, 0..6 */
-	bool repeatable;          /* the last thing was text, which REP repeats */
+	uint8_t cursor_style; /* DECSCUSR, 0..6 */
+	bool repeatable;      /* the last thing was text, which REP repeats */
 
-	struct line head;         /* of the line whose rest is still on the main screen */
-	bool head_open;           /* there is one: row 0 of the main screen continues it */
+	struct line head; /* of the line whose rest is still on the main screen */
+	bool head_open;   /* there is one: row 0 of the main screen continues it */
 	struct clusters clusters;
 	struct styles *styles;
-	uint16_t link;            /* of OSC 8 */
+	uint16_t link; /* of OSC 8 */
 
 	struct buf title, cwd;
 	char *titles[TITLE_STACK]; /* pushed by CSI 22 t */
 	unsigned ntitles;
 
 	struct parser parser;
-	const char *fed;          /* start of the bytes being fed */
-	uint64_t offset;          /* bytes fed before them */
-	uint64_t lines;           /* completed */
+	const char *fed; /* start of the bytes being fed */
+	uint64_t offset; /* bytes fed before them */
+	uint64_t lines;  /* completed */
 };
 
 static inline bool
@@ -139,7 +139,8 @@ cursor_row(const struct term *t)
 
 /* term.c */
 uint64_t term_offset(const struct term *t); /* of the byte being handled */
-void term_reply(const struct term *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void term_reply(const struct term *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 void term_full_reset(struct term *t);
 void term_soft_reset(struct term *t);
 void term_push_title(struct term *t);
@@ -176,10 +177,10 @@ void print_repeat(struct term *t, unsigned n);
 /* screen.c */
 void screen_init(struct screen *s, unsigned cols, unsigned rows);
 void screen_reset_tabs(struct screen *s);
-void screen_restrict(struct term *t); /* ends a pending wrap */
+void screen_restrict(struct term *t);                            /* ends a pending wrap */
 void screen_go(struct term *t, unsigned x, unsigned y);          /* clamped, absolute */
 void screen_go_relative(struct term *t, unsigned x, unsigned y); /* to the origin */
-void screen_up(struct term *t, unsigned n);   /* cursor, stops at the margin */
+void screen_up(struct term *t, unsigned n); /* cursor, stops at the margin */
 void screen_down(struct term *t, unsigned n);
 void screen_index(struct term *t, bool feed); /* feed: a line feed, which ends a wrapped line */
 void screen_reverse_index(struct term *t);
@@ -190,12 +191,13 @@ void screen_back_tab(struct term *t, unsigned n);
 void screen_unjoin(struct term *t, unsigned y); /* row y of the screen in use begins a line */
 /* Scrolls rows; those that leave the top of the main screen become lines if `push`. `wrap`: the
  * row that comes in last continues the one above it. */
-void screen_scroll_up(struct term *t, unsigned top, unsigned bottom, unsigned n, bool push, bool wrap);
+void screen_scroll_up(
+    struct term *t, unsigned top, unsigned bottom, unsigned n, bool push, bool wrap);
 void screen_scroll_down(struct term *t, unsigned top, unsigned bottom, unsigned n);
 void screen_erase_row(struct term *t, unsigned y, unsigned from, unsigned to, bool keep);
 void screen_clear_row(struct term *t, unsigned y);
-void screen_clear(struct term *t, bool keep);  /* ED 2 */
-void screen_push_all(struct term *t);          /* the main screen's rows to the history */
+void screen_clear(struct term *t, bool keep); /* ED 2 */
+void screen_push_all(struct term *t);         /* the main screen's rows to the history */
 void screen_alternate(struct term *t, bool on);
 void screen_save_cursor(struct term *t);
 void screen_restore_cursor(struct term *t);
@@ -214,7 +216,8 @@ void osc_string(void *arg, enum parser_string kind, const char *s, size_t len);
 /* line.c */
 void line_release(struct line *l);
 void line_append(const struct term *t, struct line *l, const struct cell *cells, unsigned n);
-void line_push_row(struct term *t, const struct row *r, bool more); /* more: the next continues it */
-void line_complete(struct term *t); /* the head */
+void line_push_row(
+    struct term *t, const struct row *r, bool more); /* more: the next continues it */
+void line_complete(struct term *t);                  /* the head */
 
 #endif

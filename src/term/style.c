@@ -25,7 +25,8 @@ struct link {
 struct styles {
 	struct style *records;
 	unsigned count, cap;
-	uint16_t *hash; /* open addressing; 0 is empty, which is right as style 0 is never looked up */
+	uint16_t *
+	    hash; /* open addressing; 0 is empty, which is right as style 0 is never looked up */
 	unsigned mask;
 	struct link *links;
 	unsigned nlinks, linkcap;
@@ -158,7 +159,8 @@ to_palette(uint32_t c)
 {
 	if ((c & COLOUR_KIND) != COLOUR_RGB)
 		return c;
-	unsigned r = cube_level(c >> 16 & 0xFF), g = cube_level(c >> 8 & 0xFF), b = cube_level(c & 0xFF);
+	unsigned r = cube_level(c >> 16 & 0xFF), g = cube_level(c >> 8 & 0xFF),
+		 b = cube_level(c & 0xFF);
 
 	return COLOUR_PALETTE | (16 + 36 * r + 6 * g + b);
 }
@@ -178,8 +180,8 @@ to_basic(uint32_t c)
 	r = (i - 16) / 36;
 	g = (i - 16) / 6 % 6;
 	b = (i - 16) % 6;
-	return COLOUR_PALETTE | (unsigned)(r > 1) | (unsigned)(g > 1) << 1 | (unsigned)(b > 1) << 2 |
-	    (unsigned)(r > 3 || g > 3 || b > 3) << 3;
+	return COLOUR_PALETTE | (unsigned)(r > 1) | (unsigned)(g > 1) << 1 |
+	       (unsigned)(b > 1) << 2 | (unsigned)(r > 3 || g > 3 || b > 3) << 3;
 }
 
 static uint16_t
@@ -276,7 +278,7 @@ link_is(const struct styles *s, unsigned n, const char *uri, size_t urilen, cons
 	const char *i, *u = style_link(s, n, &i);
 
 	return strlen(u) == urilen && memcmp(u, uri, urilen) == 0 && strlen(i) == idlen &&
-	    memcmp(i, id, idlen) == 0;
+	       memcmp(i, id, idlen) == 0;
 }
 
 static uint16_t
@@ -285,7 +287,8 @@ link_append(struct styles *s, const char *uri, size_t urilen, const char *id, si
 	size_t at = s->text.len;
 	char *p;
 
-	if (s->nlinks == STYLE_LINKS_MAX || (p = buf_reserve(&s->text, urilen + idlen + 2)) == NULL)
+	if (s->nlinks == STYLE_LINKS_MAX ||
+	    (p = buf_reserve(&s->text, urilen + idlen + 2)) == NULL)
 		return 0;
 	memcpy(p, uri, urilen);
 	p[urilen] = '\0';
@@ -305,7 +308,8 @@ style_link_add(struct styles *s, const char *uri, size_t urilen, const char *id,
 {
 	unsigned i;
 
-	if (urilen == 0 || urilen + idlen > STYLE_LINK_MAX || memchr(uri, '\0', urilen) != NULL ||
+	if (urilen == 0 || urilen + idlen > STYLE_LINK_MAX ||
+	    memchr(uri, '\0', urilen) != NULL ||
 	    (idlen != 0 && memchr(id, '\0', idlen) != NULL))
 		return 0;
 	if (s->linkhash == NULL || s->nlinks > s->linkmask / 2)

@@ -43,7 +43,14 @@ enum {
 	STYLE_UNDERLINE_MASK = 7 << STYLE_UNDERLINE_SHIFT,
 };
 
-enum { UNDERLINE_NONE, UNDERLINE_SINGLE, UNDERLINE_DOUBLE, UNDERLINE_CURLY, UNDERLINE_DOTTED, UNDERLINE_DASHED };
+enum {
+	UNDERLINE_NONE,
+	UNDERLINE_SINGLE,
+	UNDERLINE_DOUBLE,
+	UNDERLINE_CURLY,
+	UNDERLINE_DOTTED,
+	UNDERLINE_DASHED
+};
 
 struct style {
 	uint32_t fg, bg, ul; /* colours of text, background and underline */
@@ -53,9 +60,9 @@ struct style {
 
 enum {
 	STYLE_MAX = 65536,
-	STYLE_LINKS_MAX = 8192,             /* links in a table */
-	STYLE_LINK_MAX = 2048,              /* bytes of a link with its id */
-	STYLE_LINKS_BYTES = 1 << 20,        /* bytes of all links */
+	STYLE_LINKS_MAX = 8192,      /* links in a table */
+	STYLE_LINK_MAX = 2048,       /* bytes of a link with its id */
+	STYLE_LINKS_BYTES = 1 << 20, /* bytes of all links */
 };
 
 struct styles;
@@ -76,7 +83,8 @@ unsigned style_link_count(const struct styles *s);
 const char *style_link(const struct styles *s, unsigned link, const char **id);
 
 /* 1..style_link_count(), or 0 when there is no room or nothing to store. */
-uint16_t style_link_add(struct styles *s, const char *uri, size_t urilen, const char *id, size_t idlen);
+uint16_t style_link_add(
+    struct styles *s, const char *uri, size_t urilen, const char *id, size_t idlen);
 
 size_t styles_memory(const struct styles *s); /* bytes allocated */
 

@@ -139,7 +139,7 @@ void
 term_soft_reset(struct term *t)
 {
 	uint32_t off = 1u << MODE_INSERT | 1u << MODE_ORIGIN | 1u << MODE_APP_CURSOR |
-	    1u << MODE_APP_KEYPAD | 1u << MODE_REVERSE_WRAP;
+		       1u << MODE_APP_KEYPAD | 1u << MODE_REVERSE_WRAP;
 
 	t->modes = (t->modes & ~off) | 1u << MODE_WRAP | 1u << MODE_CURSOR_VISIBLE;
 	t->charsets = (struct charsets){0};
@@ -237,7 +237,8 @@ term_styles_restore(struct term *t)
 static size_t
 screen_memory(const struct screen *s)
 {
-	return (size_t)s->grid.rows * (s->grid.cols * sizeof(struct cell) + 2 * sizeof(struct row));
+	return (size_t)s->grid.rows *
+	       (s->grid.cols * sizeof(struct cell) + 2 * sizeof(struct row));
 }
 
 size_t

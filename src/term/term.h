@@ -71,11 +71,11 @@ struct term_line {
 
 /* A shell's mark (OSC 133): A prompt, B command line, C output, D end. */
 struct term_mark {
-	char kind;           /* 'A'..'Z' */
-	int exit_status;     /* of D; -1 unknown */
-	bool alternate;      /* on the alternate screen, where line and column mean nothing */
-	uint64_t line;       /* the number the line has or will have */
-	uint32_t byte;       /* of its text, to the left of the mark */
+	char kind;       /* 'A'..'Z' */
+	int exit_status; /* of D; -1 unknown */
+	bool alternate;  /* on the alternate screen, where line and column mean nothing */
+	uint64_t line;   /* the number the line has or will have */
+	uint32_t byte;   /* of its text, to the left of the mark */
 	uint64_t offset;
 	const char *options; /* what follows the kind, "k=s;cl=m"; NUL-terminated */
 };
@@ -116,18 +116,18 @@ void term_flush(struct term *t);
 
 struct term_state {
 	unsigned cols, rows;
-	unsigned x, y;        /* cursor; x == cols: the next character wraps */
+	unsigned x, y; /* cursor; x == cols: the next character wraps */
 	bool cursor_visible;
-	bool alternate;       /* the alternate screen is shown */
-	bool synchronized;    /* between begin and end of a synchronized update (2026) */
-	bool bracketed_paste; /* 2004 */
-	bool focus_events;    /* 1004 */
+	bool alternate;          /* the alternate screen is shown */
+	bool synchronized;       /* between begin and end of a synchronized update (2026) */
+	bool bracketed_paste;    /* 2004 */
+	bool focus_events;       /* 1004 */
 	bool application_cursor; /* DECCKM */
 	bool application_keypad;
-	unsigned mouse;       /* 0, 9, 1000, 1002 or 1003 */
+	unsigned mouse;          /* 0, 9, 1000, 1002 or 1003 */
 	unsigned mouse_encoding; /* 0, 1005, 1006, 1015 or 1016 */
-	uint64_t offset;      /* bytes fed */
-	uint64_t lines;       /* completed */
+	uint64_t offset;         /* bytes fed */
+	uint64_t lines;          /* completed */
 	const char *title, *cwd; /* "" if never set; valid until the next feed */
 };
 
@@ -168,8 +168,8 @@ void term_text_init(struct term_text *text);
 void term_text_release(struct term_text *text);
 
 /* Fills `text`, whose storage is used again. */
-void term_text_read(const struct term *t, enum term_which which, unsigned flags,
-    struct term_text *text);
+void term_text_read(
+    const struct term *t, enum term_which which, unsigned flags, struct term_text *text);
 
 /* Gives the next line, the oldest first; false at the end. */
 typedef bool term_history_cb(void *arg, struct term_line *line);

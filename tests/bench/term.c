@@ -54,8 +54,9 @@ run_panescry(const char *data, size_t len)
 		term_feed(t, data + i, len - i < PIECE ? len - i : PIECE);
 	took = cpu() - start;
 	history_stats(h, &st);
-	printf("panescry %.0f (%llu lines, %.3f bytes a byte of text)\n", (double)len / took / 1e6,
-	    (unsigned long long)st.lines, (double)st.allocated / (double)st.text);
+	printf("panescry %.0f (%llu lines, %.3f bytes a byte of text)\n",
+	    (double)len / took / 1e6, (unsigned long long)st.lines,
+	    (double)st.allocated / (double)st.text);
 	term_free(t);
 	history_free(h);
 }

@@ -68,7 +68,8 @@ run(const uint8_t *data, size_t size, size_t step, struct pane *p)
 		n = stop != NULL ? (size_t)(stop - (s + i)) : size - i;
 		if (stop == s + i) {
 			if (size - i >= 3)
-				term_resize(p->term, data[i + 1] % 130 + 1, data[i + 2] % 60 + 1);
+				term_resize(
+				    p->term, data[i + 1] % 130 + 1, data[i + 2] % 60 + 1);
 			n = size - i >= 3 ? 3 : size - i;
 		} else if (step != 0 && n > step) {
 			n = step;

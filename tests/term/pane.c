@@ -54,9 +54,9 @@ on_mark(void *arg, const struct term_mark *m)
 {
 	struct pane *p = arg;
 
-	buf_printf(&p->events, "mark %c line %llu byte %u status %d offset %llu %s%s\n", m->kind,
-	    (unsigned long long)m->line, m->byte, m->exit_status, (unsigned long long)m->offset,
-	    m->options, m->alternate ? " alternate" : "");
+	buf_printf(&p->events, "mark %c line %llu byte %u status %d offset %llu %s%s\n",
+	    m->kind, (unsigned long long)m->line, m->byte, m->exit_status,
+	    (unsigned long long)m->offset, m->options, m->alternate ? " alternate" : "");
 }
 
 static void
@@ -105,7 +105,7 @@ static void
 trim_blank_lines(struct buf *out)
 {
 	while (out->len > 0 && out->data[out->len - 1] == '\n' &&
-	    (out->len == 1 || out->data[out->len - 2] == '\n'))
+	       (out->len == 1 || out->data[out->len - 2] == '\n'))
 		out->len--;
 	buf_putc(out, '\0');
 	out->len--;
@@ -207,28 +207,31 @@ cell_text(const struct term *t, const struct cell *c, char out[CLUSTER_BYTES + 1
 }
 
 static bool
-style_same(const struct term *a, const struct style *s, const struct term *b, const struct style *u)
+style_same(
+    const struct term *a, const struct style *s, const struct term *b, const struct style *u)
 {
 	const char *ida, *idb, *la = style_link(a->styles, s->link, &ida),
-	                       *lb = style_link(b->styles, u->link, &idb);
+			       *lb = style_link(b->styles, u->link, &idb);
 
 	return s->fg == u->fg && s->bg == u->bg && s->ul == u->ul && s->attrs == u->attrs &&
-	    strcmp(la, lb) == 0 && strcmp(ida, idb) == 0;
+	       strcmp(la, lb) == 0 && strcmp(ida, idb) == 0;
 }
 
 static bool
-cell_same(const struct term *a, const struct cell *c, const struct term *b, const struct cell *d)
+cell_same(
+    const struct term *a, const struct cell *c, const struct term *b, const struct cell *d)
 {
 	char ca[CLUSTER_BYTES + 1], cb[CLUSTER_BYTES + 1];
 
 	cell_text(a, c, ca);
 	cell_text(b, d, cb);
 	return c->flags == d->flags && memcmp(ca, cb, sizeof ca) == 0 &&
-	    style_same(a, style_get(a->styles, c->style), b, style_get(b->styles, d->style));
+	       style_same(a, style_get(a->styles, c->style), b, style_get(b->styles, d->style));
 }
 
 static int
-screens_equal(const struct term *a, const struct term *b, unsigned which, char *why, size_t size)
+screens_equal(
+    const struct term *a, const struct term *b, unsigned which, char *why, size_t size)
 {
 	const struct screen *s = &a->screens[which], *u = &b->screens[which];
 
@@ -237,14 +240,17 @@ screens_equal(const struct term *a, const struct term *b, unsigned which, char *
 
 		for (unsigned x = 0; x < a->cols; x++)
 			if (!cell_same(a, cell_at(r, x), b, cell_at(q, x))) {
-				snprintf(why, size, "screen %u: cell %u,%u: %x/%x/%u and %x/%x/%u", which, x, y,
-				    cell_at(r, x)->ch, cell_at(r, x)->flags, cell_at(r, x)->style,
-				    cell_at(q, x)->ch, cell_at(q, x)->flags, cell_at(q, x)->style);
+				snprintf(why, size,
+				    "screen %u: cell %u,%u: %x/%x/%u and %x/%x/%u", which, x, y,
+				    cell_at(r, x)->ch, cell_at(r, x)->flags,
+				    cell_at(r, x)->style, cell_at(q, x)->ch,
+				    cell_at(q, x)->flags, cell_at(q, x)->style);
 				return -1;
 			}
 		/* That the first row continues the head is not always carried over. */
 		if (r->cont != q->cont && (y > 0 || q->cont)) {
-			snprintf(why, size, "screen %u: row %u continues: %d and %d", which, y, r->cont, q->cont);
+			snprintf(why, size, "screen %u: row %u continues: %d and %d", which, y,
+			    r->cont, q->cont);
 			return -1;
 		}
 	}
@@ -254,8 +260,8 @@ screens_equal(const struct term *a, const struct term *b, unsigned which, char *
 			return -1;
 		}
 	if (s->top != u->top || s->bottom != u->bottom) {
-		snprintf(why, size, "screen %u: region %u..%u and %u..%u", which, s->top, s->bottom, u->top,
-		    u->bottom);
+		snprintf(why, size, "screen %u: region %u..%u and %u..%u", which, s->top,
+		    s->bottom, u->top, u->bottom);
 		return -1;
 	}
 	return 0;
@@ -270,9 +276,10 @@ saved_equal(const struct term *a, const struct term *b, unsigned which, char *wh
 
 	ss.link = us.link = 0;
 	/* A saved pending wrap is not restored. */
-	if (s->set != u->set || s->origin != u->origin || s->protect != u->protect || s->y != u->y ||
-	    (s->x < edge ? s->x : edge) != (u->x < edge ? u->x : edge) ||
-	    memcmp(&s->charsets, &u->charsets, sizeof s->charsets) != 0 || !style_same(a, &ss, b, &us)) {
+	if (s->set != u->set || s->origin != u->origin || s->protect != u->protect ||
+	    s->y != u->y || (s->x < edge ? s->x : edge) != (u->x < edge ? u->x : edge) ||
+	    memcmp(&s->charsets, &u->charsets, sizeof s->charsets) != 0 ||
+	    !style_same(a, &ss, b, &us)) {
 		snprintf(why, size, "screen %u: saved cursor", which);
 		return -1;
 	}
@@ -282,10 +289,10 @@ saved_equal(const struct term *a, const struct term *b, unsigned which, char *wh
 static int
 state_equal(const struct term *a, const struct term *b, char *why, size_t size)
 {
-#define CHECK(what, cond)                                                                          \
-	if (!(cond)) {                                                                              \
-		snprintf(why, size, "%s", what);                                                    \
-		return -1;                                                                          \
+#define CHECK(what, cond) \
+	if (!(cond)) { \
+		snprintf(why, size, "%s", what); \
+		return -1; \
 	}
 	struct term_state s, u;
 
@@ -300,10 +307,12 @@ state_equal(const struct term *a, const struct term *b, char *why, size_t size)
 	CHECK("titles", a->ntitles == b->ntitles);
 	CHECK("alternate", s.alternate == u.alternate);
 	CHECK("character sets", memcmp(&a->charsets, &b->charsets, sizeof a->charsets) == 0);
-	CHECK("pen", a->pen.protect == b->pen.protect && style_same(a, &a->pen.style, b, &b->pen.style));
-	CHECK("parser", a->parser.state == b->parser.state && a->parser.lead == b->parser.lead &&
-	                    a->parser.seqlen == b->parser.seqlen &&
-	                    a->parser.overflow == b->parser.overflow);
+	CHECK("pen",
+	    a->pen.protect == b->pen.protect && style_same(a, &a->pen.style, b, &b->pen.style));
+	CHECK("parser", a->parser.state == b->parser.state &&
+			    a->parser.lead == b->parser.lead &&
+			    a->parser.seqlen == b->parser.seqlen &&
+			    a->parser.overflow == b->parser.overflow);
 	return 0;
 #undef CHECK
 }
@@ -317,7 +326,10 @@ pane_equal(const struct pane *a, const struct pane *b, char *why, size_t size)
 	    saved_equal(t, u, 0, why, size) != 0)
 		return -1;
 	if (on_alternate(t))
-		return screens_equal(t, u, 1, why, size) != 0 || saved_equal(t, u, 1, why, size) != 0 ? -1 : 0;
+		return screens_equal(t, u, 1, why, size) != 0 ||
+			       saved_equal(t, u, 1, why, size) != 0
+			   ? -1
+			   : 0;
 	return 0;
 }
 

@@ -58,8 +58,8 @@ first_difference(const struct buf *got, const char *want)
 		b = *eb != '\0' ? eb + 1 : eb;
 		line++;
 	}
-	printf("  line %u:\n  got  |%.*s|\n  want |%.*s|\n", line, (int)(strchrnul(a, '\n') - a), a,
-	    (int)(strchrnul(b, '\n') - b), b);
+	printf("  line %u:\n  got  |%.*s|\n  want |%.*s|\n", line,
+	    (int)(strchrnul(a, '\n') - a), a, (int)(strchrnul(b, '\n') - b), b);
 }
 
 static void
@@ -86,7 +86,8 @@ expected(const char *dir, const char *name, const char *what)
 
 /* `want` is what the lines must be with clear_to_history as `keep`, `screen` may be NULL. */
 static void
-run(const char *name, const char *data, size_t len, bool keep, const char *want, const char *screen)
+run(const char *name, const char *data, size_t len, bool keep, const char *want,
+    const char *screen)
 {
 	static const char *const ways[] = {"whole", "split", "bytes"};
 	unsigned cols = 80, rows = 24;
@@ -121,11 +122,13 @@ kept_is_same(const char *index, const char *name)
 	size_t n = (size_t)(strrchr(name, '.') - name);
 	const char *size = name + n + 1;
 
-	for (const char *l = index; l != NULL && *l != '\0'; l = strchr(l, '\n') ? strchr(l, '\n') + 1 : NULL) {
+	for (const char *l = index; l != NULL && *l != '\0';
+	     l = strchr(l, '\n') ? strchr(l, '\n') + 1 : NULL) {
 		const char *f[11] = {l};
 		int i = 1;
 
-		for (; i < 11 && (f[i] = strpbrk(f[i - 1], "\t\n")) != NULL && *f[i] == '\t'; i++)
+		for (; i < 11 && (f[i] = strpbrk(f[i - 1], "\t\n")) != NULL && *f[i] == '\t';
+		     i++)
 			f[i]++;
 		if (i == 11 && strncmp(f[0], name, n) == 0 && f[0][n] == '\t' &&
 		    strncmp(f[4], size, strlen(size)) == 0 && f[4][strlen(size)] == '\t')
@@ -139,7 +142,8 @@ run_recording(const char *dir, const char *name, const char *index)
 {
 	char path[1024];
 	size_t len;
-	char *raw, *want = expected(dir, name, "expected"), *keep = expected(dir, name, "expected-keep");
+	char *raw, *want = expected(dir, name, "expected"),
+		   *keep = expected(dir, name, "expected-keep");
 	char *screen = expected(dir, name, "screen");
 
 	snprintf(path, sizeof path, "%s/%.*s.raw", dir, (int)(strrchr(name, '.') - name), name);
@@ -185,7 +189,8 @@ run_directory(const char *dir)
 	if (n < 0)
 		printf("%s: not there\n", dir);
 	else
-		printf("%s: %d recordings, %u comparisons, %u failed\n", dir, n, done - before, failed - bad);
+		printf("%s: %d recordings, %u comparisons, %u failed\n", dir, n, done - before,
+		    failed - bad);
 	if (n >= 0)
 		free(list);
 	free(index);
@@ -203,7 +208,8 @@ main(int argc, char **argv)
 	if (argc == 1) {
 		snprintf(path, sizeof path, "%s/tests/term/corpora", top != NULL ? top : ".");
 		run_directory(path);
-		snprintf(path, sizeof path, "%s/../shared/corpora/open", top != NULL ? top : ".");
+		snprintf(
+		    path, sizeof path, "%s/../shared/corpora/open", top != NULL ? top : ".");
 		run_directory(path);
 	}
 	if (done == 0)

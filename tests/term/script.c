@@ -84,7 +84,8 @@ expect(struct run *r, const struct buf *got, const char *want)
 	checks++;
 	if (w.len != got->len || (w.len != 0 && memcmp(w.data, got->data, w.len) != 0)) {
 		failed++;
-		printf("FAIL %s:%u: %s%s\n", r->file, r->line, r->name, r->bytes ? " (bytes)" : "");
+		printf("FAIL %s:%u: %s%s\n", r->file, r->line, r->name,
+		    r->bytes ? " (bytes)" : "");
 		show("got ", got->data, got->len);
 		show("want", w.data, w.len);
 	}

@@ -37,7 +37,8 @@ check(const char *name, const struct pane *p, size_t cut)
 	done++;
 	if (pane_snapshot(p, number(2) ? HISTORY : 0, &b) != 0)
 		snprintf(why, sizeof why, "no snapshot");
-	else if (term_feed(second.term, b.data, b.len), pane_equal(p, &second, why, sizeof why) == 0)
+	else if (term_feed(second.term, b.data, b.len),
+	    pane_equal(p, &second, why, sizeof why) == 0)
 		why[0] = '\0';
 	if (why[0] != '\0') {
 		failed++;
@@ -106,7 +107,8 @@ run_directory(const char *dir, const char *only)
 	}
 	if (n >= 0)
 		free(list);
-	printf("%s: %d recordings, %u snapshots, %u failed\n", dir, n, done - before, failed - bad);
+	printf("%s: %d recordings, %u snapshots, %u failed\n", dir, n, done - before,
+	    failed - bad);
 }
 
 int
@@ -120,7 +122,8 @@ main(int argc, char **argv)
 	} else {
 		snprintf(path, sizeof path, "%s/tests/term/corpora", top != NULL ? top : ".");
 		run_directory(path, NULL);
-		snprintf(path, sizeof path, "%s/../shared/corpora/open", top != NULL ? top : ".");
+		snprintf(
+		    path, sizeof path, "%s/../shared/corpora/open", top != NULL ? top : ".");
 		run_directory(path, NULL);
 	}
 	return failed != 0 || done == 0;

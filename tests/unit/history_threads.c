@@ -37,10 +37,11 @@ read_view(struct desk *d)
 	while (history_next(&r, &line)) {
 		uint32_t n = history_runs(&r, &line, runs, 2);
 
-		snprintf(text, sizeof text, "the text of line %llu", (unsigned long long)line.number);
+		snprintf(text, sizeof text, "the text of line %llu",
+		    (unsigned long long)line.number);
 		d->lines++;
 		d->bad += line.number != expected++ || line.len != strlen(text) ||
-		    memcmp(line.text, text, line.len) != 0 || n != 1 || runs[0].len != 3;
+			  memcmp(line.text, text, line.len) != 0 || n != 1 || runs[0].len != 3;
 	}
 	d->bad += expected != d->view.last + 1;
 	/* And as a search does, over all of the text. */
@@ -96,7 +97,8 @@ push_lines(struct history *h, uint64_t *number)
 	char text[64];
 
 	for (int i = 0; i < LINES; i++) {
-		snprintf(text, sizeof text, "the text of line %llu", (unsigned long long)++*number);
+		snprintf(
+		    text, sizeof text, "the text of line %llu", (unsigned long long)++*number);
 		history_push(h, text, strlen(text), &run, 1, (int64_t)*number, *number, 0);
 	}
 }
@@ -140,6 +142,7 @@ main(void)
 		bad += desks[i].bad;
 	}
 	history_free(h);
-	printf("%lu lines read beside %llu written, %lu wrong\n", lines, (unsigned long long)number, bad);
+	printf("%lu lines read beside %llu written, %lu wrong\n", lines,
+	    (unsigned long long)number, bad);
 	return bad != 0 || lines == 0;
 }

@@ -126,7 +126,8 @@ the_oldest_lines_leave_one_by_one(void **state)
 	assert_int_equal(history_first(h), 29001);
 	assert_int_equal(history_last(h), 30000);
 	history_view(h, 0, UINT64_MAX, &v);
-	assert_int_equal(memcmp(slab_text(v.parts[0].slab) + v.parts[0].skip_text, "line 29001\n", 11), 0);
+	assert_int_equal(
+	    memcmp(slab_text(v.parts[0].slab) + v.parts[0].skip_text, "line 29001\n", 11), 0);
 	history_read(&r, &v, 0);
 	for (; history_next(&r, &line); number++)
 		assert_int_equal(line.number, number);
@@ -235,7 +236,8 @@ the_longest_line_fits(void **state)
 	for (unsigned i = 0; i <= HISTORY_RUNS_MAX; i++)
 		runs[i] = (struct style_run){3, (uint16_t)(i * 31)};
 	for (int i = 0; i < 5; i++)
-		history_push(h, text, len, runs, HISTORY_RUNS_MAX + 1, i, (uint64_t)1 << 60, 15);
+		history_push(
+		    h, text, len, runs, HISTORY_RUNS_MAX + 1, i, (uint64_t)1 << 60, 15);
 	assert_true(history_get(h, 5, &line, runs, HISTORY_RUNS_MAX, NULL));
 	assert_int_equal(line.len, HISTORY_LINE_MAX);
 	assert_int_equal(line.nruns, HISTORY_RUNS_MAX);
@@ -348,11 +350,13 @@ garbage_is_not_adopted(void **state)
 		memcpy(block, v.parts[0].slab, SLAB_SIZE);
 		for (int k = 0; k < 8; k++) {
 			seed = seed * 1103515245 + 12345;
-			block[(seed >> 4) % (k < 6 ? 512 : SLAB_SIZE)] ^= (unsigned char)(seed >> 20);
+			block[(seed >> 4) % (k < 6 ? 512 : SLAB_SIZE)] ^=
+			    (unsigned char)(seed >> 20);
 		}
 		/* Whatever comes of it must have read nothing out of bounds. */
 		if (slab_valid((struct slab_header *)(void *)block))
-			assert_int_equal(((struct slab_header *)(void *)block)->magic, SLAB_MAGIC);
+			assert_int_equal(
+			    ((struct slab_header *)(void *)block)->magic, SLAB_MAGIC);
 	}
 	memset(block, 0, SLAB_SIZE);
 	assert_int_equal(history_adopt(other, block), -EINVAL);

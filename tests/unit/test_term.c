@@ -68,7 +68,8 @@ a_full_style_table_gets_coarser(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 300000; i++) {
-		struct style st = {.fg = COLOUR_RGB | (i * 7919 & 0xFFFFFF), .bg = COLOUR_RGB | i,
+		struct style st = {.fg = COLOUR_RGB | (i * 7919 & 0xFFFFFF),
+		    .bg = COLOUR_RGB | i,
 		    .attrs = (uint16_t)(i & 0xFF)};
 
 		id = style_add(s, &st);
@@ -101,7 +102,8 @@ links_are_bounded(void **state)
 	memset(uri, 'u', sizeof uri);
 	assert_int_equal(style_link_add(s, uri, sizeof uri, "", 0), 0);
 	for (int i = 0; i < 20000; i++)
-		style_link_add(s, uri, (size_t)snprintf(uri, sizeof uri, "http://host/%d", i), "", 0);
+		style_link_add(
+		    s, uri, (size_t)snprintf(uri, sizeof uri, "http://host/%d", i), "", 0);
 	assert_int_equal(style_link_count(s), STYLE_LINKS_MAX);
 	assert_int_equal(style_link_add(s, "http://a", 8, "", 0), 1);
 	styles_free(s);
@@ -114,10 +116,30 @@ widths(void **state)
 		uint32_t cp;
 		unsigned width;
 	} table[] = {
-	    {0xA0, 1}, {0xAD, 1}, {0x301, 0}, {0x200B, 0}, {0x200D, 0}, {0xFE0F, 0}, {0x903, 1},
-	    {0x1100, 2}, {0x1161, 0}, {0x65E5, 2}, {0xFF21, 2}, {0xFF71, 1}, {0x1F44D, 2},
-	    {0x1F3FD, 2}, {0x1F1EB, 1}, {0x2764, 1}, {0x1FAE8, 2}, {0x1FA75, 2}, {0xE0B0, 1},
-	    {0xF0001, 1}, {0x2A6E0, 2}, {0x10FFFF, 1}, {0xFFFD, 1}, {0x2028, 1},
+	    {0xA0, 1},
+	    {0xAD, 1},
+	    {0x301, 0},
+	    {0x200B, 0},
+	    {0x200D, 0},
+	    {0xFE0F, 0},
+	    {0x903, 1},
+	    {0x1100, 2},
+	    {0x1161, 0},
+	    {0x65E5, 2},
+	    {0xFF21, 2},
+	    {0xFF71, 1},
+	    {0x1F44D, 2},
+	    {0x1F3FD, 2},
+	    {0x1F1EB, 1},
+	    {0x2764, 1},
+	    {0x1FAE8, 2},
+	    {0x1FA75, 2},
+	    {0xE0B0, 1},
+	    {0xF0001, 1},
+	    {0x2A6E0, 2},
+	    {0x10FFFF, 1},
+	    {0xFFFD, 1},
+	    {0x2028, 1},
 	};
 
 	(void)state;
@@ -152,9 +174,11 @@ a_line_without_end_comes_in_pieces(void **state)
 static void
 offsets_do_not_depend_on_the_pieces(void **state)
 {
-	static const char data[] = "ab\r\nabcdefghi\033[31mj\r\nk\r\n\033[2J\xe6\x97\xa5\r\n\r\n\r\nx";
+	static const char data[] =
+	    "ab\r\nabcdefghi\033[31mj\r\nk\r\n\033[2J\xe6\x97\xa5\r\n\r\n\r\nx";
 	struct seen whole = {0}, split = {0};
-	struct term *a = term_new(4, 2, &lines_only, &whole), *b = term_new(4, 2, &lines_only, &split);
+	struct term *a = term_new(4, 2, &lines_only, &whole),
+		    *b = term_new(4, 2, &lines_only, &split);
 
 	(void)state;
 	term_set_origin(a, 1000, 5);
@@ -269,13 +293,15 @@ text_is_copied_with_its_runs(void **state)
 		assert_int_equal(text.lines[1].nruns, 1);
 	}
 	buf_init(&b, BUF_NO_MAX);
-	assert_int_equal(term_line_write(term_styles(t), text.text, text.lines[0].len, text.runs,
-	    text.lines[0].nruns, &b), 0);
+	assert_int_equal(term_line_write(term_styles(t), text.text, text.lines[0].len,
+			     text.runs, text.lines[0].nruns, &b),
+	    0);
 	assert_string_equal(b.data, "ab\033[0;31mcd\033[0mefghijkl");
 	buf_release(&b);
 	buf_init(&b, 10);
-	assert_int_equal(term_line_write(term_styles(t), text.text, text.lines[0].len, text.runs,
-	    text.lines[0].nruns, &b), -ENOBUFS);
+	assert_int_equal(term_line_write(term_styles(t), text.text, text.lines[0].len,
+			     text.runs, text.lines[0].nruns, &b),
+	    -ENOBUFS);
 	buf_release(&b);
 	term_text_release(&text);
 	term_free(t);
