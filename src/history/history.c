@@ -163,13 +163,13 @@ history_push(struct history *h, const char *text, size_t len, const struct style
 		time_ms = h->time_ms;
 	if (offset < h->offset)
 		offset = h->offset;
-	if (s == NULL || !slab_append(s, text, len, runs, nruns, time_ms, offset, flags & 15)) {
+	if (s == NULL || !slab_append(s, text, len, runs, nruns, time_ms, offset, flags & 3)) {
 		s = open_slab(h);
 		if (s == NULL) {
 			h->first = ++h->next;
 			return;
 		}
-		slab_append(s, text, len, runs, nruns, time_ms, offset, flags & 15);
+		slab_append(s, text, len, runs, nruns, time_ms, offset, flags & 3);
 	}
 	h->time_ms = time_ms;
 	h->offset = offset;

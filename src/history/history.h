@@ -54,7 +54,7 @@ struct history *history_new(
     const struct history_limits *limits, const struct history_allocator *allocator);
 void history_free(struct history *h); /* views must have been released */
 
-/* Appends a line. flags are 0..15 and mean what the owner wants. text is without a newline. */
+/* Appends a line. flags are 0..3 and mean what the owner wants. text is without a newline. */
 void history_push(struct history *h, const char *text, size_t len, const struct style_run *runs,
     size_t nruns, int64_t time_ms, uint64_t offset, unsigned flags);
 

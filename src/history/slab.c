@@ -7,8 +7,9 @@
 
 enum {
 	HAS_TIME = 1 << 0,
-	HAS_RUNS = 1 << 1,
-	FLAGS_SHIFT = 4,
+	FLAGS_SHIFT = 1,
+	RUNS_SHIFT = 3,
+	RUNS_MANY = 31,
 	TEXT_AT = sizeof(struct slab_header) + SLAB_STRIDES * sizeof(struct slab_stride),
 	VARINT_MAX = 10,
 };
@@ -63,13 +64,13 @@ put_varint(unsigned char *p, uint64_t v)
 static unsigned char *
 put_runs(unsigned char *p, const unsigned char *low, const struct style_run *runs, size_t nruns)
 {
-	p = put_varint(p, nruns);
 	for (size_t i = 0; i < nruns; i++) {
 		/* A length and a style: at most 5 + 3 bytes. */
 		if (p < low + 8)
 			return NULL;
-		p = put_varint(p, runs[i].len);
-		p = put_varint(p, runs[i].style);
+		p = put_varint(p, (uint64_t)runs[i].len << 1 | (runs[i].style != 0));
+		if (runs[i].style != 0)
+			p = put_varint(p, runs[i].style);
 	}
 	return p;
 }
@@ -97,15 +98,17 @@ slab_append(struct slab_header *s, const char *text, size_t len, const struct st
 	char *to = (char *)s + TEXT_AT + e.text;
 	const unsigned char *low = (unsigned char *)to + len + 1;
 
-	assert(time_ms >= e.time_ms && offset >= e.offset);
+	assert(time_ms >= e.time_ms && offset >= e.offset && flags <= 3);
 	if (len >= SLAB_SIZE || low + 1 + 3 * VARINT_MAX > p)
 		return false;
-	*--p = (unsigned char)((time_ms != e.time_ms ? HAS_TIME : 0) |
-			       (nruns != 0 ? HAS_RUNS : 0) | flags << FLAGS_SHIFT);
+	*--p = (unsigned char)((time_ms != e.time_ms ? HAS_TIME : 0) | flags << FLAGS_SHIFT |
+			       (nruns < RUNS_MANY ? nruns : RUNS_MANY) << RUNS_SHIFT);
 	p = put_varint(p, offset - e.offset);
 	if (time_ms != e.time_ms)
 		p = put_varint(p, (uint64_t)(time_ms - e.time_ms));
-	if (nruns != 0 && (p = put_runs(p, low, runs, nruns)) == NULL)
+	if (nruns >= RUNS_MANY)
+		p = put_varint(p, nruns);
+	if ((p = put_runs(p, low, runs, nruns)) == NULL)
 		return false;
 	memcpy(to, text, len);
 	to[len] = '\n';
@@ -145,8 +148,8 @@ skip_runs(const struct slab_header *s, uint32_t meta, uint32_t *at, uint32_t nru
 {
 	uint64_t v;
 
-	for (uint32_t i = 0; i < nruns * 2; i++)
-		if (!get_varint(s, meta, at, &v))
+	for (uint32_t i = 0; i < nruns; i++)
+		if (!get_varint(s, meta, at, &v) || ((v & 1) && !get_varint(s, meta, at, &v)))
 			return false;
 	return true;
 }
@@ -169,16 +172,16 @@ read_record(struct slab_cursor *c, struct slab_line *line)
 		return false;
 	line->time_ms = c->time_ms =
 	    (int64_t)((uint64_t)c->time_ms + (bits & HAS_TIME ? v : 0));
-	line->flags = bits >> FLAGS_SHIFT;
-	line->nruns = 0;
-	if (bits & HAS_RUNS) {
+	line->flags = bits >> FLAGS_SHIFT & 3;
+	line->nruns = bits >> RUNS_SHIFT;
+	if (line->nruns == RUNS_MANY) {
 		if (!get_varint(c->slab, meta, &at, &v) || v > SLAB_SIZE)
 			return false;
 		line->nruns = (uint32_t)v;
-		line->runs = at;
-		if (!skip_runs(c->slab, meta, &at, line->nruns))
-			return false;
 	}
+	line->runs = at;
+	if (!skip_runs(c->slab, meta, &at, line->nruns))
+		return false;
 	c->meta = at;
 	return true;
 }
@@ -208,10 +211,11 @@ slab_runs(const struct slab_header *s, const struct slab_extent *extent,
 	uint64_t len, style;
 
 	for (uint32_t i = 0; i < n; i++) {
+		style = 0;
 		if (!get_varint(s, extent->meta, &at, &len) ||
-		    !get_varint(s, extent->meta, &at, &style))
+		    ((len & 1) && !get_varint(s, extent->meta, &at, &style)))
 			return i;
-		runs[i] = (struct style_run){(uint32_t)len, (uint16_t)style};
+		runs[i] = (struct style_run){(uint32_t)(len >> 1), (uint16_t)style};
 	}
 	return n;
 }

@@ -13,10 +13,14 @@
  * The text is what patterns are matched against, in one piece. The meta bytes are a stream
  * that is written backwards (byte 0 of the stream is the block's last byte), with one record a line:
  *
- *	u8 bits: 0 a time follows, 1 runs follow, 4..7 the line's flags
+ *	u8       bit 0: a time follows; bits 1, 2: the line's flags; bits 3..7: the number of runs, where
+ *	         31 means that it follows
  *	varint   raw offset, less that of the line before
  *	varint   time in ms, less that of the line before (if bit 0)
- *	varint   number of runs, then for each its length and its style, varints (if bit 1)
+ *	varint   number of runs (if 31)
+ *	         and for each run:
+ *	varint   its length, twice, and 1 more when its style is not 0
+ *	varint   its style (if not 0)
  *
  * The slab's header has the time and the offset that the first line's are counted from. Varints
  * are LEB128. A stride is SLAB_STRIDE bytes of text; for each, the first line that begins in it
@@ -78,7 +82,7 @@ struct slab_line {
 	uint64_t number;
 	int64_t time_ms;  /* since 1970, UTC */
 	uint64_t offset;  /* raw bytes of the pane when it was completed */
-	unsigned flags;   /* 0..15 */
+	unsigned flags;   /* 0..3 */
 	const char *text; /* in the slab */
 	uint32_t len;
 	uint32_t nruns;

@@ -47,8 +47,10 @@ put_text(struct term *t, const char *s, unsigned n)
 {
 	struct row *r = cursor_row(t);
 
-	row_extend(r, t->x);
-	row_cut(r, t->x, t->x + n);
+	if (t->x > r->used)
+		row_extend(r, t->x);
+	if (!r->plain)
+		row_cut(r, t->x, t->x + n);
 	fill_text(r->cells + t->x, s, n, pen_id(t));
 	t->x += n;
 	if (t->x > r->used)

@@ -54,9 +54,10 @@ run_panescry(const char *data, size_t len)
 		term_feed(t, data + i, len - i < PIECE ? len - i : PIECE);
 	took = cpu() - start;
 	history_stats(h, &st);
-	printf("panescry %.0f (%llu lines, %.3f bytes a byte of text)\n",
+	printf(
+	    "panescry %.0f (%llu lines, bytes a byte of text: %.3f allocated, %.3f in use)\n",
 	    (double)len / took / 1e6, (unsigned long long)st.lines,
-	    (double)st.allocated / (double)st.text);
+	    (double)st.allocated / (double)st.text, (double)st.used / (double)st.text);
 	term_free(t);
 	history_free(h);
 }

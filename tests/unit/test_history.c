@@ -24,7 +24,7 @@ filled(uint64_t max_lines, unsigned lines)
 		struct style_run runs[2] = {{3, (uint16_t)i}, {2, 0}};
 
 		snprintf(text, sizeof text, "line %u", i);
-		history_push(h, text, strlen(text), runs, i % 3, 1000 + i / 10, i * 7, i % 16);
+		history_push(h, text, strlen(text), runs, i % 3, 1000 + i / 10, i * 7, i % 4);
 	}
 	return h;
 }
@@ -70,7 +70,7 @@ lines_come_back(void **state)
 		assert_memory_equal(line.text, text, line.len);
 		assert_int_equal(line.time_ms, 1000 + i / 10);
 		assert_int_equal(line.offset, i * 7);
-		assert_int_equal(line.flags, i % 16);
+		assert_int_equal(line.flags, i % 4);
 		assert_int_equal(n, i % 3);
 		if (n > 0)
 			assert_int_equal(runs[0].style, (uint16_t)i);
@@ -236,8 +236,7 @@ the_longest_line_fits(void **state)
 	for (unsigned i = 0; i <= HISTORY_RUNS_MAX; i++)
 		runs[i] = (struct style_run){3, (uint16_t)(i * 31)};
 	for (int i = 0; i < 5; i++)
-		history_push(
-		    h, text, len, runs, HISTORY_RUNS_MAX + 1, i, (uint64_t)1 << 60, 15);
+		history_push(h, text, len, runs, HISTORY_RUNS_MAX + 1, i, (uint64_t)1 << 60, 3);
 	assert_true(history_get(h, 5, &line, runs, HISTORY_RUNS_MAX, NULL));
 	assert_int_equal(line.len, HISTORY_LINE_MAX);
 	assert_int_equal(line.nruns, HISTORY_RUNS_MAX);
