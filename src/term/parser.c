@@ -328,16 +328,20 @@ string_bytes(struct parser *p, const char *s, const char *end)
 	const char *from = s;
 
 	if (p->lead != 0) {
-		char pair[2] = {p->lead, *s};
+		unsigned char c = (unsigned char)*s;
 
 		p->lead = 0;
-		if ((unsigned char)*s >= 0x80 && (unsigned char)*s <= 0x9F) {
+		if (c >= 0x80 && c <= 0x9F) {
 			p->at = s + 1;
-			c1(p, (uint8_t)*s);
+			c1(p, c);
 			return s + 1;
 		}
-		/* The byte behind may itself be a control, or another lead. */
-		string_append(p, pair, 1);
+		/* Alone it must not stay in the string, where a snapshot's reader would wait for what
+		 * follows. The byte behind may be a control, or another lead. */
+		if (c >= 0xA0 && c <= 0xBF)
+			string_append(p, "\xC2", 1);
+		else
+			string_append(p, "\xEF\xBF\xBD", 3);
 		return s;
 	}
 	while (s < end && string_plain((unsigned char)*s))
