@@ -39,6 +39,8 @@ const struct http_route app_routes[] = {
     {"POST", "/api/v1/panes/:id/signal", AUTH_WRITE, K, panes_signal,
 	"signal a pane's processes"},
     {"GET", "/api/v1/panes/:id/capture", AUTH_READ, 0, panes_capture, "what a pane shows"},
+    {"GET", "/api/v1/panes/:id/commands", AUTH_READ, 0, panes_commands,
+	"commands that the shell marked"},
     {"POST", "/api/v1/tokens", AUTH_WRITE, K, tokens_create, "make an access token"},
     {"GET", "/assets/:file", AUTH_NONE, 0, page_get, "the page's files"},
     {"GET", "/", AUTH_NONE, 0, page_get, "the page; with ?token= a login"},

@@ -62,6 +62,7 @@ void panes_input(struct http_req *r, void *arg);
 void panes_resize(struct http_req *r, void *arg);
 void panes_signal(struct http_req *r, void *arg);
 void panes_capture(struct http_req *r, void *arg);
+void panes_commands(struct http_req *r, void *arg);
 void page_get(struct http_req *r, void *arg);
 void info_health(struct http_req *r, void *arg);
 void info_metrics(struct http_req *r, void *arg);

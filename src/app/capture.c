@@ -1,79 +1,355 @@
 /*
- * GET /api/v1/panes/ID/capture, from the ring.
+ * GET /api/v1/panes/ID/capture and .../commands: what a pane shows and showed.
  *
- * Without a screen there are only raw bytes: `ansi` gives them from the start of a line on,
- * `text` the same without escape sequences and control characters.
+ * A capture takes a view of the pane's record on the loop and is written on the thread pool:
+ * a long history takes milliseconds, and the view does not change meanwhile.
  */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
 #include "app/app_priv.h"
 #include "base/buf.h"
-#include "base/utf8.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "base/xmalloc.h"
+#include "pane/record.h"
 #include "proto/json.h"
 
-/* Drops escape sequences and controls other than line feed and tab, in place. */
-static size_t
-strip(char *s, size_t len)
-{
-	enum { GROUND, ESCAPE, CSI, STRING, STRING_ESCAPE } state = GROUND;
-	size_t w = 0;
+enum format { FORMAT_TEXT, FORMAT_ANSI, FORMAT_JSON };
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-		if (c == 0x1B && state != STRING) {
-			state = ESCAPE;
-			continue;
-		}
-		switch (state) {
-		case GROUND:
-			if (c >= 0x20 ? c != 0x7F : c == '\n' || c == '\t')
-				s[w++] = (char)c;
-			break;
-		case ESCAPE:
-			state = c == '[' ? CSI : strchr("]P_^X", c) != NULL ? STRING : GROUND;
-			break;
-		case CSI:
-			if (c >= 0x40 && c <= 0x7E)
-				state = GROUND;
-			break;
-		case STRING:
-			if (c == 0x07)
-				state = GROUND;
-			else if (c == 0x1B)
-				state = STRING_ESCAPE;
-			break;
-		case STRING_ESCAPE:
-			state = c == '\\' ? GROUND : STRING;
-			break;
-		}
+struct capture {
+	uv_work_t work;
+	struct http_req *req; /* NULL: the client has gone */
+	struct record_view view;
+	enum format format;
+	cJSON *json; /* of the JSON format: what the loop knows */
+	struct buf out;
+	struct style_run *runs;
+	bool *used; /* styles that occur, by id */
+};
+
+/* One line, of the history or of the screen. */
+struct line {
+	uint64_t number; /* 0 on the alternate screen */
+	int64_t time_ms; /* 0 while it is on the screen */
+	const char *text;
+	size_t len;
+	const struct style_run *runs;
+	size_t nruns;
+};
+
+static void
+write_text(struct capture *c, const struct line *l)
+{
+	size_t len = l->len;
+
+	while (len != 0 && l->text[len - 1] == ' ')
+		len--;
+	buf_append(&c->out, l->text, len);
+	buf_putc(&c->out, '\n');
+}
+
+static void
+write_ansi(struct capture *c, const struct line *l)
+{
+	term_line_write(c->view.styles, l->text, l->len, l->runs, l->nruns, &c->out);
+	buf_putc(&c->out, '\n');
+}
+
+static void
+write_json(struct capture *c, const struct line *l)
+{
+	cJSON *o = json_object(), *runs = cJSON_AddArrayToObject(o, "runs"), *run;
+	char iso[CLOCK_ISO_LEN], *text = xstrndup(l->text, l->len);
+
+	cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(c->json, "lines"), o);
+	if (l->number != 0)
+		cJSON_AddNumberToObject(o, "line", (double)l->number);
+	else
+		cJSON_AddNullToObject(o, "line");
+	clock_iso(l->time_ms, iso);
+	json_add_text(o, "time", l->time_ms != 0 ? iso : NULL);
+	json_add_text(o, "text", text);
+	for (size_t i = 0; i < l->nruns; i++) {
+		run = json_object();
+		cJSON_AddNumberToObject(run, "len", l->runs[i].len);
+		cJSON_AddNumberToObject(run, "style", l->runs[i].style);
+		cJSON_AddItemToArray(runs, run);
+		c->used[l->runs[i].style] = true;
 	}
-	return w;
+	free(text);
+}
+
+static void
+write_line(struct capture *c, const struct line *l)
+{
+	static void (*const writers[])(struct capture *, const struct line *) = {
+	    [FORMAT_TEXT] = write_text, [FORMAT_ANSI] = write_ansi, [FORMAT_JSON] = write_json};
+
+	writers[c->format](c, l);
+}
+
+static void
+write_history(struct capture *c)
+{
+	const struct history_view *v = &c->view.history;
+	struct history_reader reader;
+	struct slab_line s;
+
+	if (v->n == 0)
+		return;
+	history_read(&reader, v, v->first);
+	while (history_next(&reader, &s)) {
+		struct line l = {s.number, s.time_ms, s.text, s.len, c->runs, 0};
+		if (c->format != FORMAT_TEXT)
+			l.nruns = history_runs(&reader, &s, c->runs, HISTORY_RUNS_MAX);
+		write_line(c, &l);
+	}
+}
+
+static void
+write_screen(struct capture *c)
+{
+	const struct term_text *t = &c->view.screen;
+
+	for (size_t i = 0; i < t->used; i++) {
+		const struct term_text_line *s = &t->lines[i];
+		struct line l = {t->first != 0 ? t->first + i : 0, 0, t->text + s->text, s->len,
+		    t->runs + s->run, s->nruns};
+		write_line(c, &l);
+	}
+}
+
+/* Styles. */
+
+static void
+add_colour(cJSON *o, const char *name, uint32_t colour)
+{
+	char hex[8];
+
+	if ((colour & COLOUR_KIND) == COLOUR_RGB) {
+		snprintf(hex, sizeof hex, "#%06x", colour & 0xFFFFFF);
+		cJSON_AddStringToObject(o, name, hex);
+	} else if ((colour & COLOUR_KIND) == COLOUR_PALETTE) {
+		cJSON_AddNumberToObject(o, name, colour & 0xFF);
+	}
+}
+
+static cJSON *
+style_json(const struct styles *table, unsigned id)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} flags[] = {{STYLE_BOLD, "bold"}, {STYLE_DIM, "dim"}, {STYLE_ITALIC, "italic"},
+	    {STYLE_BLINK, "blink"}, {STYLE_INVERSE, "inverse"}, {STYLE_HIDDEN, "hidden"},
+	    {STYLE_STRIKE, "strike"}, {STYLE_OVERLINE, "overline"}};
+	static const char *const underlines[] = {
+	    "none", "single", "double", "curly", "dotted", "dashed"};
+	const struct style *s = style_get(table, id);
+	unsigned underline = (s->attrs & STYLE_UNDERLINE_MASK) >> STYLE_UNDERLINE_SHIFT;
+	cJSON *o = json_object();
+
+	cJSON_AddNumberToObject(o, "id", id);
+	add_colour(o, "fg", s->fg);
+	add_colour(o, "bg", s->bg);
+	add_colour(o, "underline_colour", s->ul);
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+		if (s->attrs & flags[i].bit)
+			cJSON_AddTrueToObject(o, flags[i].name);
+	}
+	if (underline != 0 && underline < sizeof underlines / sizeof *underlines)
+		cJSON_AddStringToObject(o, "underline", underlines[underline]);
+	if (s->link != 0)
+		json_add_text(o, "link", style_link(table, s->link, NULL));
+	return o;
+}
+
+static void
+finish_json(struct capture *c)
+{
+	cJSON *list = cJSON_AddArrayToObject(c->json, "styles");
+	char *text;
+
+	for (unsigned id = 0; id < style_count(c->view.styles); id++) {
+		if (c->used[id])
+			cJSON_AddItemToArray(list, style_json(c->view.styles, id));
+	}
+	text = json_print_take(c->json);
+	c->json = NULL;
+	buf_puts(&c->out, text);
+	free(text);
+}
+
+static void
+capture_work(uv_work_t *w)
+{
+	struct capture *c = w->data;
+
+	write_history(c);
+	write_screen(c);
+	if (c->format == FORMAT_JSON)
+		finish_json(c);
+}
+
+static void
+capture_done(uv_work_t *w, int status)
+{
+	static const char *const types[] = {[FORMAT_TEXT] = "text/plain; charset=utf-8",
+	    [FORMAT_ANSI] = "text/plain; charset=utf-8",
+	    [FORMAT_JSON] = "application/json"};
+	struct capture *c = w->data;
+	size_t len = c->out.len;
+
+	(void)status;
+	if (c->req != NULL)
+		http_reply_take(c->req, 200, types[c->format], buf_take(&c->out), len);
+	record_view_release(&c->view);
+	buf_release(&c->out);
+	cJSON_Delete(c->json);
+	free(c->runs);
+	free(c->used);
+	free(c);
+}
+
+static void
+capture_gone(void *arg)
+{
+	((struct capture *)arg)->req = NULL;
+}
+
+/* Commands. */
+
+static void
+add_number_or_null(cJSON *o, const char *name, bool known, double value)
+{
+	if (known)
+		cJSON_AddNumberToObject(o, name, value);
+	else
+		cJSON_AddNullToObject(o, name);
+}
+
+static cJSON *
+command_json(const struct record_command *c)
+{
+	cJSON *o = json_object();
+	char iso[CLOCK_ISO_LEN];
+
+	json_add_text(o, "command", c->text);
+	add_number_or_null(o, "prompt_line", c->prompt_line != 0, (double)c->prompt_line);
+	add_number_or_null(o, "start_line", c->output_line != 0, (double)c->output_line);
+	add_number_or_null(o, "end_line", c->end_line != 0, (double)c->end_line);
+	add_number_or_null(o, "exit_status", c->exit_status >= 0, c->exit_status);
+	clock_iso(c->started_ms, iso);
+	json_add_text(o, "started", c->started_ms != 0 ? iso : NULL);
+	clock_iso(c->finished_ms, iso);
+	json_add_text(o, "finished", c->finished_ms != 0 ? iso : NULL);
+	add_number_or_null(o, "duration_ms", c->finished_ms != 0 && c->started_ms != 0,
+	    (double)(c->finished_ms - c->started_ms));
+	return o;
+}
+
+/* Commands that have begun; a prompt that waits is none yet. */
+static cJSON *
+commands_json(const struct record *r)
+{
+	cJSON *list = json_array();
+
+	for (size_t i = 0; i < record_command_count(r); i++) {
+		const struct record_command *c = record_command(r, i);
+		if (c->output_line != 0)
+			cJSON_AddItemToArray(list, command_json(c));
+	}
+	return list;
+}
+
+void
+panes_commands(struct http_req *r, void *arg)
+{
+	struct entry *e = panes_resolve(r, arg);
+	cJSON *o;
+
+	if (e == NULL)
+		return;
+	o = json_object();
+	cJSON_AddItemToObject(o, "commands", commands_json(pane_record(e->pane)));
+	http_reply_json_take(r, 200, o);
+}
+
+/* The request. */
+
+static cJSON *
+frame_json(const struct entry *e, const struct record_view *v)
+{
+	cJSON *o = json_object(), *cursor;
+
+	cJSON_AddStringToObject(o, "pane", pane_id(e->pane));
+	cJSON_AddNumberToObject(o, "cols", v->state.cols);
+	cJSON_AddNumberToObject(o, "rows", v->state.rows);
+	cJSON_AddBoolToObject(o, "alternate", v->state.alternate);
+	cJSON_AddNumberToObject(o, "offset", (double)v->state.offset);
+	add_number_or_null(o, "screen_line", v->first_line != 0, (double)v->first_line);
+	cursor = cJSON_AddObjectToObject(o, "cursor");
+	cJSON_AddNumberToObject(cursor, "x", v->state.x);
+	cJSON_AddNumberToObject(cursor, "y", v->state.y);
+	cJSON_AddBoolToObject(cursor, "visible", v->state.cursor_visible);
+	cJSON_AddItemToObject(o, "commands", commands_json(pane_record(e->pane)));
+	cJSON_AddArrayToObject(o, "lines");
+	return o;
+}
+
+static bool
+read_args(struct http_req *r, enum format *format, uint64_t *lines, uint64_t *main_screen)
+{
+	static const char *const names[] = {"text", "ansi", "json"};
+	const char *name = http_query(r, "format"), *history = http_query(r, "history");
+
+	*format = FORMAT_TEXT;
+	while (name != NULL && *format <= FORMAT_JSON && strcmp(name, names[*format]) != 0)
+		(*format)++;
+	*lines = 0;
+	if (*format > FORMAT_JSON) {
+		http_reply_error(r, 400, "bad_params", "format must be text, ansi or json");
+		return false;
+	}
+	if (history != NULL && strcmp(history, "all") == 0) {
+		*lines = UINT64_MAX;
+	} else if (history != NULL && str_u64(history, 0, UINT64_MAX, lines) != 0) {
+		http_reply_error(
+		    r, 400, "bad_params", "history must be a number of lines or all");
+		return false;
+	}
+	return http_query_u64(r, "main", 0, 1, 0, main_screen);
 }
 
 void
 panes_capture(struct http_req *r, void *arg)
 {
-	struct entry *e = panes_resolve(r, arg);
-	const char *format = e != NULL ? http_query(r, "format") : NULL;
-	struct buf b;
-	uint64_t offset;
+	struct app *a = arg;
+	struct entry *e = panes_resolve(r, a);
+	uint64_t lines, main_screen;
+	enum format format;
+	struct capture *c;
 
-	if (e == NULL)
+	if (e == NULL || !read_args(r, &format, &lines, &main_screen))
 		return;
-	buf_init(&b, BUF_NO_MAX);
-	pane_snapshot(e->pane, &b, &offset);
-	if (format == NULL || strcmp(format, "text") == 0) {
-		b.len = strip(b.data, b.len);
-		char *text = utf8_sanitize(b.data, b.len);
-		http_reply_take(r, 200, "text/plain; charset=utf-8", text, strlen(text));
-	} else if (strcmp(format, "ansi") == 0) {
-		http_reply(r, 200, "text/plain; charset=utf-8", b.data, b.len);
-	} else {
-		http_reply_error(r, 400, "bad_params", "format must be text or ansi");
+	c = xcalloc(1, sizeof *c);
+	c->work.data = c;
+	c->req = r;
+	c->format = format;
+	buf_init(&c->out, BUF_NO_MAX);
+	record_view(
+	    pane_record(e->pane), lines, main_screen == 1, format != FORMAT_TEXT, &c->view);
+	if (format != FORMAT_TEXT)
+		c->runs = xreallocarray(NULL, HISTORY_RUNS_MAX, sizeof *c->runs);
+	if (format == FORMAT_JSON) {
+		c->used = xcalloc(STYLE_MAX, sizeof *c->used);
+		c->json = frame_json(e, &c->view);
 	}
-	buf_release(&b);
+	http_on_gone(r, capture_gone, c);
+	uv_queue_work(a->loop, &c->work, capture_work, capture_done);
 }

@@ -10,12 +10,27 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "os/os.h"
+#include "pane/record.h"
 #include "proto/json.h"
 
 struct counts {
 	unsigned running, exited;
 	uint64_t output, ring_bytes, input_pending;
+	uint64_t lines, text, history, screens;
 };
+
+static void
+add_record(struct counts *c, const struct record *r)
+{
+	struct history_stats s;
+	size_t screen;
+
+	record_stats(r, &s, &screen);
+	c->lines += s.lines;
+	c->text += s.text;
+	c->history += s.allocated + s.pinned;
+	c->screens += screen;
+}
 
 static struct counts
 count(const struct app *a)
@@ -33,6 +48,7 @@ count(const struct app *a)
 		c.output += ring_end(pane_ring(e->pane));
 		c.ring_bytes += ring_end(pane_ring(e->pane)) - ring_start(pane_ring(e->pane));
 		c.input_pending += pane_input_pending(e->pane);
+		add_record(&c, pane_record(e->pane));
 	}
 	return c;
 }
@@ -83,6 +99,11 @@ info_metrics(struct http_req *r, void *arg)
 	    {"panescry_output_bytes_total", "counter", "Bytes that panes have written.",
 		(double)c.output},
 	    {"panescry_ring_bytes", "gauge", "Raw output held in rings.", (double)c.ring_bytes},
+	    {"panescry_history_lines", "gauge", "Lines of history.", (double)c.lines},
+	    {"panescry_history_text_bytes", "gauge", "Text in them.", (double)c.text},
+	    {"panescry_history_bytes", "gauge", "Memory that they take.", (double)c.history},
+	    {"panescry_screen_bytes", "gauge", "Memory of screens and styles.",
+		(double)c.screens},
 	    {"panescry_input_pending_bytes", "gauge", "Input that commands have not read yet.",
 		(double)c.input_pending},
 	    {"panescry_viewers", "gauge", "Attached viewers.", a->viewer_count},

@@ -14,6 +14,7 @@
 #include "app/pane_json.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "pane/record.h"
 #include "proto/json.h"
 
 static void
@@ -28,6 +29,7 @@ add_time(cJSON *o, const char *name, int64_t ms)
 cJSON *
 pane_json(const struct entry *e)
 {
+	const struct record *record = pane_record(e->pane);
 	const struct pane *p = e->pane;
 	bool exited = pane_state(p) == PANE_EXITED;
 	cJSON *o = json_object(), *command;
@@ -36,7 +38,7 @@ pane_json(const struct entry *e)
 	cJSON_AddStringToObject(o, "id", pane_id(p));
 	cJSON_AddStringToObject(o, "kind", "native");
 	json_add_text(o, "name", pane_name(p));
-	json_add_text(o, "title", NULL);
+	json_add_text(o, "title", *record_title(record) != '\0' ? record_title(record) : NULL);
 	command = cJSON_AddArrayToObject(o, "command");
 	for (char *const *arg = pane_argv(p); *arg != NULL; arg++)
 		json_add_item(command, *arg);
@@ -51,8 +53,8 @@ pane_json(const struct entry *e)
 	else
 		cJSON_AddNullToObject(o, "exit_status");
 	cJSON_AddNumberToObject(o, "offset", (double)ring_end(pane_ring(p)));
-	cJSON_AddNumberToObject(o, "first_line", 1);
-	cJSON_AddNumberToObject(o, "last_line", 0);
+	cJSON_AddNumberToObject(o, "first_line", (double)record_first_line(record));
+	cJSON_AddNumberToObject(o, "last_line", (double)record_last_line(record));
 	cJSON_AddNumberToObject(o, "viewers", pane_viewers(p));
 	add_time(o, "created", pane_created(p));
 	add_time(o, "last_activity", pane_last_activity(p));

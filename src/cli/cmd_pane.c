@@ -203,7 +203,9 @@ const struct cli_command cmd_ls = {"ls", "", "List the panes", ls_options, run_l
 /* capture */
 
 static const struct cli_option capture_options[] = {
-    {"format", 'f', "FORMAT", "text (default) or ansi"},
+    {"history", 'H', "LINES", "so many lines of history above the screen, or all"},
+    {"format", 'f', "FORMAT", "text (default), ansi or json"},
+    {"main", 'm', NULL, "the main screen, also while the alternate one is up"},
     {0},
 };
 
@@ -211,27 +213,33 @@ static int
 run_capture(int argc, char **argv)
 {
 	struct cli_walk w = {&cmd_capture, argc, argv, NULL, 0};
-	const char *format = "text";
-	char *suffix, *value;
-	struct buf out;
-	int option, rc;
+	const char *names[] = {"history", "format"}, *values[] = {"0", "text"};
+	int option, rc, main_screen = 0;
+	struct buf out, suffix;
 
 	while ((option = cli_next(&w)) != CLI_END) {
 		if (option == CLI_BAD)
 			return CLI_ERROR;
-		format = w.arg;
+		if (option == 2)
+			main_screen = 1;
+		else
+			values[option] = w.arg;
 	}
 	if (w.operand + 1 != argc)
 		return cli_usage(&cmd_capture, "name one pane");
-	value = str_url_encode(format);
-	suffix = xasprintf("/capture?format=%s", value);
+	buf_init(&suffix, BUF_NO_MAX);
+	buf_printf(&suffix, "/capture?main=%d", main_screen);
+	for (int i = 0; i < 2; i++) {
+		char *value = str_url_encode(values[i]);
+		buf_printf(&suffix, "&%s=%s", names[i], value);
+		free(value);
+	}
 	buf_init(&out, BUF_NO_MAX);
-	rc = cli_ask_pane("GET", argv[w.operand], suffix, NULL, &out);
+	rc = cli_ask_pane("GET", argv[w.operand], suffix.data, NULL, &out);
 	if (rc == CLI_DONE && out.len != 0 && fwrite(out.data, 1, out.len, stdout) != out.len)
 		rc = cli_error("standard output: write failed");
 	buf_release(&out);
-	free(suffix);
-	free(value);
+	buf_release(&suffix);
 	return rc;
 }
 

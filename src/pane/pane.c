@@ -26,7 +26,6 @@ enum {
 	FLUSH_US = 2000,         /* or this long after they were woken last */
 	LINGER_MS = 500,
 	KILL_MS = 5000,
-	SNAPSHOT_BYTES = 256 * 1024,
 };
 
 static void update_io(struct pane *p);
@@ -41,6 +40,7 @@ on_closed(uv_handle_t *h)
 	if (--p->open_handles != 0)
 		return;
 	buf_release(&p->input);
+	record_free(p->record);
 	for (char **a = p->argv; *a != NULL; a++)
 		free(*a);
 	free(p->argv);
@@ -175,7 +175,6 @@ output_arrived(struct pane *p, size_t n)
 {
 	uint64_t now = clock_mono_us();
 
-	p->active_ms = clock_wall_ms();
 	p->unflushed += n;
 	if (p->unflushed >= FLUSH_BYTES || now - p->flushed_us >= FLUSH_US)
 		flush(p, now);
@@ -183,11 +182,23 @@ output_arrived(struct pane *p, size_t n)
 		uv_timer_start(&p->flush, on_flush, FLUSH_US / 1000, 0);
 }
 
+/* The screen sees the bytes where they lie in the ring. */
+static void
+feed(struct pane *p, const struct iovec *iov, size_t n)
+{
+	size_t first = n < iov[0].iov_len ? n : iov[0].iov_len;
+
+	record_feed(p->record, iov[0].iov_base, first, p->active_ms);
+	if (n > first)
+		record_feed(p->record, iov[1].iov_base, n - first, p->active_ms);
+}
+
 /* Reads until the PTY is empty or the burst is used up; returns the bytes read. */
 static size_t
 read_burst(struct pane *p)
 {
 	struct iovec iov[2];
+	int64_t now = clock_wall_ms();
 	size_t sum = 0;
 
 	while (sum < READ_BURST) {
@@ -197,6 +208,8 @@ read_burst(struct pane *p)
 			continue;
 		if (n > 0) {
 			ring_commit(&p->ring, (size_t)n);
+			p->active_ms = now;
+			feed(p, iov, (size_t)n);
 			sum += (size_t)n;
 			continue;
 		}
@@ -321,6 +334,7 @@ pane_resize(struct pane *p, unsigned cols, unsigned rows)
 		return rc;
 	p->cols = cols;
 	p->rows = rows;
+	record_resize(p->record, cols, rows, clock_wall_ms());
 	viewers_resized(p);
 	return 0;
 }
@@ -349,6 +363,26 @@ on_status(uv_poll_t *h, int status, int events)
 	p->state = PANE_RUNNING;
 	p->cb.started(p, 0, NULL, p->arg);
 	check_end(p);
+}
+
+static void
+on_reply(const char *data, size_t len, void *arg)
+{
+	/* A program that does not read its input gets no answer; it did not wait for one. */
+	pane_input(arg, data, len);
+}
+
+static void
+on_title(const char *title, void *arg)
+{
+	(void)title;
+	viewers_titled(arg);
+}
+
+static void
+on_bell(void *arg)
+{
+	viewers_belled(arg);
 }
 
 static char **
@@ -383,6 +417,7 @@ int
 pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callbacks *cb,
     void *arg, struct pane **out, char **cause)
 {
+	static const struct record_callbacks record_callbacks = {on_reply, on_title, on_bell};
 	struct pty_spec how = {spec->argv, spec->envp, spec->cwd, spec->cols, spec->rows};
 	struct pane *p;
 	struct pty pty;
@@ -412,6 +447,7 @@ pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callba
 	p->exit_status = -1;
 	p->ring_block = block;
 	ring_init(&p->ring, block, spec->ring_size);
+	p->record = record_new(spec->cols, spec->rows, &record_callbacks, p);
 	buf_init(&p->input, PANE_INPUT_MAX);
 	init_handles(p);
 	*out = p;
@@ -434,22 +470,16 @@ pane_free(struct pane *p)
 	close_handle(&p->announce);
 }
 
-/* The seam for the terminal engine: until there is a screen to draw, the tail of the raw
- * output from the start of a line on. */
 void
 pane_snapshot(const struct pane *p, struct buf *b, uint64_t *offset)
 {
-	uint64_t end = ring_end(&p->ring), from = ring_start(&p->ring);
-	struct iovec iov[2];
+	*offset = record_snapshot(p->record, RECORD_SNAPSHOT_LINES, b);
+}
 
-	if (end - from > SNAPSHOT_BYTES)
-		from = end - SNAPSHOT_BYTES;
-	from = ring_line_start(&p->ring, from);
-	*offset = end;
-	if (ring_peek(&p->ring, from, SNAPSHOT_BYTES, iov) <= 0)
-		return;
-	buf_append(b, iov[0].iov_base, iov[0].iov_len);
-	buf_append(b, iov[1].iov_base, iov[1].iov_len);
+struct record *
+pane_record(struct pane *p)
+{
+	return p->record;
 }
 
 const char *

@@ -1,5 +1,6 @@
 /*
- * A native pane: a command under a PTY, its output in a ring, its viewers.
+ * A native pane: a command under a PTY, its output in a ring and a record (pane/record.h), its
+ * viewers.
  *
  * All of it belongs to the loop's thread. A pane is made by pane_new and given back by
  * pane_free, which may be called at any time, also with viewers attached or the command still
@@ -28,6 +29,7 @@ typedef struct uv_loop_s uv_loop_t;
 
 struct buf;
 struct pane;
+struct record;
 struct viewer;
 
 enum {
@@ -76,6 +78,9 @@ int pane_signal(struct pane *p, int sig);
 
 /* SIGHUP now, SIGKILL after 5 s. */
 void pane_end(struct pane *p);
+
+/* Its screen, history and commands; good as long as the pane. */
+struct record *pane_record(struct pane *p);
 
 /* What a terminal must be fed, from a reset one, to show this pane; *offset is the ring
  * offset at which output goes on. Appended to b. */

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "pane/pane.h"
+#include "pane/record.h"
 
 struct pane {
 	uv_loop_t *loop;
@@ -33,8 +34,9 @@ struct pane {
 
 	struct ring ring;
 	void *ring_block;
-	size_t unflushed;    /* bytes read since the viewers were woken */
-	uint64_t flushed_us; /* monotonic time at which they were */
+	struct record *record; /* screen and history */
+	size_t unflushed;      /* bytes read since the viewers were woken */
+	uint64_t flushed_us;   /* monotonic time at which they were */
 
 	struct buf input; /* waits for the command to read */
 	size_t input_at;  /* bytes of it that were written */
@@ -47,6 +49,8 @@ struct pane {
 /* Told by pane.c to viewer.c. */
 void viewers_wake(struct pane *p);
 void viewers_resized(struct pane *p);
+void viewers_titled(struct pane *p);
+void viewers_belled(struct pane *p);
 void viewers_input_drained(struct pane *p);
 void viewers_gone(struct pane *p);
 

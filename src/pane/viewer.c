@@ -20,6 +20,8 @@ enum {
 	SAY_VIEWERS = 1 << 2,
 	SAY_PONG = 1 << 3,
 	SAY_EXIT = 1 << 4,
+	SAY_TITLE = 1 << 5,
+	SAY_BELL = 1 << 6,
 };
 
 struct viewer {
@@ -65,6 +67,18 @@ void
 viewers_resized(struct pane *p)
 {
 	say_all(p, SAY_RESIZE);
+}
+
+void
+viewers_titled(struct pane *p)
+{
+	say_all(p, SAY_TITLE);
+}
+
+void
+viewers_belled(struct pane *p)
+{
+	say_all(p, SAY_BELL);
 }
 
 void
@@ -141,6 +155,8 @@ viewer_new(struct pane *p, const struct viewer_spec *spec, const struct viewer_c
 	v->rows = spec->cols != 0 ? spec->rows : 0;
 	v->read_only = spec->read_only;
 	v->say = SAY_HELLO;
+	if (*record_title(p->record) != '\0')
+		v->say |= SAY_TITLE;
 	v->offset = v->acked = ring_end(&p->ring);
 	if (spec->has_offset && spec->offset >= ring_start(&p->ring) &&
 	    spec->offset <= v->offset)
@@ -203,6 +219,10 @@ pull_control(struct viewer *v, struct buf *b)
 		attach_put_resize(b, p->cols, p->rows);
 	} else if (take_due(v, SAY_VIEWERS)) {
 		attach_put_viewers(b, p->viewer_count);
+	} else if (take_due(v, SAY_TITLE)) {
+		attach_put_title(b, record_title(p->record));
+	} else if (take_due(v, SAY_BELL)) {
+		attach_put_bell(b);
 	} else if (take_due(v, SAY_PONG)) {
 		attach_put_pong(b);
 	} else if (v->error_code != NULL) {

@@ -103,7 +103,8 @@ test('a flood beyond the window goes on, as the page acknowledges', async () => 
   await v.sees(/^1500000\ndone$/m);
   const lines = (await v.text()).split('\n');
   const end = lines.indexOf('done');
-  for (let i = end - 1; i > end - 5000; i--) assert.equal(lines[i], String(1500000 - (end - 1 - i)));
+  // It may have skipped to a snapshot, which has a thousand lines above the screen.
+  for (let i = end - 1; i > end - 900; i--) assert.equal(lines[i], String(1500000 - (end - 1 - i)));
   await v.close();
 });
 

@@ -1,9 +1,9 @@
-// Tells a terminal's answers from a person's input; xterm.js sends both through onData.
+// Tells a terminal's answers from a person's input; xterm.js sends both through onData, and
+// says which is which only inside, by firing onUserInput right before onData. Were that gone,
+// all data counts as typed.
 //
-// While output that was made earlier is replayed, answers must not be sent: the program that
-// asked has had one, or is gone, and its shell would get the answer as if it were typed. What
-// a person types meanwhile is still sent. xterm.js says which is which only inside, by firing
-// onUserInput right before onData; were that gone, all data during a replay counts as answers.
+// And knows when output that was made earlier is being replayed: then a bell is no news and
+// the clipboard is not written.
 
 import type { Terminal } from '@xterm/xterm';
 
@@ -14,10 +14,13 @@ interface Core {
 export class Answers {
   private replays = 0;
   private typed = false;
+  private readonly tells: boolean;
 
   constructor(private readonly term: Terminal) {
     const core = (term as unknown as { _core?: Core })._core;
-    core?.coreService?.onUserInput?.(() => {
+    const on = core?.coreService?.onUserInput;
+    this.tells = typeof on === 'function';
+    on?.call(core?.coreService, () => {
       this.typed = true;
     });
   }
@@ -28,7 +31,7 @@ export class Answers {
 
   /** Whether the data of the onData event being handled is a person's. */
   takeTyped(): boolean {
-    const typed = this.typed;
+    const typed = this.typed || !this.tells;
     this.typed = false;
     return typed;
   }

@@ -61,10 +61,7 @@ export class PaneTerminal {
       refused: (text) => events.copy(text),
     });
     term.attachCustomKeyEventHandler((e) => this.key(e));
-    term.onData((data) => {
-      const typed = this.answers.takeTyped();
-      if (typed || !this.answers.replaying) events.data(data, typed);
-    });
+    term.onData((data) => events.data(data, this.answers.takeTyped()));
     term.onBinary((data) => events.binary(data));
     term.onBell(() => {
       if (!this.answers.replaying) events.bell();

@@ -148,19 +148,19 @@ export class PaneView {
     this.terminal.term.options.cursorStyle = readOnly ? 'underline' : 'block';
   }
 
+  /**
+   * A program's questions are answered by the daemon's terminal, which all viewers share; what
+   * xterm.js answers is dropped. A focus report is news of this window; it counts as typing, so
+   * it must not come from a window of another size.
+   */
   private data(data: string, typed: boolean): void {
     if (typed) this.send(this.keys.apply(data));
-    else if (this.mayAnswer(data)) this.send(data);
+    else if (FOCUS_REPORT.test(data) && this.hasPaneSize()) this.send(data);
   }
 
-  /**
-   * A program's question is answered once. With several viewers the one that has the focus and
-   * the pane's size does it: an answer counts as typing and must not change the size.
-   */
-  private mayAnswer(data: string): boolean {
+  private hasPaneSize(): boolean {
     if (this.viewers <= 1) return true;
-    if (!this.told || !this.paneSize || !same(this.told, this.paneSize)) return false;
-    return document.hasFocus() || FOCUS_REPORT.test(data);
+    return this.told !== null && this.paneSize !== null && same(this.told, this.paneSize);
   }
 
   private send(data: string | Uint8Array): void {

@@ -1,0 +1,389 @@
+#include "config.h"
+
+#include "pane/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/xmalloc.h"
+
+struct record {
+	struct term *term;
+	struct history *history;
+	struct record_callbacks cb;
+	void *arg;
+	int64_t now_ms; /* of the bytes that are being fed */
+	char *title;
+
+	struct record_command *commands; /* a ring of RECORD_COMMANDS, made with the first */
+	size_t first, count;
+	uint64_t text_line; /* where the command line begins: mark B */
+	uint32_t text_byte;
+	bool typing; /* between B and C */
+
+	unsigned views; /* that are out */
+	bool freed;     /* waits for them */
+};
+
+/* Commands. */
+
+static struct record_command *
+command_at(const struct record *r, size_t i)
+{
+	return &r->commands[(r->first + i) % RECORD_COMMANDS];
+}
+
+size_t
+record_command_count(const struct record *r)
+{
+	return r->count;
+}
+
+const struct record_command *
+record_command(const struct record *r, size_t i)
+{
+	return command_at(r, i);
+}
+
+static struct record_command *
+add_command(struct record *r)
+{
+	struct record_command *c;
+
+	if (r->commands == NULL)
+		r->commands = xcalloc(RECORD_COMMANDS, sizeof *r->commands);
+	if (r->count == RECORD_COMMANDS) {
+		r->first = (r->first + 1) % RECORD_COMMANDS;
+		r->count--;
+	}
+	c = command_at(r, r->count++);
+	free(c->text);
+	*c = (struct record_command){.exit_status = -1, .text = xstrdup("")};
+	return c;
+}
+
+static struct record_command *
+last_command(struct record *r)
+{
+	return r->count != 0 ? command_at(r, r->count - 1) : NULL;
+}
+
+/* Appends the bytes of line `number` from `from` up to `to`, wherever the line is now. */
+static void
+append_line(struct record *r, const struct term_text *screen, uint64_t number, size_t from,
+    size_t to, struct buf *b)
+{
+	struct slab_line line;
+	const char *text;
+	size_t len, i = number - screen->first;
+
+	if (number >= screen->first && i < screen->nlines) {
+		text = screen->text + screen->lines[i].text;
+		len = screen->lines[i].len;
+	} else if (number < screen->first &&
+		   history_get(r->history, number, &line, NULL, 0, NULL)) {
+		text = line.text;
+		len = line.len;
+	} else {
+		return;
+	}
+	if (to > len)
+		to = len;
+	/* Beyond the buffer's maximum the rest of a command line is left out. */
+	if (from < to && buf_append(b, text + from, to - from) != 0)
+		return;
+}
+
+/* What stands between mark B and mark C, without the line feed that ended it. */
+static char *
+command_text(struct record *r, const struct term_mark *m)
+{
+	struct term_text screen;
+	struct buf b;
+
+	buf_init(&b, RECORD_COMMAND_TEXT);
+	term_text_init(&screen);
+	term_text_read(r->term, TERM_MAIN, TERM_TEXT_JOIN | TERM_TEXT_HEAD, &screen);
+	for (uint64_t n = r->text_line; n <= m->line && n - r->text_line < 100; n++) {
+		size_t before = b.len;
+		append_line(r, &screen, n, n == r->text_line ? r->text_byte : 0,
+		    n == m->line ? m->byte : SIZE_MAX, &b);
+		if (n != m->line && b.len != before)
+			buf_putc(&b, '\n');
+	}
+	while (b.len != 0 && strchr(" \n", b.data[b.len - 1]) != NULL)
+		b.data[--b.len] = '\0';
+	term_text_release(&screen);
+	return buf_take(&b);
+}
+
+/* Shells differ in which marks they send; a command begins with A, or with C alone. */
+static void
+on_mark(void *arg, const struct term_mark *m)
+{
+	struct record *r = arg;
+	struct record_command *c = last_command(r);
+
+	if (m->alternate)
+		return;
+	switch (m->kind) {
+	case 'A':
+		if (c == NULL || c->output_line != 0)
+			c = add_command(r);
+		c->prompt_line = m->line;
+		break;
+	case 'B':
+		r->typing = true;
+		r->text_line = m->line;
+		r->text_byte = m->byte;
+		break;
+	case 'C':
+		if (c == NULL || c->output_line != 0)
+			c = add_command(r);
+		c->output_line = m->line;
+		c->started_ms = r->now_ms;
+		if (r->typing) {
+			free(c->text);
+			c->text = command_text(r, m);
+		}
+		r->typing = false;
+		break;
+	case 'D':
+		if (c == NULL || c->output_line == 0 || c->finished_ms != 0)
+			return;
+		c->end_line = m->line;
+		c->finished_ms = r->now_ms;
+		c->exit_status = m->exit_status;
+		break;
+	default:
+		break;
+	}
+}
+
+/* The terminal's callbacks. */
+
+static void
+on_line(void *arg, const struct term_line *l)
+{
+	struct record *r = arg;
+
+	history_push(
+	    r->history, l->text, l->len, l->runs, l->nruns, r->now_ms, l->offset, l->flags);
+}
+
+static void
+on_reply(void *arg, const char *data, size_t len)
+{
+	struct record *r = arg;
+
+	r->cb.reply(data, len, r->arg);
+}
+
+static void
+on_title(void *arg, const char *title)
+{
+	struct record *r = arg;
+
+	free(r->title);
+	r->title = xstrdup(title);
+	r->cb.title(title, r->arg);
+}
+
+static void
+on_bell(void *arg)
+{
+	struct record *r = arg;
+
+	r->cb.bell(r->arg);
+}
+
+static void
+on_clear(void *arg)
+{
+	history_clear(((struct record *)arg)->history);
+}
+
+struct record *
+record_new(unsigned cols, unsigned rows, const struct record_callbacks *cb, void *arg)
+{
+	static const struct term_callbacks callbacks = {
+	    .line = on_line,
+	    .reply = on_reply,
+	    .title = on_title,
+	    .bell = on_bell,
+	    .mark = on_mark,
+	    .clear_history = on_clear,
+	};
+	static const struct history_limits limits = {RECORD_LINES, RECORD_BYTES};
+	struct record *r = xcalloc(1, sizeof *r);
+
+	r->cb = *cb;
+	r->arg = arg;
+	r->title = xstrdup("");
+	r->term = term_new(cols, rows, &callbacks, r);
+	r->history = history_new(&limits, NULL);
+	return r;
+}
+
+void
+record_free(struct record *r)
+{
+	if (r == NULL)
+		return;
+	r->freed = true;
+	if (r->views != 0)
+		return;
+	for (size_t i = 0; r->commands != NULL && i < RECORD_COMMANDS; i++)
+		free(r->commands[i].text);
+	free(r->commands);
+	term_free(r->term);
+	history_free(r->history);
+	free(r->title);
+	free(r);
+}
+
+void
+record_feed(struct record *r, const void *data, size_t len, int64_t now_ms)
+{
+	r->now_ms = now_ms;
+	term_feed(r->term, data, len);
+}
+
+void
+record_resize(struct record *r, unsigned cols, unsigned rows, int64_t now_ms)
+{
+	r->now_ms = now_ms;
+	term_resize(r->term, cols, rows);
+}
+
+/* Snapshots. */
+
+struct tail {
+	struct history_reader reader;
+	struct style_run *runs;
+};
+
+static bool
+next_of_tail(void *arg, struct term_line *out)
+{
+	struct tail *t = arg;
+	struct slab_line line;
+
+	if (!history_next(&t->reader, &line))
+		return false;
+	*out = (struct term_line){.text = line.text,
+	    .len = line.len,
+	    .runs = t->runs,
+	    .offset = line.offset,
+	    .flags = line.flags};
+	out->nruns = history_runs(&t->reader, &line, t->runs, HISTORY_RUNS_MAX);
+	return true;
+}
+
+static uint64_t
+tail_from(const struct record *r, uint64_t lines)
+{
+	uint64_t last = history_last(r->history);
+
+	return lines > last ? 0 : last - lines + 1;
+}
+
+uint64_t
+record_snapshot(const struct record *r, unsigned lines, struct buf *b)
+{
+	struct tail t = {.runs = xreallocarray(NULL, HISTORY_RUNS_MAX, sizeof *t.runs)};
+	struct history_view view;
+	struct term_state state;
+
+	history_view(r->history, tail_from(r, lines), UINT64_MAX, &view);
+	history_read(&t.reader, &view, view.first);
+	term_snapshot(r->term, next_of_tail, &t, b);
+	history_view_release(&view);
+	free(t.runs);
+	term_get_state(r->term, &state);
+	return state.offset;
+}
+
+/* Views. */
+
+static struct styles *
+copy_styles(const struct styles *from)
+{
+	struct styles *to = styles_new();
+	unsigned links = style_link_count(from), n = style_count(from);
+
+	for (unsigned i = 1; i <= links; i++) {
+		const char *id, *uri = style_link(from, i, &id);
+		style_link_add(to, uri, strlen(uri), id, id != NULL ? strlen(id) : 0);
+	}
+	for (unsigned i = 1; i < n; i++)
+		style_add(to, style_get(from, i));
+	return to;
+}
+
+void
+record_view(
+    struct record *r, uint64_t lines, bool main_screen, bool styles, struct record_view *v)
+{
+	unsigned flags = TERM_TEXT_JOIN | (lines != 0 ? TERM_TEXT_HEAD : 0);
+
+	memset(v, 0, sizeof *v);
+	v->record = r;
+	r->views++;
+	if (lines != 0)
+		history_view(r->history, tail_from(r, lines), UINT64_MAX, &v->history);
+	term_text_init(&v->screen);
+	term_text_read(r->term, main_screen ? TERM_MAIN : TERM_SHOWN, flags, &v->screen);
+	v->first_line = v->screen.first;
+	term_get_state(r->term, &v->state);
+	v->state.title = v->state.cwd = NULL;
+	if (styles)
+		v->styles = copy_styles(term_styles(r->term));
+}
+
+void
+record_view_release(struct record_view *v)
+{
+	struct record *r = v->record;
+
+	history_view_release(&v->history);
+	term_text_release(&v->screen);
+	styles_free(v->styles);
+	v->styles = NULL;
+	r->views--;
+	if (r->freed)
+		record_free(r);
+}
+
+const char *
+record_title(const struct record *r)
+{
+	return r->title;
+}
+
+uint64_t
+record_first_line(const struct record *r)
+{
+	return history_first(r->history);
+}
+
+uint64_t
+record_last_line(const struct record *r)
+{
+	struct term_text screen;
+	uint64_t last;
+
+	term_text_init(&screen);
+	term_text_read(r->term, TERM_MAIN, TERM_TEXT_JOIN | TERM_TEXT_HEAD, &screen);
+	last = screen.first + screen.used - 1;
+	term_text_release(&screen);
+	return last;
+}
+
+void
+record_stats(const struct record *r, struct history_stats *stats, size_t *terminal)
+{
+	history_stats(r->history, stats);
+	*terminal = term_memory(r->term);
+}

@@ -1,0 +1,83 @@
+/*
+ * What a pane remembers: its screen, its history, and the commands that its shell marked.
+ *
+ * Every byte of output goes through record_feed. Lines that leave the screen are pushed into
+ * the history with the time that was given; the terminal's offset is the ring's. The record
+ * answers the terminal queries of the program (DA, DSR, CPR, DECRQM) itself, through `reply`:
+ * a pane may have no viewer or many, and must get one answer, from the terminal that all see.
+ *
+ * Loop's thread, but for a struct record_view, which is a fixed piece that one other thread
+ * may read.
+ */
+#ifndef PANE_RECORD_H
+#define PANE_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "history/history.h"
+#include "term/style.h"
+#include "term/term.h"
+
+struct buf;
+struct record;
+
+enum {
+	RECORD_LINES = 50000,            /* most lines of history */
+	RECORD_BYTES = 16 * 1024 * 1024, /* most bytes of it */
+	RECORD_SNAPSHOT_LINES = 1000,    /* of history above a snapshot's screen */
+	RECORD_COMMANDS = 1000,          /* that are kept, the newest */
+	RECORD_COMMAND_TEXT = 4096,      /* bytes of a command line */
+};
+
+struct record_callbacks {
+	void (*reply)(const char *data, size_t len, void *arg);
+	void (*title)(const char *title, void *arg);
+	void (*bell)(void *arg);
+};
+
+struct record *record_new(
+    unsigned cols, unsigned rows, const struct record_callbacks *cb, void *arg);
+void record_free(struct record *r); /* what views hold stays until they are released */
+
+void record_feed(struct record *r, const void *data, size_t len, int64_t now_ms);
+void record_resize(struct record *r, unsigned cols, unsigned rows, int64_t now_ms);
+
+/* Bytes that show the terminal as it is, from a reset one, with up to `lines` lines of history
+ * above it; the raw offset they stand for is returned. */
+uint64_t record_snapshot(const struct record *r, unsigned lines, struct buf *b);
+
+const char *record_title(const struct record *r); /* "" where there is none */
+uint64_t record_first_line(const struct record *r);
+uint64_t record_last_line(const struct record *r); /* of the screen's last line with text */
+void record_stats(const struct record *r, struct history_stats *stats, size_t *terminal);
+
+/* A command between a shell's marks (OSC 133). Lines are 0 and times 0 where not known yet. */
+struct record_command {
+	uint64_t prompt_line, output_line, end_line;
+	int64_t started_ms, finished_ms;
+	int exit_status; /* -1 where not known */
+	char *text;      /* the command line; "" where it was not marked */
+};
+size_t record_command_count(const struct record *r);
+const struct record_command *record_command(
+    const struct record *r, size_t i); /* oldest first */
+
+/* A fixed piece, for another thread: lines of history, then the screen's. */
+struct record_view {
+	struct record *record;
+	struct history_view history;
+	struct term_text screen;
+	struct styles *styles;   /* a copy */
+	struct term_state state; /* title and cwd are NULL */
+	uint64_t first_line;     /* of the screen; 0 for the alternate one */
+};
+
+/* `lines` lines of history and the screen: the one that is shown, or with main_screen the main
+ * one. Styles are copied only if asked for. Taken and released on the loop's thread. */
+void record_view(
+    struct record *r, uint64_t lines, bool main_screen, bool styles, struct record_view *v);
+void record_view_release(struct record_view *v);
+
+#endif
