@@ -228,6 +228,8 @@ app_link(struct app *a, char **link, char **cause)
 		*link = app_make_link(a, NULL);
 		return 0;
 	}
+	auth_make_room(
+	    a->auth); /* each start makes one; the links of old ones must not add up */
 	rc = auth_mint(a->auth, false, clock_wall_ms() + LINK_DAYS_MS, token);
 	if (rc != 0)
 		return err_sys(cause, rc, "a new token");

@@ -11,6 +11,8 @@
 #include "net/ws.h"
 #include "pane/pane.h"
 
+struct save;
+
 /* A pane and what the daemon knows of it beyond the pane itself. */
 struct entry {
 	struct entry *prev, *next;
@@ -30,6 +32,7 @@ struct app {
 	struct server *server;
 	struct entry *entries; /* utlist, oldest first */
 	unsigned entry_count, viewer_count;
+	struct save *saves; /* of tokens, utlist; the first is under way */
 	uint64_t next_id;
 	uint64_t started_us;
 	uint64_t panes_started, output_gone; /* output_gone: bytes of panes that were removed */

@@ -40,11 +40,30 @@ find(const char *dir, const char *name)
 	return NULL;
 }
 
+/* "gzip" is named, and not with a weight of zero. */
+static bool
+takes_gzip(const char *coding)
+{
+	const char *p = coding != NULL ? strstr(coding, "gzip") : NULL;
+	size_t weight;
+
+	if (p == NULL)
+		return false;
+	p += strlen("gzip");
+	p += strspn(p, " ");
+	if (*p != ';')
+		return true;
+	p += strcspn(p, "=,");
+	if (*p != '=')
+		return true;
+	weight = strcspn(p, ",");
+	return strcspn(p, "123456789") < weight;
+}
+
 static void
 send_asset(struct http_req *r, const struct asset *f)
 {
 	const char *etag = http_header(r, "if-none-match");
-	const char *coding = http_header(r, "accept-encoding");
 	bool hashed = strncmp(f->path, "/assets/", 8) == 0;
 
 	http_add_header(r, "etag", f->etag);
@@ -55,7 +74,7 @@ send_asset(struct http_req *r, const struct asset *f)
 		http_add_header(r, "content-security-policy", csp);
 	if (etag != NULL && strstr(etag, f->etag) != NULL) {
 		http_reply(r, 304, NULL, NULL, 0);
-	} else if (coding != NULL && strstr(coding, "gzip") != NULL) {
+	} else if (takes_gzip(http_header(r, "accept-encoding"))) {
 		http_add_header(r, "content-encoding", "gzip");
 		http_reply_static(r, 200, f->content_type, f->gzip, f->gzip_len);
 	} else {

@@ -44,6 +44,14 @@ has_name(const struct entry *e, const char *name)
 	return pane_name(e->pane) != NULL && strcmp(pane_name(e->pane), name) == 0;
 }
 
+/* "p7": it means that pane and, once that is gone, none; never p70, which it begins. */
+static bool
+is_whole_id(const char *ref)
+{
+	return ref[0] == 'p' && ref[1] != '\0' &&
+	       ref[1 + strspn(ref + 1, "0123456789")] == '\0';
+}
+
 static bool
 has_prefix(const struct entry *e, const char *prefix)
 {
@@ -66,7 +74,7 @@ registry_find(struct app *a, const char *ref, struct entry **out)
 	DL_FOREACH (a->entries, e) {
 		if (e->listed && has_name(e, ref))
 			goto exact;
-		if (e->listed && has_prefix(e, ref)) {
+		if (e->listed && !is_whole_id(ref) && has_prefix(e, ref)) {
 			found = e;
 			count++;
 		}

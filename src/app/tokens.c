@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
+#include <utlist.h>
 
 #include "app/app_priv.h"
 #include "base/clock.h"
@@ -94,8 +95,12 @@ tokens_load(struct app *a, char **cause)
 	return rc;
 }
 
+/* One at a time, in the order in which they were asked for: they share a temporary file, and an
+ * older list must not replace a newer one. */
 struct save {
+	struct save *prev, *next;
 	uv_work_t work;
+	struct app *app;
 	char *path, *text;
 	int err;
 	void (*done)(int err, void *);
@@ -110,11 +115,26 @@ save_work(uv_work_t *w)
 	s->err = file_replace(s->path, s->text, strlen(s->text));
 }
 
+static void save_done(uv_work_t *w, int status);
+
+static void
+save_first(struct app *a)
+{
+	struct save *s = a->saves;
+
+	if (s == NULL)
+		return;
+	s->text = auth_dump(a->auth);
+	uv_queue_work(a->loop, &s->work, save_work, save_done);
+}
+
 static void
 save_done(uv_work_t *w, int status)
 {
 	struct save *s = w->data;
 
+	DL_DELETE(s->app->saves, s);
+	save_first(s->app);
 	if (status != 0)
 		s->err = status;
 	if (s->err != 0)
@@ -131,12 +151,14 @@ tokens_save(struct app *a, void (*done)(int err, void *), void *arg)
 {
 	struct save *s = xcalloc(1, sizeof *s);
 
+	s->app = a;
 	s->path = tokens_path(a);
-	s->text = auth_dump(a->auth);
 	s->done = done;
 	s->arg = arg;
 	s->work.data = s;
-	uv_queue_work(a->loop, &s->work, save_work, save_done);
+	DL_APPEND(a->saves, s);
+	if (a->saves == s)
+		save_first(a);
 }
 
 /* POST /api/v1/tokens: the answer waits until the token is on disk. */

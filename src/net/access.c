@@ -72,21 +72,6 @@ access_refusal(struct lws *wsi, bool check_origin)
 	return wrong;
 }
 
-/* The value of our cookie, cut out of the header in place. */
-static const char *
-find_cookie(char *header, const char *name)
-{
-	size_t n = strlen(name);
-	char *save = NULL;
-
-	for (char *c = strtok_r(header, "; ", &save); c != NULL;
-	     c = strtok_r(NULL, "; ", &save)) {
-		if (strncmp(c, name, n) == 0 && c[n] == '=')
-			return c + n + 1;
-	}
-	return NULL;
-}
-
 static enum auth_access
 bearer_access(const struct server *s, struct lws *wsi)
 {
@@ -99,17 +84,25 @@ bearer_access(const struct server *s, struct lws *wsi)
 	return access;
 }
 
+/* A browser sends several of one name when hosts or paths differ; a stale one must not hide a
+ * good one. */
 static enum auth_access
 cookie_access(const struct server *s, struct lws *wsi)
 {
-	char *header = wsi_header(wsi, WSI_TOKEN_HTTP_COOKIE);
-	enum auth_access access = AUTH_NONE;
+	char *header = wsi_header(wsi, WSI_TOKEN_HTTP_COOKIE), *save = NULL;
+	enum auth_access best = AUTH_NONE, access;
+	size_t n = strlen(s->cookie);
 
-	if (header != NULL)
-		access =
-		    auth_check(s->cfg.auth, find_cookie(header, s->cookie), clock_wall_ms());
+	for (char *c = header != NULL ? strtok_r(header, "; ", &save) : NULL; c != NULL;
+	     c = strtok_r(NULL, "; ", &save)) {
+		if (strncmp(c, s->cookie, n) != 0 || c[n] != '=')
+			continue;
+		access = auth_check(s->cfg.auth, c + n + 1, clock_wall_ms());
+		if (access > best)
+			best = access;
+	}
 	free(header);
-	return access;
+	return best;
 }
 
 enum auth_access

@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 #include <openssl/evp.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "os/os.h"
@@ -53,6 +54,27 @@ digest(const char *token, char out[DIGEST_HEX + 1])
 	str_hex(raw, sizeof raw, out);
 }
 
+static bool
+expired(const struct token *t, int64_t now_ms)
+{
+	return t->expires_ms != 0 && t->expires_ms <= now_ms;
+}
+
+static void
+drop(struct auth *a, size_t i)
+{
+	memmove(&a->tokens[i], &a->tokens[i + 1], (--a->count - i) * sizeof *a->tokens);
+}
+
+static void
+drop_expired(struct auth *a, int64_t now_ms)
+{
+	for (size_t i = a->count; i-- > 0;) {
+		if (expired(&a->tokens[i], now_ms))
+			drop(a, i);
+	}
+}
+
 static int
 add(struct auth *a, const struct token *t)
 {
@@ -82,8 +104,25 @@ auth_mint(struct auth *a, bool read_only, int64_t expires_ms, char out[AUTH_TOKE
 
 	if (rc != 0)
 		return rc;
+	if (a->count == AUTH_TOKENS_MAX)
+		drop_expired(a, clock_wall_ms());
 	digest(out, t.digest);
 	return add(a, &t);
+}
+
+void
+auth_make_room(struct auth *a)
+{
+	size_t first = a->count;
+
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->tokens[i].expires_ms != 0 &&
+		    (first == a->count ||
+			a->tokens[i].expires_ms < a->tokens[first].expires_ms))
+			first = i;
+	}
+	if (a->count == AUTH_TOKENS_MAX && first != a->count)
+		drop(a, first);
 }
 
 int
@@ -95,12 +134,6 @@ auth_accept(struct auth *a, const char *token)
 		return -EINVAL;
 	digest(token, t.digest);
 	return add(a, &t);
-}
-
-static bool
-expired(const struct token *t, int64_t now_ms)
-{
-	return t->expires_ms != 0 && t->expires_ms <= now_ms;
 }
 
 enum auth_access

@@ -29,8 +29,12 @@ void auth_free(struct auth *a);
 /* Fresh random characters for a token. */
 int auth_random(char out[AUTH_TOKEN_LEN + 1]);
 
-/* Makes a token that ends at `expires_ms` (wall clock; 0: never). -ENOSPC at the maximum. */
+/* Makes a token that ends at `expires_ms` (wall clock; 0: never). -ENOSPC at the maximum, once
+ * those that have expired are gone. */
 int auth_mint(struct auth *a, bool read_only, int64_t expires_ms, char out[AUTH_TOKEN_LEN + 1]);
+
+/* At the maximum, gives up the token that would be the first to expire, if any would. */
+void auth_make_room(struct auth *a);
 
 /* Accepts a token that somebody else made, such as one from --token-file, for this process
  * only. -EINVAL for fewer than 16 characters or more than 512. */

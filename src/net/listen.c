@@ -123,6 +123,7 @@ int
 listen_unix(const char *path, int *fd, char **cause)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct stat st;
 	mode_t mask;
 	int rc;
 
@@ -131,6 +132,8 @@ listen_unix(const char *path, int *fd, char **cause)
 	strcpy(un.sun_path, path);
 	if (answers(&un))
 		return err_set(cause, -EADDRINUSE, "a daemon is running already at %s", path);
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return err_set(cause, -EEXIST, "%s is there and is no socket", path);
 	if (unlink(path) != 0 && errno != ENOENT)
 		return err_sys(cause, -errno, "remove old socket %s", path);
 	mask = umask(0177);

@@ -18,11 +18,11 @@
 
 enum {
 	MESSAGE = 128 * 1024, /* bytes that are joined to one message, at the most */
-	TURN = 256 * 1024,    /* bytes a turn of the loop, for one connection */
-	ROOM_MIN = 8 * 1024,  /* less room in the socket is waited for */
-	HEADROOM = 64,        /* frame and message headers */
-	CLOSE_REASON_MAX = 120,
-	CLOSE_WAIT_S = 60, /* for the peer to read what is before the close */
+	TURN = 256 * 1024,   /* bytes a turn of the loop, for one connection */
+	ROOM_MIN = 8 * 1024, /* less room in the socket is waited for */
+	HEADROOM = 64,       /* frame and message headers */
+	REASON_MAX = 123,    /* bytes of text in a close frame, RFC 6455 5.5 */
+	CLOSE_S = 30,        /* for a slow client to read all and answer the close frame */
 };
 
 struct ws_conn {
@@ -35,7 +35,7 @@ struct ws_conn {
 	struct buf rx; /* a message that came in pieces */
 	uint64_t heard_us;
 	int close_code; /* 0: none */
-	bool opened, rx_binary, ping, close_sent;
+	bool opened, rx_binary, ping, held, close_sent;
 };
 
 struct ws_request {
@@ -87,6 +87,8 @@ ws_close(struct ws_conn *c, int code, const char *reason)
 void
 ws_hold(struct ws_conn *c, bool hold)
 {
+	c->held = hold;
+	c->heard_us = clock_mono_us();
 	lws_rx_flow_control(c->wsi, hold ? 0 : 1);
 }
 
@@ -224,24 +226,27 @@ on_receive(struct lws *wsi, struct ws_conn *c, const void *in, size_t len)
 /* Writing. */
 
 /* Not by lws_close_reason: Debian's libwebsockets is a debug build, which on libuv closes a
- * connection twice over and so cuts it before the close frame is out. The frame is made here,
- * and the peer's own close, or the time-out, ends the connection. */
+ * connection twice over and so cuts it before the close frame is out. The frame is made here;
+ * the client's own, or CLOSE_S without one, ends the connection. */
 static int
 send_close(struct ws_conn *c)
 {
-	unsigned char buf[LWS_PRE + 4 + CLOSE_REASON_MAX], *p = buf + LWS_PRE;
+	unsigned char buf[LWS_PRE + 4 + REASON_MAX], *p = buf + LWS_PRE;
 	size_t len = strlen(c->close_reason);
 
-	if (len > CLOSE_REASON_MAX)
-		len = CLOSE_REASON_MAX;
-	p[0] = 0x88; /* FIN and the opcode of a close */
+	if (c->close_sent)
+		return 0;
+	c->close_sent = true;
+	if (len > REASON_MAX)
+		len = REASON_MAX;
+	p[0] = 0x88; /* FIN, opcode close */
 	p[1] = (unsigned char)(2 + len);
 	p[2] = (unsigned char)(c->close_code >> 8);
 	p[3] = (unsigned char)c->close_code;
 	memcpy(p + 4, c->close_reason, len);
-	c->close_sent = true;
-	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_WAIT_S);
 	/* On a WebSocket lws writes what it takes for HTTP as it is. */
+	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_S);
+	lws_rx_flow_control(c->wsi, 1);
 	return lws_write(c->wsi, p, 4 + len, LWS_WRITE_HTTP) < 0 ? -1 : 0;
 }
 
@@ -311,9 +316,13 @@ ws_sweep(struct server *s)
 	struct ws_conn *c;
 
 	DL_FOREACH (s->conns, c) {
-		if (now - c->heard_us >= SILENT_US)
+		if (c->held || c->close_code != 0)
+			continue; /* it is we who do not listen, or it is over */
+		if (now - c->heard_us >= SILENT_US) {
 			ws_close(c, WS_CLOSE_SILENT, "no answer to pings");
-		else if (now - c->heard_us >= PING_AFTER_US) {
+			/* Where its socket has no room, the close frame never leaves. */
+			lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_S);
+		} else if (now - c->heard_us >= PING_AFTER_US) {
 			c->ping = true;
 			lws_callback_on_writable(c->wsi);
 		}
@@ -335,10 +344,10 @@ ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void 
 	case LWS_CALLBACK_RECEIVE_PONG:
 		c->heard_us = clock_mono_us();
 		return 0;
-	case LWS_CALLBACK_SERVER_WRITEABLE:
-		return on_writeable(c);
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		return c->close_sent ? -1 : 0; /* 0: lws answers it */
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return on_writeable(c);
 	case LWS_CALLBACK_CLOSED:
 		on_closed(c);
 		return 0;

@@ -89,6 +89,8 @@ finish(struct pane *p)
 	if (p->master >= 0)
 		close_fd(&p->io, &p->master);
 	buf_release(&p->input);
+	p->input_at = 0;
+	viewers_input_drained(p); /* the rest goes out as they acknowledge it */
 	viewers_wake(p);
 	p->cb.ended(p, p->arg);
 }

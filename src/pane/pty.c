@@ -46,7 +46,9 @@ child(const struct pty_spec *spec, int status_fd)
 	os_cloexec_from(STDERR_FILENO + 1);
 	if (spec->cwd != NULL && chdir(spec->cwd) != 0)
 		fail(status_fd, STEP_CHDIR);
-	execvpe(spec->argv[0], spec->argv, spec->envp);
+	environ =
+	    (char **)spec->envp; /* execvp looks along its PATH, execvpe along the daemon's */
+	execvp(spec->argv[0], spec->argv);
 	fail(status_fd, STEP_EXEC);
 }
 

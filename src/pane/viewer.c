@@ -251,10 +251,20 @@ pull_snapshot(struct viewer *v, struct buf *b)
 	return true;
 }
 
+/* Bytes that may be sent. While we do not read from a client we cannot hear it acknowledge;
+ * then only the room in its socket limits what it is sent. */
+static uint64_t
+window_left(const struct viewer *v)
+{
+	if (v->held)
+		return ATTACH_WINDOW;
+	return v->debt < ATTACH_WINDOW ? ATTACH_WINDOW - v->debt : 0;
+}
+
 static bool
 pull_output(struct viewer *v, struct buf *b, size_t max)
 {
-	uint64_t window = v->debt < ATTACH_WINDOW ? ATTACH_WINDOW - v->debt : 0;
+	uint64_t window = window_left(v);
 	unsigned char head[ATTACH_HEADER];
 	struct iovec iov[2];
 	int64_t n;

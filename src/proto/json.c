@@ -31,13 +31,16 @@ json_array(void)
 	return checked(cJSON_CreateArray());
 }
 
+/* Too deep for cJSON's recursion, or with a NUL in a string, which would end it there. */
 static bool
-too_deep(const char *p, size_t len)
+unfit(const char *p, size_t len)
 {
 	bool in_string = false;
 	int depth = 0;
 
 	for (size_t i = 0; i < len; i++) {
+		if (in_string && len - i >= 6 && memcmp(p + i, "\\u0000", 6) == 0)
+			return true;
 		if (in_string && p[i] == '\\')
 			i++;
 		else if (p[i] == '"')
@@ -58,7 +61,7 @@ json_parse(const char *text, size_t len)
 	const char *end = NULL;
 	cJSON *o;
 
-	if (too_deep(text, len) || !utf8_valid(text, len))
+	if (unfit(text, len) || !utf8_valid(text, len))
 		return NULL;
 	o = cJSON_ParseWithLengthOpts(text, len, &end, false);
 	while (o != NULL && end < text + len && strchr(" \t\r\n", *end) != NULL && *end != '\0')
