@@ -32,7 +32,7 @@ struct http_req {
 	char *params[HTTP_PARAMS_MAX];
 	struct query query;
 	char *if_none_match, *accept_encoding;
-	bool local, head, dispatched;
+	bool local, head, dispatched, body_done;
 	struct buf body;
 	void (*gone)(void *);
 	void *gone_arg;
@@ -370,14 +370,15 @@ check_length(struct http_req *r, bool *has_body)
 	char *length = wsi_header(r->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH);
 	char *coding = wsi_header(r->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING);
 	uint64_t n = 0;
+	int rc = length != NULL ? str_u64(length, 0, UINT64_MAX, &n) : 0;
 	bool ok = false;
 
 	if (coding != NULL)
 		http_reply_error(
 		    r, 411, "length_required", "send a Content-Length, not chunks");
-	else if (length != NULL && str_u64(length, 0, UINT64_MAX, &n) == -EINVAL)
+	else if (rc == -EINVAL)
 		http_reply_error(r, 400, "bad_length", "Content-Length is not a number");
-	else if (n > r->route->max_body)
+	else if (rc != 0 || n > r->route->max_body)
 		http_reply_error(
 		    r, 413, "too_large", "the body may have %zu bytes", r->route->max_body);
 	else
@@ -428,6 +429,31 @@ on_body(struct http_req *r, const void *data, size_t len)
 		    r, 413, "too_large", "the body may have %zu bytes", r->route->max_body);
 }
 
+/* Told again before the first turn of writing, the body was none: of a POST that was sent behind
+ * another request, lws 4.1 gives the head as its body, and then tells its end for ever. So it is
+ * not acted upon before that turn, and such a connection ends. */
+static int
+on_body_end(struct lws *wsi, struct http_req *r)
+{
+	if (r == NULL)
+		return 0;
+	if (r->body_done)
+		return -1;
+	r->body_done = true;
+	lws_callback_on_writable(wsi);
+	return 0;
+}
+
+static int
+on_turn(struct session *session)
+{
+	struct http_req *r = session->req;
+
+	if (r != NULL && r->body_done && r->route != NULL)
+		dispatch(r);
+	return r != NULL && r->status != 0 ? send_some(session) : 0;
+}
+
 static void
 on_closed(struct session *session)
 {
@@ -467,13 +493,9 @@ http_callback(
 			on_body(session->req, in, len);
 		return 0;
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-		if (session->req != NULL && session->req->route != NULL)
-			dispatch(session->req);
-		return 0;
+		return on_body_end(wsi, session->req);
 	case LWS_CALLBACK_HTTP_WRITEABLE:
-		if (session->req == NULL || session->req->status == 0)
-			return 0;
-		return send_some(session);
+		return on_turn(session);
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		return on_upgrade(wsi, in);
 	case LWS_CALLBACK_CLOSED_HTTP:

@@ -124,6 +124,17 @@ offers(struct lws *wsi, const char *subprotocol)
 	return found;
 }
 
+/* libwebsockets would take any. */
+static bool
+is_version_13(struct lws *wsi)
+{
+	char *version = wsi_header(wsi, WSI_TOKEN_VERSION);
+	bool yes = version != NULL && strcmp(version, "13") == 0;
+
+	free(version);
+	return yes;
+}
+
 int
 ws_check_upgrade(struct lws *wsi)
 {
@@ -135,6 +146,8 @@ ws_check_upgrade(struct lws *wsi)
 	if (wrong != NULL) {
 		log_warn("net", "refused a WebSocket: %s", wrong);
 		status = 403;
+	} else if (!is_version_13(wsi)) {
+		status = 426;
 	}
 	for (; path != NULL && wrong == NULL && status == 404 && e->subprotocol != NULL; e++) {
 		if (path_match(e->path, path, params))
