@@ -1,0 +1,72 @@
+// Runs the binary as a command of its own and waits for its end.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { within } from './until.mjs';
+
+export const BINARY = resolve(process.env.PANESCRY ?? 'panescry');
+
+/** An environment in which nothing points at another daemon or terminal. */
+export function cleanEnv(more = {}) {
+  const env = { ...process.env };
+  for (const name of ['PANESCRY_SOCKET', 'PANESCRY_PANE', 'TMUX', 'TMUX_PANE', 'XDG_RUNTIME_DIR'])
+    delete env[name];
+  return { ...env, ...more };
+}
+
+export async function run(command, args, { env = {}, input, cwd, ms } = {}) {
+  const child = spawn(command, args, {
+    env: cleanEnv(env),
+    cwd,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  });
+  const out = [];
+  const err = [];
+  child.stdout.on('data', (d) => out.push(d));
+  child.stderr.on('data', (d) => err.push(d));
+  if (input !== undefined) child.stdin.end(input);
+  const ended = new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (code, signal) => done({ code, signal }));
+  });
+  try {
+    const { code, signal } = await within(`${command} ${args.join(' ')} to end`, ended, ms);
+    return {
+      status: code,
+      signal,
+      out: Buffer.concat(out).toString(),
+      err: Buffer.concat(err).toString(),
+      pid: child.pid,
+    };
+  } finally {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  }
+}
+
+export const panescry = (args, options) => run(BINARY, args, options);
+
+/** The command failed as every command must: one line that says what and why. */
+export function assertRefused(result, status, pattern) {
+  assert.equal(result.status, status, `exit status; it said ${result.err || result.out}`);
+  assert.equal(result.out, '', 'nothing on standard output');
+  assert.match(result.err, /^panescry: [^\n]+\n$/, 'one line on standard error');
+  if (pattern) assert.match(result.err, pattern);
+}
+
+export function assertDone(result) {
+  assert.equal(result.err, '');
+  assert.equal(result.status, 0);
+  return result.out;
+}
+
+/** Is there such a process, not counting one that only waits to be reaped? */
+export async function alive(pid) {
+  const { readFile } = await import('node:fs/promises');
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
+}
