@@ -325,7 +325,8 @@ run_attach(int argc, char **argv)
 {
 	struct cli_walk w = {&cmd_attach, argc, argv, NULL, 0};
 	static struct attach a;
-	int option;
+	struct buf out;
+	int option, rc;
 
 	while ((option = cli_next(&w)) != CLI_END) {
 		if (option == CLI_BAD)
@@ -337,6 +338,11 @@ run_attach(int argc, char **argv)
 	if (!a.read_only && !isatty(STDIN_FILENO))
 		return cli_error(
 		    "attach: standard input is not a terminal (--read-only needs none)");
+	buf_init(&out, BUF_NO_MAX);
+	rc = cli_ask("GET", "/healthz", NULL, &out); /* says it well when nobody is there */
+	buf_release(&out);
+	if (rc != CLI_DONE)
+		return rc;
 	a.pane = argv[w.operand];
 	a.socket = paths_socket();
 	/* The process ends here; the loop and what is on it end with it. */

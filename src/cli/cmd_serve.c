@@ -144,6 +144,10 @@ check_safety(const struct serve *s, char **cause)
 {
 	if ((s->tls_cert == NULL) != (s->tls_key == NULL))
 		return err_set(cause, -EINVAL, "--tls-cert and --tls-key go together");
+	if (s->tls_cert != NULL && access(s->tls_cert, R_OK) != 0)
+		return err_sys(cause, -errno, "certificate %s", s->tls_cert);
+	if (s->tls_key != NULL && access(s->tls_key, R_OK) != 0)
+		return err_sys(cause, -errno, "key %s", s->tls_key);
 	if (s->cfg.loopback)
 		return 0;
 	if (s->no_auth)

@@ -214,6 +214,8 @@ open_door(struct server *s, struct door *d, const char *name, int fd, bool tls, 
 	d->fd = fd;
 	d->local = d == &s->local;
 	if (tls) {
+		/* Without it lws serves this vhost in the clear, certificate or not. */
+		info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 		info.ssl_cert_filepath = s->cfg.tls_cert;
 		info.ssl_private_key_filepath = s->cfg.tls_key;
 		info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
