@@ -136,7 +136,8 @@ describe('a pane', () => {
     const { pid } = await d.pane(id);
     const v = await d.attach(id);
     await d.remove(id);
-    await v.finish(129);
+    assert.equal((await v.ended()).code, 1000);
+    v.check();
     await until('the pane to be gone', () => d.gone(id));
     assert.equal(await alive(pid), false);
   });
