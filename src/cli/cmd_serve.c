@@ -222,8 +222,10 @@ start(struct serve *s, char **link, char **cause)
 	s->cfg.ring_size = APP_RING_SIZE;
 	s->cfg.panes_max = APP_PANES_MAX;
 	s->cfg.viewers_max = APP_VIEWERS_MAX;
-	if ((rc = app_new(&s->loop, &s->cfg, &s->app, cause)) != 0)
+	if ((rc = app_new(&s->loop, &s->cfg, &s->app, cause)) != 0) {
+		uv_loop_close(&s->loop);
 		return rc;
+	}
 	if ((rc = app_link(s->app, link, cause)) != 0)
 		return rc;
 	uv_signal_init(&s->loop, &s->term);
