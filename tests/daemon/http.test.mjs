@@ -19,6 +19,7 @@ const ROUTES = [
   { method: 'POST', path: '/api/v1/panes/p1/resize', writes: true },
   { method: 'POST', path: '/api/v1/panes/p1/signal', writes: true },
   { method: 'GET', path: '/api/v1/panes/p1/capture' },
+  { method: 'GET', path: '/api/v1/panes/p1/commands' },
   { method: 'POST', path: '/api/v1/tokens', writes: true },
   { method: 'GET', path: '/', open: true },
 ];

@@ -130,7 +130,7 @@ export async function startDaemon({ args = [], env = {}, dir, listen = '127.0.0.
       const r = await d.request('POST', `/api/v1/panes/${id}/input`, { body: text });
       assert.equal(r.status, 204, r.text);
     },
-    text: async (id) => (await d.request('GET', `/api/v1/panes/${id}/capture`)).text,
+    text: async (id) => (await d.request('GET', `/api/v1/panes/${id}/capture?history=all`)).text,
     shows: (id, what, ms) =>
       until(
         `${what} in pane ${id}`,
