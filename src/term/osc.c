@@ -9,22 +9,20 @@
 
 typedef void osc_fn(struct term *t, const char *s, size_t len);
 
-/* Text from outside: well-formed, and no longer than TERM_TITLE_MAX. True when it is another. */
+/* Not longer than TERM_TITLE_MAX. True when it is another text than before. */
 static bool
 set_text(struct buf *b, const char *s, size_t len)
 {
-	char *clean = utf8_sanitize(s, len < TERM_TITLE_MAX ? len : TERM_TITLE_MAX);
-	size_t n = strlen(clean);
 	bool other;
 
-	if (n > TERM_TITLE_MAX)
-		n = TERM_TITLE_MAX;
-	while (n > 0 && n < strlen(clean) && ((unsigned char)clean[n] & 0xC0) == 0x80)
-		n--;
-	other = b->len != n || memcmp(b->data, clean, n) != 0;
+	if (len > TERM_TITLE_MAX) {
+		len = TERM_TITLE_MAX;
+		while (len > 0 && ((unsigned char)s[len] & 0xC0) == 0x80)
+			len--;
+	}
+	other = b->len != len || memcmp(b->data, s, len) != 0;
 	buf_reset(b);
-	buf_append(b, clean, n);
-	free(clean);
+	buf_append(b, s, len);
 	return other;
 }
 
@@ -131,19 +129,29 @@ static const struct {
     {"133", osc_mark},
 };
 
+static void
+dispatch(struct term *t, const char *s, size_t len)
+{
+	const char *semi = memchr(s, ';', len);
+	size_t n = semi != NULL ? (size_t)(semi - s) : 0;
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (n != 0 && strlen(table[i].number) == n &&
+		    memcmp(table[i].number, s, n) == 0)
+			table[i].fn(t, semi + 1, len - n - 1);
+}
+
 void
 osc_string(void *arg, enum parser_string kind, const char *s, size_t len)
 {
-	const char *semi;
-	size_t n;
 	struct term *t = arg;
+	char *clean;
 
 	t->repeatable = false;
 	if (kind != STRING_OSC)
 		return;
-	semi = memchr(s, ';', len);
-	n = semi != NULL ? (size_t)(semi - s) : len;
-	for (size_t i = 0; semi != NULL && i < sizeof table / sizeof *table; i++)
-		if (strlen(table[i].number) == n && memcmp(table[i].number, s, n) == 0)
-			table[i].fn(t, semi + 1, len - n - 1);
+	/* What is handed on is well-formed, whatever it was. */
+	clean = utf8_sanitize(s, len);
+	dispatch(t, clean, strlen(clean));
+	free(clean);
 }
