@@ -320,6 +320,7 @@ history_stats(const struct history *h, struct history_stats *stats)
 		/* What is evicted of the oldest slab. */
 		slab_seek(&c, s, slab_extent(s), (uint32_t)(h->first - s->first));
 		stats->text -= c.text - c.line;
+		stats->used -= c.text + c.meta;
 	}
 	stats->allocated = sizeof *h + h->cap * sizeof *h->slabs +
 			   h->n * (SLAB_SIZE + sizeof(struct history_ref));

@@ -41,67 +41,64 @@ add_run(struct line *l, uint16_t style, uint32_t bytes)
 	l->runs[l->nruns++] = (struct style_run){bytes, style};
 }
 
-/* The characters of n cells of a plain row, a byte each. */
-static void
-plain_text(const struct cell *c, unsigned n, char *out)
-{
-	unsigned i = 0;
-
 #ifdef __SSE2__
-	const __m128i zero = _mm_setzero_si128(), space = _mm_set1_epi8(' ');
-
-	for (; n - i >= 8; i += 8) {
-		const float *p = (const float *)(const void *)(c + i);
-		__m128 a = _mm_shuffle_ps(
-		    _mm_loadu_ps(p), _mm_loadu_ps(p + 4), _MM_SHUFFLE(2, 0, 2, 0));
-		__m128 b = _mm_shuffle_ps(
-		    _mm_loadu_ps(p + 8), _mm_loadu_ps(p + 12), _MM_SHUFFLE(2, 0, 2, 0));
-		__m128i v = _mm_packs_epi32(_mm_castps_si128(a), _mm_castps_si128(b));
-
-		v = _mm_packus_epi16(v, zero);
-		v = _mm_or_si128(v, _mm_and_si128(_mm_cmpeq_epi8(v, zero), space));
-		_mm_storel_epi64((__m128i *)(void *)(out + i), v);
-	}
-#endif
-	for (; i < n; i++)
-		out[i] = c[i].ch != 0 ? (char)c[i].ch : ' ';
-}
-
-/* The first cell from `from` (> 0) on whose style is not that of the cell before it, or n. */
-static unsigned
-next_style(const struct cell *c, unsigned from, unsigned n)
+/* Eight cells of a plain row: their characters to out, and a bit for each whose style is not that of the
+ * cell before it. `last` has the styles of the four cells before. */
+static inline unsigned
+plain_eight(const struct cell *c, char *out, __m128i *last)
 {
-	unsigned i = from;
+	const __m128i zero = _mm_setzero_si128();
+	const float *p = (const float *)(const void *)c;
+	__m128 a0 = _mm_loadu_ps(p), a1 = _mm_loadu_ps(p + 4);
+	__m128 b0 = _mm_loadu_ps(p + 8), b1 = _mm_loadu_ps(p + 12);
+	__m128i text =
+	    _mm_packs_epi32(_mm_castps_si128(_mm_shuffle_ps(a0, a1, _MM_SHUFFLE(2, 0, 2, 0))),
+		_mm_castps_si128(_mm_shuffle_ps(b0, b1, _MM_SHUFFLE(2, 0, 2, 0))));
+	__m128i s = _mm_castps_si128(_mm_shuffle_ps(a0, a1, _MM_SHUFFLE(3, 1, 3, 1)));
+	__m128i u = _mm_castps_si128(_mm_shuffle_ps(b0, b1, _MM_SHUFFLE(3, 1, 3, 1)));
+	__m128i before_s = _mm_or_si128(_mm_slli_si128(s, 4), _mm_srli_si128(*last, 12));
+	__m128i before_u = _mm_or_si128(_mm_slli_si128(u, 4), _mm_srli_si128(s, 12));
+	__m128i same =
+	    _mm_packs_epi32(_mm_cmpeq_epi32(s, before_s), _mm_cmpeq_epi32(u, before_u));
 
-#ifdef __SSE2__
-	for (; i + 4 <= n; i += 4) {
-		const float *p = (const float *)(const void *)(c + i), *q = p - 2;
-		__m128 a = _mm_shuffle_ps(
-		    _mm_loadu_ps(p), _mm_loadu_ps(p + 4), _MM_SHUFFLE(3, 1, 3, 1));
-		__m128 b = _mm_shuffle_ps(
-		    _mm_loadu_ps(q), _mm_loadu_ps(q + 4), _MM_SHUFFLE(3, 1, 3, 1));
-		__m128i same = _mm_cmpeq_epi32(_mm_castps_si128(a), _mm_castps_si128(b));
-		unsigned mask = (unsigned)_mm_movemask_ps(_mm_castsi128_ps(same));
-
-		if (mask != 0xF)
-			return i + (unsigned)__builtin_ctz(~mask);
-	}
-#endif
-	while (i < n && c[i].style == c[i - 1].style)
-		i++;
-	return i;
+	text = _mm_packus_epi16(text, zero);
+	text =
+	    _mm_or_si128(text, _mm_and_si128(_mm_cmpeq_epi8(text, zero), _mm_set1_epi8(' ')));
+	_mm_storel_epi64((__m128i *)(void *)out, text);
+	*last = u;
+	return ~(unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, same)) & 0xFF;
 }
+#endif
 
 static void
 append_plain(struct line *l, const struct cell *cells, unsigned n)
 {
+	unsigned i = 0, start = 0;
+	char *out;
+
 	reserve_text(l, n);
-	plain_text(cells, n, l->text + l->len);
+	out = l->text + l->len;
 	l->len += n;
-	for (unsigned i = 0, end; i < n; i = end) {
-		end = next_style(cells, i + 1, n);
-		add_run(l, cells[i].style, end - i);
+#ifdef __SSE2__
+	__m128i last = _mm_set1_epi32(cells->style);
+
+	for (; i + 8 <= n; i += 8) {
+		for (unsigned m = plain_eight(cells + i, out + i, &last); m != 0; m &= m - 1) {
+			unsigned end = i + (unsigned)__builtin_ctz(m);
+
+			add_run(l, cells[start].style, end - start);
+			start = end;
+		}
 	}
+#endif
+	for (; i < n; i++) {
+		out[i] = cells[i].ch != 0 ? (char)cells[i].ch : ' ';
+		if (cells[i].style != cells[start].style) {
+			add_run(l, cells[start].style, i - start);
+			start = i;
+		}
+	}
+	add_run(l, cells[start].style, n - start);
 }
 
 void

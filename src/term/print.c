@@ -41,6 +41,18 @@ fill_text(struct cell *c, const char *s, unsigned n, uint16_t style)
 		c[i] = (struct cell){.ch = (unsigned char)s[i], .style = style};
 }
 
+/* Rounds n up to what fill_text does at once, where it may read beyond the text and write cells
+ * that nobody has written yet. */
+static unsigned
+whole_blocks(const struct term *t, const struct row *r, const char *s, unsigned n)
+{
+	unsigned up = (n + 7) & ~7u;
+
+	return t->x + n >= r->used && t->x + up <= t->cols && up <= (size_t)(t->fed_end - s)
+		   ? up
+		   : n;
+}
+
 /* Writes n characters at the cursor, which have room in its row. */
 static void
 put_text(struct term *t, const char *s, unsigned n)
@@ -51,7 +63,7 @@ put_text(struct term *t, const char *s, unsigned n)
 		row_extend(r, t->x);
 	if (!r->plain)
 		row_cut(r, t->x, t->x + n);
-	fill_text(r->cells + t->x, s, n, pen_id(t));
+	fill_text(r->cells + t->x, s, whole_blocks(t, r, s, n), pen_id(t));
 	t->x += n;
 	if (t->x > r->used)
 		r->used = (uint16_t)t->x;

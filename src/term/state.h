@@ -114,6 +114,7 @@ struct term {
 	unsigned ntitles;
 
 	struct parser parser;
+	const char *fed_end;
 	const char *fed; /* start of the bytes being fed */
 	uint64_t offset; /* bytes fed before them */
 	uint64_t lines;  /* completed */

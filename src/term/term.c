@@ -93,6 +93,7 @@ term_feed(struct term *t, const char *data, size_t len)
 	if (len == 0)
 		return;
 	t->fed = t->parser.at = data;
+	t->fed_end = data + len;
 	parser_feed(&t->parser, data, len);
 	t->fed = t->parser.at = NULL;
 	t->offset += len;
