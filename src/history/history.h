@@ -1,18 +1,18 @@
 /*
  * The history of a pane: the lines that have left its screen, by number.
  *
- * Lines are appended and never changed. They lie in slabs (history/slab.h); the oldest leave when
- * there are more lines than the limit, or more bytes. A line has the number after that of the line
- * before it for ever. Times and offsets never go back: one that is less than the last counts as the
- * last (the clock of the wall may jump).
+ * Lines are appended and never changed. They lie in slabs (history/slab.h); the oldest leave
+ * when there are more lines than the limit, or more bytes. A line has the number after that of
+ * the line before it for ever. Times and offsets never go back: one that is less than the last
+ * counts as the last (the clock of the wall may jump).
  *
- * One thread owns a history: it appends, and takes and releases views. A view is a fixed piece of
- * the history: the slabs of that moment, each with the length it had. It holds references to the
- * slabs, so that what is evicted stays until the view is released, and between history_view and
- * history_view_release any one thread may read it without a lock: nothing that lies before a
- * captured length is ever written again. (Handing the view over and back, as libuv's thread pool
- * does, is the synchronisation.) Pointers into a view's lines are valid until it is released; those
- * from history_get until the next push.
+ * One thread owns a history: it appends, and takes and releases views. A view is a fixed piece
+ * of the history: the slabs of that moment, each with the length it had. It holds references
+ * to the slabs, so that what is evicted stays until the view is released, and between
+ * history_view and history_view_release any one thread may read it without a lock: nothing
+ * that lies before a captured length is ever written again. (Handing the view over and back,
+ * as libuv's thread pool does, is the synchronisation.) Pointers into a view's lines are valid
+ * until it is released; those from history_get until the next push.
  *
  * Blocks of memory come from an allocator, so that they can lie in a file of memory; its
  * functions are called on the owner's thread only. history_adopt takes in blocks that are there

@@ -11,7 +11,8 @@
  *	meta, growing down from the end
  *
  * The text is what patterns are matched against, in one piece. The meta bytes are a stream
- * that is written backwards (byte 0 of the stream is the block's last byte), with one record a line:
+ * that is written backwards (byte 0 of the stream is the block's last byte), with one record a
+ * line:
  *
  *	u8       bit 0: a time follows; bits 1, 2: the line's flags; bits 3..7: the number of runs, where
  *	         31 means that it follows
@@ -22,14 +23,14 @@
  *	varint   its length, twice, and 1 more when its style is not 0
  *	varint   its style (if not 0)
  *
- * The slab's header has the time and the offset that the first line's are counted from. Varints
- * are LEB128. A stride is SLAB_STRIDE bytes of text; for each, the first line that begins in it
- * (or later, when none does) is on record with what reading needs to start there, so that any line is
- * found by reading the records of one stride.
+ * The slab's header has the time and the offset that the first line's are counted from.
+ * Varints are LEB128. A stride is SLAB_STRIDE bytes of text; for each, the first line that
+ * begins in it (or later, when none does) is on record with what reading needs to start there,
+ * so that any line is found by reading the records of one stride.
  *
  * How much of a block is valid is said by its header's commit record, of which there are two:
- * a line is written, then the record that is not in use, then the index of the one in use. A process
- * that dies at any instruction leaves a block that is valid up to some line.
+ * a line is written, then the record that is not in use, then the index of the one in use. A
+ * process that dies at any instruction leaves a block that is valid up to some line.
  *
  * Readers on other threads never look at the commit record: they are given a struct slab_extent,
  * taken by the owner, and read only what lies before it, which nothing changes.

@@ -68,7 +68,8 @@ void row_erase(struct row *r, unsigned from, unsigned to, uint16_t fill, bool ke
 /* Blank, in the style `fill` over all `cols` columns, and continuing nothing. */
 void row_clear(struct row *r, unsigned cols, uint16_t fill);
 
-/* Before columns from..to are overwritten: blanks the other halves of wide characters cut there. */
+/* Before columns from..to are overwritten: blanks the other halves of wide characters cut
+ * there. */
 void row_cut(struct row *r, unsigned from, unsigned to);
 
 /* Inserts or deletes n blanks at x; what is pushed beyond cols is lost. */
@@ -78,7 +79,8 @@ void row_delete(struct row *r, unsigned cols, unsigned x, unsigned n, uint16_t f
 /* Columns up to the last cell that has a character. */
 unsigned row_length(const struct row *r);
 
-/* Moves rows top..bottom (inclusive) up or down by n (1..bottom-top+1); those that come in are blank. */
+/* Moves rows top..bottom (inclusive) up or down by n (1..bottom-top+1); those that come in are
+ * blank. */
 void grid_up(struct grid *g, unsigned top, unsigned bottom, unsigned n, uint16_t fill);
 void grid_down(struct grid *g, unsigned top, unsigned bottom, unsigned n, uint16_t fill);
 

@@ -42,8 +42,8 @@ add_run(struct line *l, uint16_t style, uint32_t bytes)
 }
 
 #ifdef __SSE2__
-/* Eight cells of a plain row: their characters to out, and a bit for each whose style is not that of the
- * cell before it. `last` has the styles of the four cells before. */
+/* Eight cells of a plain row: their characters to out, and a bit for each whose style is not
+ * that of the cell before it. `last` has the styles of the four cells before. */
 static inline unsigned
 plain_eight(const struct cell *c, char *out, __m128i *last)
 {

@@ -336,8 +336,8 @@ string_bytes(struct parser *p, const char *s, const char *end)
 			c1(p, c);
 			return s + 1;
 		}
-		/* Alone it must not stay in the string, where a snapshot's reader would wait for what
-		 * follows. The byte behind may be a control, or another lead. */
+		/* Alone it must not stay in the string, where a snapshot's reader would wait
+		 * for what follows. The byte behind may be a control, or another lead. */
 		if (c >= 0xA0 && c <= 0xBF)
 			string_append(p, "\xC2", 1);
 		else

@@ -22,8 +22,8 @@
  * The result does not depend on how the bytes are split between calls.
  *
  * Embedded in its owner. One thread. The callbacks must not call parser_feed. `at` is, during
- * a callback, the byte behind the one that completed what is being reported (for `text`: behind the
- * run). What a callback is given is valid until it returns.
+ * a callback, the byte behind the one that completed what is being reported (for `text`:
+ * behind the run). What a callback is given is valid until it returns.
  */
 #ifndef TERM_PARSER_H
 #define TERM_PARSER_H
@@ -63,7 +63,8 @@ struct parser_ops {
 	void (*control)(void *arg, uint8_t c);              /* C0 (not ESC) or C1 */
 	void (*esc)(void *arg, char inter, char final);     /* inter as in struct csi */
 	void (*csi)(void *arg, const struct csi *csi);
-	/* A shortcut for SGR, by far the most frequent: its body as a key. False: let csi see it. */
+	/* A shortcut for SGR, by far the most frequent: its body as a key. False: let csi see
+	 * it. */
 	bool (*sgr)(void *arg, uint64_t body);
 	void (*string)(void *arg, enum parser_string kind, const char *s, size_t len);
 };
@@ -88,7 +89,8 @@ void parser_reset(struct parser *p); /* to the ground state; what was begun is f
 
 void parser_feed(struct parser *p, const char *s, size_t len);
 
-/* Parses the bytes between CSI and the final byte; false when they do not have the form of such. */
+/* Parses the bytes between CSI and the final byte; false when they do not have the form of
+ * such. */
 bool parser_body(const char *s, size_t len, char final, struct csi *c);
 
 /* Appends bytes that bring a parser from the ground state to where this one is, without any

@@ -10,7 +10,8 @@
 /*
  * The main screen is taken apart into logical lines, which are laid out again in the new width
  * into as many rows as they need; then the rows that do not fit leave the top, as far as the
- * cursor's row, and what is still too much is cut off at the bottom. Blank rows below the cursor go first.
+ * cursor's row, and what is still too much is cut off at the bottom. Blank rows below the
+ * cursor go first.
  */
 
 /* Rows laid out, more or less than the screen will have. */
@@ -40,7 +41,8 @@ last_cells(const struct layout *l)
 	return l->cells + (l->n - 1) * l->cols;
 }
 
-/* Lays out n cells of one logical line; the cursor is before cell number `cursor`, or elsewhere. */
+/* Lays out n cells of one logical line; the cursor is before cell number `cursor`, or
+ * elsewhere. */
 static void
 lay_out(
     struct layout *l, const struct cell *cells, size_t n, size_t cursor, bool cont, bool plain)
@@ -68,7 +70,8 @@ lay_out(
 		i += w;
 	}
 	if (cursor >= n && cursor != SIZE_MAX) {
-		/* Behind a full row the wrap is pending, elsewhere there is just no column so far right. */
+		/* Behind a full row the wrap is pending, elsewhere there is just no column so
+		 * far right. */
 		size_t edge = n - start < l->cols ? l->cols - 1 : l->cols;
 
 		l->x = cursor - start < edge ? cursor - start : edge;

@@ -10,14 +10,14 @@
  * The bytes are written in this order, which matters:
  *
  *  1. titles; 2. lines of the history, then the head, each scrolled out of sight;
- *  3. for each screen, the main one first: the rows that continue another (the cursor is made to
- *     wrap onto them, which leaves two letters that the drawing then replaces), the rows' cells at
- *     absolute positions, tab stops, the saved cursor, the scroll region;
+ *  3. for each screen, the main one first: the rows that continue another (the cursor is made
+ *     to wrap onto them, which leaves two letters that the drawing then replaces), the rows'
+ *     cells at absolute positions, tab stops, the saved cursor, the scroll region;
  *  4. what moves the cursor (origin mode), the cursor, a pending wrap (by writing the last column
  *     again); 5. pen, character sets, modes; 6. the unfinished sequence.
  *
- * Until 4, all modes are as after a reset. Errors add up in `rc`, as nothing but a full buffer can
- * go wrong.
+ * Until 4, all modes are as after a reset. Errors add up in `rc`, as nothing but a full buffer
+ * can go wrong.
  */
 struct writer {
 	const struct term *t;

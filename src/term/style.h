@@ -1,11 +1,12 @@
 /*
  * Styles: what a cell looks like, as a 16-bit id into an append-only table.
  *
- * A pane has one table. Ids are handed out in order, 0 is the default style, and a record never
- * changes or goes away, since lines in the history name it by id. Records are of fixed size and
- * hold no pointers, and hyperlinks are interned in a second append-only list: a copy of the first
- * style_count() records and style_link_count() links, taken at any time, stays valid for every id
- * handed out until then, and style_add() and style_link_add() in the same order rebuild the table.
+ * A pane has one table. Ids are handed out in order, 0 is the default style, and a record
+ * never changes or goes away, since lines in the history name it by id. Records are of fixed
+ * size and hold no pointers, and hyperlinks are interned in a second append-only list: a copy
+ * of the first style_count() records and style_link_count() links, taken at any time, stays
+ * valid for every id handed out until then, and style_add() and style_link_add() in the same
+ * order rebuild the table.
  *
  * Interning never fails. The nearer the table is to its bound of 65,536 records, the coarser what
  * is added: first links are left out, then colours become those of the 256-colour palette, then

@@ -1,15 +1,17 @@
 /*
  * A terminal: bytes in; a screen that changes and lines that are complete out.
  *
- * term_feed takes what a program wrote. The terminal keeps two screens, the main and the alternate
- * one. A row that leaves the top of the main screen is text for ever: rows that the terminal
- * wrapped are joined to one logical line, and when the line is complete it goes to the `line`
- * callback, which is where a history begins. Nothing of the alternate screen ever does.
+ * term_feed takes what a program wrote. The terminal keeps two screens, the main and the
+ * alternate one. A row that leaves the top of the main screen is text for ever: rows that the
+ * terminal wrapped are joined to one logical line, and when the line is complete it goes to
+ * the `line` callback, which is where a history begins. Nothing of the alternate screen ever
+ * does.
  *
  * When does a row leave the top? When the main screen scrolls with a scroll region that begins
- * at the top (by LF, by wrapping, by SU), when a resize makes it too small for its rows, and, with
- * the option clear_to_history, when it is cleared as a whole (ED 2, RIS): then all rows down to
- * the last one that is not blank. Lines deleted by DL or scrolled in a region further down are gone.
+ * at the top (by LF, by wrapping, by SU), when a resize makes it too small for its rows, and,
+ * with the option clear_to_history, when it is cleared as a whole (ED 2, RIS): then all rows
+ * down to the last one that is not blank. Lines deleted by DL or scrolled in a region further
+ * down are gone.
  *
  * When does a row continue the one above? When the cursor wrapped onto it, until a line feed
  * reaches it, it is erased from its first column on, or the row above it is replaced by another.
@@ -175,18 +177,20 @@ void term_text_read(
 typedef bool term_history_cb(void *arg, struct term_line *line);
 
 /*
- * Appends bytes that make a terminal of the same size, fresh or reset, equal to this one: lines
- * from `next` (may be NULL) and the part of a line that has left the screen above it; both
- * screens with their styles, scroll regions, tab stops and saved cursors; modes, character sets,
- * title, cursor and a pending wrap; and last the beginning of an escape sequence or code point that
- * is still unfinished, so that the bytes behind the offset can follow.
+ * Appends bytes that make a terminal of the same size, fresh or reset, equal to this one:
+ * lines from `next` (may be NULL) and the part of a line that has left the screen above it;
+ * both screens with their styles, scroll regions, tab stops and saved cursors; modes,
+ * character sets, title, cursor and a pending wrap; and last the beginning of an escape
+ * sequence or code point that is still unfinished, so that the bytes behind the offset can
+ * follow.
  *
  * The sequences are such as xterm.js understands. Not carried over: that the first row continues
  * a line of which another size's wrapping left an odd part above. -ENOBUFS when b is full.
  */
 int term_snapshot(const struct term *t, term_history_cb *next, void *arg, struct buf *b);
 
-/* Appends one line as text with SGR (and OSC 8) sequences that begin and end in the default style. */
+/* Appends one line as text with SGR (and OSC 8) sequences that begin and end in the default
+ * style. */
 int term_line_write(const struct styles *s, const char *text, size_t len,
     const struct style_run *runs, size_t nruns, struct buf *b);
 

@@ -1,8 +1,9 @@
 /*
- * term FILE [COLS ROWS [ENGINE]]: MB/s of terminal engines over recorded output, in CPU seconds of
- * this process: ours with its history, libvterm's screen if it was found when this was built, a loop
- * that only strips escape sequences, and memcpy. One line each, "name MB/s"; for ours also what the
- * history takes. bench/term.sh runs it several times and adds other programs.
+ * term FILE [COLS ROWS [ENGINE]]: MB/s of terminal engines over recorded output, in CPU
+ * seconds of this process: ours with its history, libvterm's screen if it was found when this
+ * was built, a loop that only strips escape sequences, and memcpy. One line each, "name MB/s";
+ * for ours also what the history takes. bench/term.sh runs it several times and adds other
+ * programs.
  */
 #include "config.h"
 

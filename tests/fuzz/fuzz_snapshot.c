@@ -1,6 +1,7 @@
 /*
- * A snapshot fed to a second terminal gives an equal one, whatever was fed to the first. Input as
- * fuzz_term's. The snapshot of the second must be the same bytes but for what a snapshot leaves out.
+ * A snapshot fed to a second terminal gives an equal one, whatever was fed to the first. Input
+ * as fuzz_term's. The snapshot of the second must be the same bytes but for what a snapshot
+ * leaves out.
  */
 #include "config.h"
 

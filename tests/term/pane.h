@@ -19,7 +19,8 @@ struct pane {
 void pane_init(struct pane *p, unsigned cols, unsigned rows, bool keep, bool ed3);
 void pane_release(struct pane *p);
 
-/* History and main screen as text, trimmed of blanks at line ends and of blank lines at the end. */
+/* History and main screen as text, trimmed of blanks at line ends and of blank lines at the
+ * end. */
 void pane_lines(const struct pane *p, struct buf *out);
 
 /* The rows of the screen that is shown, trimmed likewise. */

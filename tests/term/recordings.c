@@ -1,10 +1,10 @@
 /*
- * recordings [DIRECTORY...]: feeds recordings of terminals and compares with the text on which two
- * other terminals agree.
+ * recordings [DIRECTORY...]: feeds recordings of terminals and compares with the text on which
+ * two other terminals agree.
  *
  * A directory has NAME.raw, NAME.WxH.expected.txt (history and main screen), and maybe
- * NAME.WxH.expected-keep.txt (where clearing pushes into the history) and NAME.WxH.screen.txt; its
- * index.tsv says in the column ed2-keep whether the kept text is the same, a file, or not
+ * NAME.WxH.expected-keep.txt (where clearing pushes into the history) and NAME.WxH.screen.txt;
+ * its index.tsv says in the column ed2-keep whether the kept text is the same, a file, or not
  * agreed upon. Every one is fed whole, in random pieces and byte by byte.
  */
 #include "config.h"

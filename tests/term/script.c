@@ -14,9 +14,9 @@
  *	reply STRING       replies since the last time
  *	event STRING       events since the last time, a line each
  *
- * A STRING goes to the end of the line and knows \e \r \n \t \a \b \\ \xHH and \s for a space. Empty
- * lines and such that begin with # are skipped. Every file is run with the bytes whole and one by
- * one. top_srcdir says where the files are when none are named.
+ * A STRING goes to the end of the line and knows \e \r \n \t \a \b \\ \xHH and \s for a space.
+ * Empty lines and such that begin with # are skipped. Every file is run with the bytes whole
+ * and one by one. top_srcdir says where the files are when none are named.
  */
 #include "config.h"
 
