@@ -14,7 +14,7 @@
  *     to wrap onto them, which leaves two letters that the drawing then replaces), the rows'
  *     cells at absolute positions, tab stops, the saved cursor, the scroll region;
  *  4. what moves the cursor (origin mode), the cursor, a pending wrap (by writing the last column
- *     again); 5. pen, character sets, modes; 6. the unfinished sequence.
+ *     again); 5. pen, character sets, modes; 6. the last text; 7. the unfinished sequence.
  *
  * Until 4, all modes are as after a reset. Errors add up in `rc`, as nothing but a full buffer
  * can go wrong.
@@ -365,6 +365,32 @@ put_pen(struct writer *w)
 	put_charsets(w, &w->t->charsets);
 }
 
+/* What REP and marks refer to is the text just written: when it was text, it is the last thing
+ * here, too. It was written with the pen as it is; in a character set or insert mode it would not
+ * come out the same. */
+static void
+put_last_text(struct writer *w)
+{
+	const struct term *t = w->t;
+	const struct row *r = cursor_row(t);
+	unsigned x = t->x, y = t->y - (mode(t, MODE_ORIGIN) ? t->screen->top : 0);
+	const struct cell *c;
+
+	if (!t->repeatable || x == 0 || x > r->used || mode(t, MODE_INSERT) ||
+	    t->charsets.g[t->charsets.gl] != CHARSET_ASCII)
+		return;
+	c = &r->cells[--x];
+	if (c->flags & CELL_TAIL)
+		c = &r->cells[--x];
+	if (is_blank(c) || !style_equal(style_get(t->styles, c->style), &t->pen.style) ||
+	    !(c->flags & CELL_PROTECTED) != !t->pen.protect)
+		return;
+	go(w, x, y);
+	w->style = c->style;
+	w->protect = t->pen.protect;
+	put_cell(w, c);
+}
+
 int
 term_snapshot(const struct term *t, term_history_cb *next, void *arg, struct buf *b)
 {
@@ -382,6 +408,7 @@ term_snapshot(const struct term *t, term_history_cb *next, void *arg, struct buf
 	put_pen(&w);
 	if (w.rc == 0)
 		w.rc = mode_snapshot(t, b);
+	put_last_text(&w);
 	if (w.rc == 0)
 		w.rc = parser_unfinished(&t->parser, b);
 	return w.rc;
