@@ -1,6 +1,7 @@
 /*
  * snapshots [DIRECTORY [NAME]]: a snapshot fed to a second terminal must give an equal one, for
  * every recording at 100 random cut points, and every third time in another size than before.
+ * And at 5 of them both go on with the rest: they must end equal and complete as many lines.
  */
 #include "config.h"
 
@@ -11,7 +12,7 @@
 
 #include "pane.h"
 
-enum { CUTS = 100, HISTORY = 20 };
+enum { CUTS = 100, RESUMPTIONS = 5, HISTORY = 20 };
 
 static unsigned done, failed;
 static unsigned seed = 1;
@@ -57,6 +58,37 @@ by_value(const void *a, const void *b)
 }
 
 static void
+resume(const char *name, const char *raw, size_t len, unsigned cols, unsigned rows)
+{
+	size_t cut = number((unsigned)len + 1);
+	struct pane first, second;
+	uint64_t lines, before;
+	char why[256] = "";
+	struct buf b;
+
+	pane_init(&first, cols, rows, true, false);
+	pane_init(&second, cols, rows, true, false);
+	buf_init(&b, BUF_NO_MAX);
+	term_feed(first.term, raw, cut);
+	lines = history_last(first.history);
+	pane_snapshot(&first, 0, &b);
+	term_feed(second.term, b.data, b.len);
+	before = history_last(second.history);
+	term_feed(first.term, raw + cut, len - cut);
+	term_feed(second.term, raw + cut, len - cut);
+	done++;
+	if (history_last(first.history) - lines != history_last(second.history) - before)
+		snprintf(why, sizeof why, "lines");
+	if (why[0] != '\0' || pane_equal(&first, &second, why, sizeof why) != 0) {
+		failed++;
+		printf("FAIL %s resumed at %zu: %s\n", name, cut, why);
+	}
+	buf_release(&b);
+	pane_release(&first);
+	pane_release(&second);
+}
+
+static void
 run_recording(const char *dir, const char *name)
 {
 	size_t cuts[CUTS], len, at = 0;
@@ -81,6 +113,8 @@ run_recording(const char *dir, const char *name)
 		check(name, &p, at);
 	}
 	pane_release(&p);
+	for (int i = 0; i < RESUMPTIONS; i++)
+		resume(name, raw, len, cols, rows);
 	free(raw);
 }
 
