@@ -1,0 +1,129 @@
+// What was seen, through the whole daemon: recordings shown in a pane and captured, and commands
+// that a shell marked. The engine itself is tested in tests/term.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { useDaemon } from './lib/daemon.mjs';
+import { until } from './lib/until.mjs';
+
+const CORPORA = fileURLToPath(new URL('../term/corpora/', import.meta.url));
+const AT_ONCE = 8;
+
+/** Rows of index.tsv: name, WxH, and which text holds where ED 2 keeps what it clears. */
+async function recordings() {
+  const [head, ...rows] = (await readFile(`${CORPORA}index.tsv`, 'utf8')).trim().split('\n').map((l) => l.split('\t'));
+  const column = (name) => head.indexOf(name);
+  return rows
+    .map((r) => ({ name: r[column('name')], size: r[column('WxH')], keep: r[column('ed2-keep')] }))
+    // The history outlives CSI 3 J here, unless one asks otherwise.
+    .filter((r) => r.keep !== 'disagree' && !r.name.includes('ED3'));
+}
+
+const tidy = (text) => text.split('\n').map((l) => l.replace(/ +$/, '')).join('\n').replace(/\n+$/, '');
+
+describe('a capture', () => {
+  const d = useDaemon({ before, after });
+
+  it('of every recording is what two other terminals agree on', async () => {
+    const all = await recordings();
+    assert.ok(all.length > 150, `${all.length} recordings`);
+    const wrong = [];
+    const check = async ({ name, size, keep }) => {
+      const [cols, rows] = size.split('x').map(Number);
+      const { id } = await d.new(['sh', '-c', 'stty raw -echo; cat "$1"', 'sh', `${CORPORA}${name}.raw`], { cols, rows });
+      await d.exited(id);
+      const got = (await d.request('GET', `/api/v1/panes/${id}/capture?history=all&main=1`)).text;
+      const file = `${CORPORA}${name}.${size}.expected${keep === 'file' ? '-keep' : ''}.txt`;
+      if (tidy(got) !== tidy(await readFile(file, 'utf8'))) wrong.push(name);
+      await d.remove(id);
+    };
+    const next = all.values();
+    await Promise.all([...Array(AT_ONCE)].map(async () => {
+      for (const recording of next) await check(recording);
+    }));
+    assert.deepEqual(wrong, []);
+  });
+
+  it('has as much history as was asked for', async () => {
+    const { id } = await d.sh('seq 1 100', { rows: 10 });
+    await d.exited(id);
+    const capture = async (query) => (await d.request('GET', `/api/v1/panes/${id}/capture?${query}`)).text.trim().split('\n');
+    assert.equal((await capture('history=0'))[0], '92');
+    assert.equal((await capture('history=5'))[0], '87');
+    assert.deepEqual(await capture('history=all'), [...Array(100)].map((_, i) => String(i + 1)));
+    const p = await d.pane(id);
+    assert.deepEqual([p.first_line, p.last_line], [1, 100]);
+    for (const query of ['history=-1', 'history=x', 'main=2', 'format=html'])
+      assert.equal((await d.request('GET', `/api/v1/panes/${id}/capture?${query}`)).status, 400, query);
+    await d.remove(id);
+  });
+
+  it('shows the alternate screen, and the main one if asked', async () => {
+    const { id } = await d.sh('stty -echo; echo below; printf "\\033[?1049habove"; cat');
+    await d.shows(id, 'above');
+    const capture = async (query) => (await d.request('GET', `/api/v1/panes/${id}/capture?${query}`)).text;
+    assert.match(await capture(''), /above/);
+    assert.doesNotMatch(await capture(''), /below/);
+    assert.match(await capture('main=1'), /below/);
+    assert.doesNotMatch(await capture('history=all&main=1'), /above/);
+    await d.remove(id);
+  });
+
+  it('has numbers, times and styles as JSON, colours as ANSI', async () => {
+    const { id } = await d.sh('printf "plain \\033[1;31mred\\033[0m \\033[38;2;1;2;3;4:3m\\303\\251\\033[0m\\n\\033]8;;http://x/\\033\\\\link\\033]8;;\\033\\\\\\n"; seq 30');
+    await d.exited(id);
+    const o = await d.ok('GET', `panes/${id}/capture?history=all&format=json`);
+    const [first, second] = o.lines;
+    assert.equal(first.line, 1);
+    assert.equal(first.text, 'plain red é');
+    assert.match(first.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.deepEqual(first.runs.map((r) => r.len), [6, 3, 1, 2]);
+    const style = (line, i) => o.styles.find((s) => s.id === line.runs[i].style);
+    assert.deepEqual([style(first, 1).fg, style(first, 1).bold], [1, true]);
+    assert.deepEqual([style(first, 3).fg, style(first, 3).underline], ['#010203', 'curly']);
+    assert.equal(style(second, 0).link, 'http://x/');
+    assert.equal(o.lines.at(-1).time, null, 'still on the screen');
+    assert.equal(o.screen_line, o.lines.find((l) => l.time === null).line);
+    assert.match((await d.request('GET', `/api/v1/panes/${id}/capture?history=all&format=ansi`)).text, /\x1b\[[0-9;]*31[0-9;]*mred/);
+    await d.remove(id);
+  });
+
+  it('knows the commands that the shell marked', async () => {
+    const mark = (m) => `\\033]133;${m}\\007`;
+    const { id } = await d.sh(`printf '${mark('A')}$ ${mark('B')}make all${mark('C')}\\r\\none\\r\\ntwo\\r\\n${mark('D;2')}${mark('A')}$ ${mark('B')}'; cat`);
+    await d.shows(id, 'two');
+    const { commands } = await d.ok('GET', `panes/${id}/commands`);
+    assert.equal(commands.length, 1);
+    const [c] = commands;
+    assert.deepEqual([c.command, c.prompt_line, c.start_line, c.end_line, c.exit_status], ['make all', 1, 1, 4, 2]);
+    assert.ok(c.duration_ms >= 0 && c.started <= c.finished);
+    assert.deepEqual((await d.ok('GET', `panes/${id}/capture?format=json`)).commands, commands);
+    await d.remove(id);
+  });
+
+  it('title and bell reach viewers and the list', async () => {
+    const { id } = await d.sh("stty -echo; printf '\\033]2;my title\\007'; read x; printf '\\a'; cat");
+    await until('the title', async () => (await d.pane(id)).title);
+    const v = await d.attach(id);
+    await v.hears('title', (c) => c.title === 'my title');
+    assert.equal((await d.pane(id)).title, 'my title');
+    v.input('\r');
+    await v.hears('bell');
+    await v.close();
+    await d.remove(id);
+  });
+
+  it('a query is answered once, whoever watches', async () => {
+    const ask = "stty raw -echo; printf '\\033[6n'; dd bs=1 count=6 2>/dev/null | od -An -c | tr -d ' \\n'; sleep 0.2; echo end";
+    for (const viewers of [0, 2]) {
+      const { id } = await d.sh(`read x; ${ask}`);
+      const watching = await Promise.all([...Array(viewers)].map(() => d.attach(id)));
+      await d.type(id, '\r');
+      assert.match(await d.shows(id, 'end'), /033\[2;1R/);
+      for (const v of watching) await v.close();
+      await d.remove(id);
+    }
+  });
+});
