@@ -12,6 +12,8 @@ export function cleanEnv(more = {}) {
   const env = { ...process.env };
   for (const name of ['PANESCRY_SOCKET', 'PANESCRY_PANE', 'TMUX', 'TMUX_PANE', 'XDG_RUNTIME_DIR'])
     delete env[name];
+  // What a sanitizer keeps of freed memory would look like growth.
+  env.ASAN_OPTIONS = ['quarantine_size_mb=1', env.ASAN_OPTIONS].filter(Boolean).join(':');
   return { ...env, ...more };
 }
 
