@@ -22,6 +22,7 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/paths.h"
+#include "cli/reports.h"
 #include "cli/terminal.h"
 #include "net/client.h"
 #include "proto/attach.h"
@@ -281,7 +282,7 @@ on_input(uv_poll_t *h, int status, int events)
 	(void)events;
 	n = read(STDIN_FILENO, in, sizeof in);
 	if (n > 0)
-		type(a, in, (size_t)n);
+		type(a, in, reports_remove(in, (size_t)n));
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		leave(a, CLI_DONE, "\r\n[detached]\n");
 }

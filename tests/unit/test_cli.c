@@ -1,0 +1,81 @@
+#include "config.h"
+
+#include "unit.h"
+
+#include <errno.h>
+
+#include "base/buf.h"
+#include "cli/keys.h"
+#include "cli/reports.h"
+
+static void
+keys(void **state)
+{
+	static const struct {
+		const char *name, *bytes;
+		size_t len;
+	} cases[] = {{"Enter", "\r", 1}, {"up", "\033[A", 3}, {"C-c", "\003", 1},
+	    {"C-C", "\003", 1}, {"M-x", "\033x", 2}, {"M-C-a", "\033\001", 2},
+	    {"C-Space", "\0", 1}, {"C-?", "\177", 1}, {"F12", "\033[24~", 5}, {"a", "a", 1},
+	    {"-", "-", 1}, {"\xC3\xA9", "\xC3\xA9", 2}};
+	static const char *const bad[] = {"", "Nope", "C-", "M-", "C-ab", "C-1", "\xC3", "ab"};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, BUF_NO_MAX);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		buf_reset(&b);
+		assert_int_equal(keys_append(&b, cases[i].name), 0);
+		assert_int_equal(b.len, cases[i].len);
+		assert_memory_equal(b.data, cases[i].bytes, b.len);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_int_equal(keys_append(&b, bad[i]), -EINVAL);
+	buf_release(&b);
+}
+
+static void
+reports(void **state)
+{
+	static const struct {
+		const char *in, *left;
+	} cases[] = {
+	    {"ls\r", "ls\r"},
+	    {"a\033[?1;2cb", "ab"},
+	    {"\033[>0;276;0c", ""},
+	    {"\033[12;40R", ""},
+	    {"\033[1;2R\033[1;16R", "\033[1;2R\033[1;16R"},
+	    {"\033[1;1R\033[1;17R\033[?1;2R", ""},
+	    {"\033[0n\033[?2026;2$yx", "x"},
+	    {"\033]11;rgb:0/0/0\033\\x\033]10;rgb:0/0/0\ay", "xy"},
+	    {"\033P1$r0m\033\\x", "x"},
+	    {"\033[A\033[1;5C\033OP\033\033[3~", "\033[A\033[1;5C\033OP\033\033[3~"},
+	    {"\033[<0;10;5M\033[I\033[200~c\033[201~",
+		"\033[<0;10;5M\033[I\033[200~c\033[201~"},
+	    {"\033[12;4", "\033[12;4"},
+	    {"\033]11;rgb", "\033]11;rgb"},
+	    {"\033", "\033"},
+	    {"\033[", "\033["},
+	    {"\033[c\033[5n", "\033[c\033[5n"},
+	};
+	char bytes[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t len = strlen(cases[i].in);
+		memcpy(bytes, cases[i].in, len);
+		assert_int_equal(reports_remove(bytes, len), strlen(cases[i].left));
+		assert_memory_equal(bytes, cases[i].left, strlen(cases[i].left));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(keys),
+	    cmocka_unit_test(reports),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
