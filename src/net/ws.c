@@ -18,11 +18,11 @@
 
 enum {
 	MESSAGE = 128 * 1024, /* bytes that are joined to one message, at the most */
-	TURN = 256 * 1024,   /* bytes a turn of the loop, for one connection */
-	ROOM_MIN = 8 * 1024, /* less room in the socket is waited for */
-	HEADROOM = 64,       /* frame and message headers */
-	REASON_MAX = 123,    /* bytes of text in a close frame, RFC 6455 5.5 */
-	CLOSE_S = 30,        /* for a slow client to read all and answer the close frame */
+	TURN = 256 * 1024,    /* bytes a turn of the loop, for one connection */
+	ROOM_MIN = 8 * 1024,  /* less room in the socket is waited for */
+	HEADROOM = 64,        /* frame and message headers */
+	REASON_MAX = 123,     /* bytes of text in a close frame, RFC 6455 5.5 */
+	CLOSE_S = 30,         /* for a slow client to read all and answer the close frame */
 };
 
 struct ws_conn {

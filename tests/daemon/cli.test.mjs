@@ -216,7 +216,8 @@ describe('attach on a terminal', () => {
 
   /** Runs a script under a PTY, with attach in it; what it shows, and a way to type. */
   const terminal = (script, socket = d.socket) => {
-    const child = spawn('script', ['-qfec', script, '/dev/null'], { env: cleanEnv({ PANESCRY_SOCKET: socket, PANESCRY: BINARY, SHELL: '/bin/sh', TERM: 'xterm' }), stdio: ['pipe', 'pipe', 'pipe'] });
+    // script(1) may lose what is written right before its child ends, so that waits a moment.
+    const child = spawn('script', ['-qfec', `${script}; s=$?; sleep 0.5; exit $s`, '/dev/null'], { env: cleanEnv({ PANESCRY_SOCKET: socket, PANESCRY: BINARY, SHELL: '/bin/sh', TERM: 'xterm' }), stdio: ['pipe', 'pipe', 'pipe'] });
     let out = '';
     child.stdout.on('data', (x) => (out += x.toString('latin1')));
     const ended = new Promise((resolve) => child.on('close', resolve));
