@@ -15,9 +15,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pane/record.h"
+
 typedef struct uv_loop_s uv_loop_t;
 
 struct app;
+
+/* Bounds and habits that panescry.conf(5) sets. */
+struct app_limits {
+	size_t ring_size; /* bytes a pane */
+	unsigned panes_max, viewers_max;
+	struct record_options record; /* of every pane */
+};
+
+/* The defaults. */
+#define APP_LIMITS \
+	{ \
+		.ring_size = 1024 * 1024, .panes_max = 256, .viewers_max = 4096, \
+		.record = { \
+		    .lines = 50000, \
+		    .bytes = 16 * 1024 * 1024, \
+		    .clear_to_history = true, \
+		}, \
+	}
 
 struct app_config {
 	int tcp_fd, unix_fd; /* listening; taken */
@@ -27,14 +47,7 @@ struct app_config {
 	const char *token_file; /* a token to accept, or NULL */
 	const char *state_dir;
 	const char *socket_path;
-	size_t ring_size; /* bytes a pane */
-	unsigned panes_max, viewers_max;
-};
-
-enum {
-	APP_RING_SIZE = 1024 * 1024,
-	APP_PANES_MAX = 256,
-	APP_VIEWERS_MAX = 4096,
+	struct app_limits limits;
 };
 
 /* Strings are copied. On failure *out is NULL, everything is undone but the loop, and the

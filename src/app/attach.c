@@ -76,7 +76,7 @@ attach_open(struct ws_conn *c, const struct ws_request *req, void *arg, void **d
 		*reason = "offset, cols, rows or mode is wrong";
 		return 1008;
 	}
-	if (a->viewer_count >= a->cfg.viewers_max) {
+	if (a->viewer_count >= a->cfg.limits.viewers_max) {
 		*reason = "too many viewers";
 		return 1013;
 	}

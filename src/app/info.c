@@ -153,8 +153,10 @@ info_get(struct http_req *r, void *arg)
 	cJSON_AddStringToObject(o, "libwebsockets", server_library());
 	cJSON_AddStringToObject(o, "libuv", uv_version_string());
 	limits = cJSON_AddObjectToObject(o, "limits");
-	cJSON_AddNumberToObject(limits, "panes", a->cfg.panes_max);
-	cJSON_AddNumberToObject(limits, "viewers", a->cfg.viewers_max);
-	cJSON_AddNumberToObject(limits, "ring_bytes", (double)a->cfg.ring_size);
+	cJSON_AddNumberToObject(limits, "panes", a->cfg.limits.panes_max);
+	cJSON_AddNumberToObject(limits, "viewers", a->cfg.limits.viewers_max);
+	cJSON_AddNumberToObject(limits, "ring_bytes", (double)a->cfg.limits.ring_size);
+	cJSON_AddNumberToObject(limits, "history_lines", (double)a->cfg.limits.record.lines);
+	cJSON_AddNumberToObject(limits, "history_bytes", (double)a->cfg.limits.record.bytes);
 	http_reply_json_take(r, 200, o);
 }

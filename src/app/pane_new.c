@@ -194,7 +194,8 @@ start(struct app *a, struct http_req *r, const struct wish *w, char **cause)
 	    .cwd = w->cwd,
 	    .cols = (unsigned)w->cols,
 	    .rows = (unsigned)w->rows,
-	    .ring_size = a->cfg.ring_size,
+	    .record = &a->cfg.limits.record,
+	    .ring_size = a->cfg.limits.ring_size,
 	};
 	struct entry *e = registry_add(a, NULL, w->cwd);
 	int rc = pane_new(a->loop, &spec, &callbacks, e, &e->pane, cause);
@@ -229,8 +230,8 @@ panes_create(struct http_req *r, void *arg)
 	else if (w.name != NULL && registry_name_taken(a, w.name))
 		http_reply_error(r, 409, "name_taken", "there is a pane %s already", w.name);
 	else if (!registry_make_room(a))
-		http_reply_error(
-		    r, 429, "too_many_panes", "there are %u panes already", a->cfg.panes_max);
+		http_reply_error(r, 429, "too_many_panes", "there are %u panes already",
+		    a->cfg.limits.panes_max);
 	else if (start(a, r, &w, &cause) != 0)
 		http_reply_error(r, 503, "no_resources", "%s", cause);
 	free(cause);

@@ -129,7 +129,7 @@ registry_make_room(struct app *a)
 {
 	struct entry *e;
 
-	if (a->entry_count < a->cfg.panes_max)
+	if (a->entry_count < a->cfg.limits.panes_max)
 		return true;
 	DL_FOREACH (a->entries, e) {
 		if (pane_state(e->pane) == PANE_EXITED && pane_viewers(e->pane) == 0) {

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
+#include "cli/conf.h"
 #include "cli/paths.h"
 #include "cli/qr.h"
 #include "net/server.h"
@@ -168,6 +169,9 @@ prepare(struct serve *s, char **cause)
 	int rc;
 
 	s->cfg.tcp_fd = s->cfg.unix_fd = -1;
+	s->cfg.limits = (struct app_limits)APP_LIMITS;
+	if ((rc = conf_load(&s->cfg.limits, cause)) != 0)
+		return rc;
 	if ((rc = absolute(&s->socket, cause)) != 0 ||
 	    (rc = absolute(&s->state_dir, cause)) != 0)
 		return rc;
@@ -219,9 +223,6 @@ start(struct serve *s, char **link, char **cause)
 	s->cfg.token_file = s->token_file;
 	s->cfg.state_dir = s->state_dir;
 	s->cfg.socket_path = s->socket;
-	s->cfg.ring_size = APP_RING_SIZE;
-	s->cfg.panes_max = APP_PANES_MAX;
-	s->cfg.viewers_max = APP_VIEWERS_MAX;
 	if ((rc = app_new(&s->loop, &s->cfg, &s->app, cause)) != 0) {
 		uv_loop_close(&s->loop);
 		return rc;

@@ -68,6 +68,16 @@ paths_state_dir(void)
 	return xasprintf("%s/.local/state/panescry", home());
 }
 
+char *
+paths_config(void)
+{
+	const char *dir = getenv("XDG_CONFIG_HOME");
+
+	if (dir != NULL && *dir == '/')
+		return xasprintf("%s/panescry/panescry.conf", dir);
+	return xasprintf("%s/.config/panescry/panescry.conf", home());
+}
+
 int
 paths_prepare_socket_dir(const char *socket, char **cause)
 {

@@ -8,6 +8,9 @@ char *paths_socket(void);
 /* $XDG_STATE_HOME/panescry or ~/.local/state/panescry. */
 char *paths_state_dir(void);
 
+/* $XDG_CONFIG_HOME/panescry/panescry.conf or ~/.config/panescry/panescry.conf. */
+char *paths_config(void);
+
 /* Makes the directory of a socket, mode 0700; refuses one that is not ours alone where the
  * place is open to everybody (/tmp). */
 int paths_prepare_socket_dir(const char *socket, char **cause);

@@ -449,7 +449,7 @@ pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callba
 	p->exit_status = -1;
 	p->ring_block = block;
 	ring_init(&p->ring, block, spec->ring_size);
-	p->record = record_new(spec->cols, spec->rows, &record_callbacks, p);
+	p->record = record_new(spec->cols, spec->rows, spec->record, &record_callbacks, p);
 	buf_init(&p->input, PANE_INPUT_MAX);
 	init_handles(p);
 	*out = p;

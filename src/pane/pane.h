@@ -30,6 +30,7 @@ typedef struct uv_loop_s uv_loop_t;
 struct buf;
 struct pane;
 struct record;
+struct record_options;
 struct viewer;
 
 enum {
@@ -47,7 +48,8 @@ struct pane_spec {
 	char *const *envp;
 	const char *cwd;     /* NULL: the daemon's own */
 	unsigned cols, rows; /* 1..PANE_SIZE_MAX */
-	size_t ring_size;    /* bytes */
+	const struct record_options *record;
+	size_t ring_size; /* bytes */
 };
 
 struct pane_callbacks {

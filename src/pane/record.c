@@ -205,7 +205,8 @@ on_clear(void *arg)
 }
 
 struct record *
-record_new(unsigned cols, unsigned rows, const struct record_callbacks *cb, void *arg)
+record_new(unsigned cols, unsigned rows, const struct record_options *options,
+    const struct record_callbacks *cb, void *arg)
 {
 	static const struct term_callbacks callbacks = {
 	    .line = on_line,
@@ -215,13 +216,15 @@ record_new(unsigned cols, unsigned rows, const struct record_callbacks *cb, void
 	    .mark = on_mark,
 	    .clear_history = on_clear,
 	};
-	static const struct history_limits limits = {RECORD_LINES, RECORD_BYTES};
+	struct history_limits limits = {options->lines, options->bytes};
+	struct term_options how = {options->clear_to_history, options->clear_history_on_ed3};
 	struct record *r = xcalloc(1, sizeof *r);
 
 	r->cb = *cb;
 	r->arg = arg;
 	r->title = xstrdup("");
 	r->term = term_new(cols, rows, &callbacks, r);
+	term_set_options(r->term, &how);
 	r->history = history_new(&limits, NULL);
 	return r;
 }

@@ -24,11 +24,16 @@ struct buf;
 struct record;
 
 enum {
-	RECORD_LINES = 50000,            /* most lines of history */
-	RECORD_BYTES = 16 * 1024 * 1024, /* most bytes of it */
-	RECORD_SNAPSHOT_LINES = 1000,    /* of history above a snapshot's screen */
-	RECORD_COMMANDS = 1000,          /* that are kept, the newest */
-	RECORD_COMMAND_TEXT = 4096,      /* bytes of a command line */
+	RECORD_SNAPSHOT_LINES = 1000, /* of history above a snapshot's screen */
+	RECORD_COMMANDS = 1000,       /* that are kept, the newest */
+	RECORD_COMMAND_TEXT = 4096,   /* bytes of a command line */
+};
+
+struct record_options {
+	uint64_t lines;            /* most lines of history, at least 1 */
+	uint64_t bytes;            /* most bytes of it, at least HISTORY_BYTES_MIN */
+	bool clear_to_history;     /* a cleared screen's rows enter the history */
+	bool clear_history_on_ed3; /* CSI 3 J forgets the history */
 };
 
 struct record_callbacks {
@@ -37,8 +42,8 @@ struct record_callbacks {
 	void (*bell)(void *arg);
 };
 
-struct record *record_new(
-    unsigned cols, unsigned rows, const struct record_callbacks *cb, void *arg);
+struct record *record_new(unsigned cols, unsigned rows, const struct record_options *options,
+    const struct record_callbacks *cb, void *arg);
 void record_free(struct record *r); /* what views hold stays until they are released */
 
 void record_feed(struct record *r, const void *data, size_t len, int64_t now_ms);

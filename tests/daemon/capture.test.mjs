@@ -2,10 +2,11 @@
 // that a shell marked. The engine itself is tested in tests/term.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { useDaemon } from './lib/daemon.mjs';
+import { startDaemon, useDaemon } from './lib/daemon.mjs';
 import { until } from './lib/until.mjs';
 
 const CORPORA = fileURLToPath(new URL('../term/corpora/', import.meta.url));
@@ -125,5 +126,24 @@ describe('a capture', () => {
       for (const v of watching) await v.close();
       await d.remove(id);
     }
+  });
+});
+
+describe('a configured daemon', () => {
+  it('keeps what panescry.conf says', async (t) => {
+    const dir = await mkdtemp(`${tmpdir()}/panescry-test-`);
+    t.after(() => rm(dir, { recursive: true }));
+    const conf = `${dir}/panescry.conf`;
+    await writeFile(conf, '# few\nhistory_lines = 100\nclear_to_history = off\nmax_panes=2\n');
+    const d = await startDaemon({ env: { PANESCRY_CONFIG: conf } });
+    t.after(() => d.stop());
+    const { id } = await d.sh('echo seen; printf "\\033[2J\\033[H"; seq 1000; sleep 1000', { rows: 10 });
+    await d.shows(id, '\n1000');
+    const p = await d.pane(id);
+    assert.deepEqual([p.first_line, p.last_line], [892, 1000]);
+    const { id: other } = await d.sh('echo seen; printf "\\033[2J\\033[H"; echo after; sleep 1000');
+    await d.shows(other, 'after');
+    assert.doesNotMatch(await d.text(other), /seen/);
+    assert.equal((await d.request('POST', '/api/v1/panes', { json: { command: ['cat'] } })).status, 429);
   });
 });

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "pane/env.h"
 #include "pane/pane.h"
+#include "pane/record.h"
 #include "pane/viewer.h"
 #include "proto/attach.h"
 
@@ -24,6 +25,8 @@ struct fixture {
 	int err;
 	unsigned wakes, holds;
 };
+
+static const struct record_options record = {1000, HISTORY_BYTES_MIN, true, false};
 
 static void
 on_started(struct pane *p, int err, const char *cause, void *arg)
@@ -92,6 +95,7 @@ start(struct fixture *f, const char *script)
 	    .envp = environ,
 	    .cols = 80,
 	    .rows = 24,
+	    .record = &record,
 	    .ring_size = 64 * 1024};
 
 	assert_int_equal(pane_new(&f->loop, &spec, &callbacks, f, &f->pane, NULL), 0);
@@ -145,6 +149,7 @@ a_command_that_cannot_run_says_why(void **state)
 	    .envp = environ,
 	    .cols = 80,
 	    .rows = 24,
+	    .record = &record,
 	    .ring_size = 64 * 1024};
 
 	assert_int_equal(pane_new(&f->loop, &spec, &callbacks, f, &f->pane, NULL), 0);

@@ -1,0 +1,159 @@
+#include "config.h"
+
+#include "cli/conf.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ini.h>
+
+#include "app/app.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "base/xmalloc.h"
+#include "cli/paths.h"
+
+enum { FILE_MAX_BYTES = 64 * 1024 };
+
+enum kind { COUNT, LINES, RING, BYTES, SWITCH };
+
+#define AT(member) offsetof(struct app_limits, member)
+
+static const struct key {
+	const char *name;
+	enum kind kind;
+	size_t offset; /* in struct app_limits */
+	uint64_t lo, hi;
+} keys[] = {
+    {"history_lines", LINES, AT(record.lines), 1, 100000000},
+    {"history_bytes", BYTES, AT(record.bytes), HISTORY_BYTES_MIN, 1ull << 36},
+    {"clear_to_history", SWITCH, AT(record.clear_to_history), 0, 1},
+    {"clear_history_on_ed3", SWITCH, AT(record.clear_history_on_ed3), 0, 1},
+    {"ring_bytes", RING, AT(ring_size), 64 * 1024, 1ull << 30},
+    {"max_panes", COUNT, AT(panes_max), 1, 10000},
+    {"max_viewers", COUNT, AT(viewers_max), 1, 1000000},
+};
+
+struct load {
+	struct app_limits *limits;
+	char *wrong; /* what is wrong with the first line that is */
+};
+
+static int
+parse_switch(const char *value, uint64_t *out)
+{
+	static const char *const yes[] = {"on", "yes", "true", "1"}, *const no[] = {"off", "no",
+									 "false", "0"};
+
+	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+		if (strcmp(value, yes[i]) == 0 || strcmp(value, no[i]) == 0) {
+			*out = strcmp(value, yes[i]) == 0;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* A number, where it counts bytes with K, M or G behind it if wanted. */
+static int
+parse_number(const char *value, bool bytes, const struct key *k, uint64_t *out)
+{
+	static const char suffixes[] = "KMG";
+	size_t n = strlen(value);
+	const char *suffix = bytes && n > 1 ? strchr(suffixes, value[n - 1]) : NULL;
+	unsigned shift = suffix != NULL ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
+	char *digits = xstrndup(value, suffix != NULL ? n - 1 : n);
+	int rc = str_u64(digits, k->lo >> shift, k->hi >> shift, out);
+
+	free(digits);
+	*out <<= shift;
+	return rc == 0 && *out < k->lo ? -ERANGE : rc;
+}
+
+static void
+store(struct app_limits *limits, const struct key *k, uint64_t v)
+{
+	char *at = (char *)limits + k->offset;
+
+	switch (k->kind) {
+	case COUNT:
+		*(unsigned *)at = (unsigned)v;
+		break;
+	case RING:
+		*(size_t *)at = v;
+		break;
+	case LINES:
+	case BYTES:
+		*(uint64_t *)at = v;
+		break;
+	case SWITCH:
+		*(bool *)at = v != 0;
+		break;
+	}
+}
+
+static int
+on_key(void *user, const char *section, const char *name, const char *value)
+{
+	struct load *l = user;
+	const struct key *k = keys, *end = keys + sizeof keys / sizeof *keys;
+	uint64_t v = 0;
+	int rc;
+
+	while (k != end && strcmp(k->name, name) != 0)
+		k++;
+	if (*section != '\0' || k == end) {
+		l->wrong = xasprintf("there is no setting %s", name);
+		return 0;
+	}
+	if (k->kind == SWITCH)
+		rc = parse_switch(value, &v);
+	else
+		rc = parse_number(value, k->kind == BYTES || k->kind == RING, k, &v);
+	if (rc == 0) {
+		store(l->limits, k, v);
+		return 1;
+	}
+	if (k->kind == SWITCH)
+		l->wrong = xasprintf("%s must be on or off", name);
+	else
+		l->wrong = xasprintf("%s must be a number from %llu to %llu", name,
+		    (unsigned long long)k->lo, (unsigned long long)k->hi);
+	return 0;
+}
+
+static int
+load_text(const char *path, const char *text, struct app_limits *limits, char **cause)
+{
+	struct load l = {.limits = limits};
+	int line = ini_parse_string(text, on_key, &l), rc = 0;
+
+	if (line != 0)
+		rc = err_set(cause, -EINVAL, "%s:%d: %s", path, line,
+		    l.wrong != NULL ? l.wrong : "not of the form key = value");
+	free(l.wrong);
+	return rc;
+}
+
+int
+conf_load(struct app_limits *limits, char **cause)
+{
+	const char *named = getenv("PANESCRY_CONFIG");
+	char *path = named != NULL ? xstrdup(named) : paths_config(), *text = NULL;
+	size_t len;
+	int rc = file_read(path, FILE_MAX_BYTES, &text, &len);
+
+	if (rc == 0)
+		rc = load_text(path, text, limits, cause);
+	else if (rc == -ENOENT && named == NULL)
+		rc = 0;
+	else
+		err_sys(cause, rc, "%s", path);
+	free(text);
+	free(path);
+	return rc;
+}

@@ -1,0 +1,16 @@
+/*
+ * The configuration file: `key = value` lines, described in panescry.conf(5).
+ *
+ * Read once when the daemon starts, from $XDG_CONFIG_HOME/panescry/panescry.conf or
+ * ~/.config/panescry/panescry.conf; $PANESCRY_CONFIG names another file. A file that does not
+ * exist is an empty one, unless it was named.
+ */
+#ifndef CLI_CONF_H
+#define CLI_CONF_H
+
+struct app_limits;
+
+/* Changes what the file sets. -EINVAL with the file, the line and what is wrong there. */
+int conf_load(struct app_limits *limits, char **cause);
+
+#endif
