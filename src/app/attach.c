@@ -18,10 +18,15 @@ struct attachment {
 };
 
 static void
-on_wake(struct viewer *v, void *arg)
+on_wake(struct viewer *v, bool now, void *arg)
 {
+	struct attachment *t = arg;
+
 	(void)v;
-	ws_want_write(((struct attachment *)arg)->conn);
+	if (now)
+		ws_write_now(t->conn);
+	else
+		ws_want_write(t->conn);
 }
 
 static void

@@ -19,6 +19,7 @@
 enum {
 	MESSAGE = 128 * 1024, /* bytes that are joined to one message, at the most */
 	TURN = 256 * 1024,    /* bytes a turn of the loop, for one connection */
+	NOW_MESSAGES = 3,     /* sent at once, the loop's turn not waited for */
 	ROOM_MIN = 8 * 1024,  /* less room in the socket is waited for */
 	HEADROOM = 64,        /* frame and message headers */
 	REASON_MAX = 123,     /* bytes of text in a close frame, RFC 6455 5.5 */
@@ -35,7 +36,7 @@ struct ws_conn {
 	struct buf rx; /* a message that came in pieces */
 	uint64_t heard_us;
 	int close_code; /* 0: none */
-	bool opened, rx_binary, ping, held, close_sent;
+	bool opened, rx_binary, ping, held, close_sent, broken;
 };
 
 struct ws_request {
@@ -304,6 +305,8 @@ on_writeable(struct ws_conn *c)
 
 	if (c->close_sent)
 		return 0;
+	if (c->broken)
+		return -1;
 	if (c->close_code != 0)
 		return send_close(c);
 	if (c->ping)
@@ -320,6 +323,28 @@ on_writeable(struct ws_conn *c)
 	}
 	lws_callback_on_writable(c->wsi);
 	return 0;
+}
+
+void
+ws_write_now(struct ws_conn *c)
+{
+	int n = 1;
+
+	if (!c->opened || c->broken || c->close_code != 0 || c->ping)
+		n = 0;
+	for (int i = 0; n != 0 && i < NOW_MESSAGES; i++) {
+		if (lws_partial_buffered(c->wsi) ||
+		    os_socket_room(lws_get_socket_fd(c->wsi)) < ROOM_MIN)
+			break;
+		n = send_one(c, ROOM_MIN - HEADROOM);
+		if (n == 0)
+			return;
+		if (n < 0)
+			break;
+	}
+	if (n < 0)
+		c->broken = true; /* only a callback of lws may end a connection */
+	lws_callback_on_writable(c->wsi);
 }
 
 void

@@ -47,6 +47,10 @@ struct ws_endpoint {
 	void (*closed)(void *data); /* after an open that returned 0 */
 };
 
+/* Pulls one message at once, if the socket is ready for it, and the rest soon. Not from within
+ * a callback of the endpoint. A turn of the loop less for what somebody waits for. */
+void ws_write_now(struct ws_conn *c);
+
 void ws_want_write(struct ws_conn *c);                          /* pull soon */
 void ws_close(struct ws_conn *c, int code, const char *reason); /* soon; reason is static */
 void ws_hold(struct ws_conn *c, bool hold); /* read nothing from this client */

@@ -91,7 +91,7 @@ finish(struct pane *p)
 	buf_release(&p->input);
 	p->input_at = 0;
 	viewers_input_drained(p); /* the rest goes out as they acknowledge it */
-	viewers_wake(p);
+	viewers_wake(p, false);
 	p->cb.ended(p, p->arg);
 }
 
@@ -158,9 +158,11 @@ pane_end(struct pane *p)
 static void
 flush(struct pane *p, uint64_t now_us)
 {
+	bool now = p->unflushed <= READ_BURST;
+
 	p->unflushed = 0;
 	p->flushed_us = now_us;
-	viewers_wake(p);
+	viewers_wake(p, now);
 }
 
 static void

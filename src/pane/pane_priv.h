@@ -47,7 +47,7 @@ struct pane {
 };
 
 /* Told by pane.c to viewer.c. */
-void viewers_wake(struct pane *p);
+void viewers_wake(struct pane *p, bool now);
 void viewers_resized(struct pane *p);
 void viewers_titled(struct pane *p);
 void viewers_belled(struct pane *p);

@@ -43,7 +43,7 @@ struct viewer {
 static void
 wake(struct viewer *v)
 {
-	v->cb.wake(v, v->arg);
+	v->cb.wake(v, false, v->arg);
 }
 
 static void
@@ -58,9 +58,12 @@ say_all(struct pane *p, unsigned what)
 }
 
 void
-viewers_wake(struct pane *p)
+viewers_wake(struct pane *p, bool now)
 {
-	say_all(p, 0);
+	struct viewer *v;
+
+	DL_FOREACH (p->viewers, v)
+		v->cb.wake(v, now, v->arg);
 }
 
 void

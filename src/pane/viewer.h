@@ -35,8 +35,9 @@ struct viewer_spec {
 };
 
 struct viewer_callbacks {
-	/* viewer_pull may have something. Never called from within viewer_pull. */
-	void (*wake)(struct viewer *, void *arg);
+	/* viewer_pull may have something. Never called from within viewer_pull. With `now` it may
+	 * be pulled before this returns, as for a keystroke's echo; otherwise later. */
+	void (*wake)(struct viewer *, bool now, void *arg);
 	/* The pane's input queue is full (hold true: read no more from this client) or has
 	 * emptied again. */
 	void (*hold_input)(struct viewer *, bool hold, void *arg);

@@ -47,9 +47,10 @@ on_ended(struct pane *p, void *arg)
 }
 
 static void
-on_wake(struct viewer *v, void *arg)
+on_wake(struct viewer *v, bool now, void *arg)
 {
 	(void)v;
+	(void)now;
 	((struct fixture *)arg)->wakes++;
 }
 
