@@ -7,6 +7,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -35,6 +37,7 @@ enum {
 struct attach {
 	uv_loop_t loop;
 	uv_poll_t input;
+	int tty; /* opened anew: libuv makes it non-blocking, and that must stay with us */
 	uv_signal_t winch;
 	uv_timer_t retry;
 	struct client_ws_context *context;
@@ -83,8 +86,12 @@ show(struct attach *a, const char *data, size_t len)
 {
 	while (len != 0) {
 		ssize_t n = write(STDOUT_FILENO, data, len);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN) { /* somebody else made it non-blocking */
+			poll(&(struct pollfd){.fd = STDOUT_FILENO, .events = POLLOUT}, 1, -1);
+			continue;
+		}
 		if (n < 0) {
 			leave(a, CLI_ERROR, "panescry: standard output: %s\n", strerror(errno));
 			return;
@@ -280,7 +287,7 @@ on_input(uv_poll_t *h, int status, int events)
 
 	(void)status;
 	(void)events;
-	n = read(STDIN_FILENO, in, sizeof in);
+	n = read(a->tty, in, sizeof in);
 	if (n > 0)
 		type(a, in, reports_remove(in, (size_t)n));
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
@@ -295,18 +302,42 @@ on_winch(uv_signal_t *h, int signum)
 }
 
 static int
+watch_terminal(struct attach *a)
+{
+	char name[256];
+
+	a->tty = ttyname_r(STDIN_FILENO, name, sizeof name) == 0
+		     ? open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC)
+		     : -1;
+	if (a->tty < 0)
+		return cli_error("attach: the terminal cannot be opened: %s", strerror(errno));
+	uv_poll_init(&a->loop, &a->input, a->tty);
+	a->input.data = a;
+	uv_poll_start(&a->input, UV_READABLE, on_input);
+	terminal_raw();
+	return 0;
+}
+
+static void
+say_last(const struct attach *a)
+{
+	if (a->last[0] == '\0')
+		return;
+	if (a->status == CLI_DONE)
+		fputs(a->last, stdout);
+	else
+		fputs(a->last, stderr);
+}
+
+static int
 run_loop(struct attach *a)
 {
 	uv_loop_init(&a->loop);
 	a->context = client_ws_context_new(&a->loop);
 	if (a->context == NULL)
 		return cli_error("attach: libwebsockets cannot start");
-	if (isatty(STDIN_FILENO)) {
-		uv_poll_init(&a->loop, &a->input, STDIN_FILENO);
-		a->input.data = a;
-		uv_poll_start(&a->input, UV_READABLE, on_input);
-		terminal_raw();
-	}
+	if (isatty(STDIN_FILENO) && watch_terminal(a) != 0)
+		return CLI_ERROR;
 	uv_signal_init(&a->loop, &a->winch);
 	a->winch.data = a;
 	uv_signal_start(&a->winch, on_winch, SIGWINCH);
@@ -316,8 +347,7 @@ run_loop(struct attach *a)
 	if (!a->leaving)
 		uv_run(&a->loop, UV_RUN_DEFAULT);
 	terminal_restore();
-	if (a->last[0] != '\0')
-		fputs(a->last, a->status == CLI_DONE ? stdout : stderr);
+	say_last(a);
 	return a->status;
 }
 

@@ -216,8 +216,7 @@ describe('attach on a terminal', () => {
 
   /** Runs a script under a PTY, with attach in it; what it shows, and a way to type. */
   const terminal = (script, socket = d.socket) => {
-    // script(1) may lose what is written right before its child ends, so that waits a moment.
-    const child = spawn('script', ['-qfec', `${script}; s=$?; sleep 0.5; exit $s`, '/dev/null'], { env: cleanEnv({ PANESCRY_SOCKET: socket, PANESCRY: BINARY, SHELL: '/bin/sh', TERM: 'xterm' }), stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn('script', ['-qfec', script, '/dev/null'], { env: cleanEnv({ PANESCRY_SOCKET: socket, PANESCRY: BINARY, SHELL: '/bin/sh', TERM: 'xterm' }), stdio: ['pipe', 'pipe', 'pipe'] });
     let out = '';
     child.stdout.on('data', (x) => (out += x.toString('latin1')));
     const ended = new Promise((resolve) => child.on('close', resolve));
@@ -297,13 +296,17 @@ describe('attach on a terminal', () => {
 
   it('leaves when the pane ends', async () => {
     const { id } = await d.sh('stty -echo; echo ready; read -r x; seq 1 2000; exit 7');
-    const t = terminal(`"$PANESCRY" attach ${id}; echo "status $?"`);
+    // The terminal's own file must not be left non-blocking: programs that come after fail then.
+    const t = terminal(`"$PANESCRY" attach ${id}; echo "status $?"; seq 1 20000 && echo all; grep flags: /proc/self/fdinfo/0`);
     try {
       await t.sees('ready');
       t.type('\r');
       await t.sees(/\b2000\r\n/);
       await t.sees('ended with status 7');
       await t.sees('status 0');
+      await t.sees('all');
+      const [, flags] = await t.sees(/flags:\s+([0-7]+)/);
+      assert.equal(parseInt(flags, 8) & 0o4000, 0, 'O_NONBLOCK');
       await t.ended();
     } finally {
       t.stop();
