@@ -145,7 +145,7 @@ restore(struct term *t, const struct csi *c)
 static void
 erase_display(struct term *t, const struct csi *c, bool keep)
 {
-	unsigned what = value(c, 0), y;
+	unsigned what = value(c, 0);
 
 	if (what == 2) {
 		screen_clear(t, keep);
@@ -163,12 +163,7 @@ erase_display(struct term *t, const struct csi *c, bool keep)
 		screen_unjoin(t, t->y);
 	if (what == 1 && t->x + 1 >= t->cols && t->y + 1 < t->rows)
 		screen_unjoin(t, t->y + 1);
-	for (y = what == 0 ? t->y + 1 : 0; y < (what == 0 ? t->rows : t->y); y++) {
-		if (keep)
-			screen_erase_row(t, y, 0, t->cols, true);
-		else
-			screen_clear_row(t, y);
-	}
+	screen_erase_rows(t, what == 0 ? t->y + 1 : 0, what == 0 ? t->rows : t->y, keep);
 }
 
 static void

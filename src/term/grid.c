@@ -28,10 +28,10 @@ grid_release(struct grid *g)
 }
 
 static void
-fill_cells(struct cell *c, unsigned n, uint16_t style)
+fill_cells(struct cell *c, unsigned n, struct cell with)
 {
 	for (unsigned i = 0; i < n; i++)
-		c[i] = (struct cell){.style = style};
+		c[i] = with;
 }
 
 void
@@ -39,8 +39,35 @@ row_extend(struct row *r, unsigned x)
 {
 	if (x <= r->used)
 		return;
-	fill_cells(r->cells + r->used, x - r->used, 0);
+	fill_cells(r->cells + r->used, x - r->used, row_tail(r));
 	r->used = (uint16_t)x;
+}
+
+static bool
+tail_is(const struct row *r, uint16_t fill)
+{
+	return r->tail == fill && r->letters == 0;
+}
+
+/* The cells from x on, of which none is stored, are blank. */
+static void
+set_tail(struct row *r, unsigned x, uint16_t fill)
+{
+	if (r->used > x)
+		r->used = (uint16_t)x;
+	r->tail = fill;
+	r->letters = 0;
+	if (r->used == 0)
+		r->plain = true;
+}
+
+void
+row_settle(struct row *r, unsigned cols)
+{
+	if (tail_is(r, 0))
+		return;
+	row_extend(r, cols);
+	set_tail(r, cols, 0);
 }
 
 static void
@@ -64,6 +91,17 @@ row_cut(struct row *r, unsigned from, unsigned to)
 	}
 }
 
+static bool
+any_protected(const struct row *r, unsigned from, unsigned to)
+{
+	if (r->plain)
+		return false;
+	for (unsigned x = from; x < to && x < r->used; x++)
+		if (r->cells[x].flags & CELL_PROTECTED)
+			return true;
+	return false;
+}
+
 static void
 erase_unprotected(struct row *r, unsigned from, unsigned to, uint16_t fill)
 {
@@ -76,34 +114,39 @@ erase_unprotected(struct row *r, unsigned from, unsigned to, uint16_t fill)
 }
 
 void
-row_erase(struct row *r, unsigned from, unsigned to, uint16_t fill, bool keep)
+row_erase(struct row *r, unsigned cols, unsigned from, unsigned to, uint16_t fill, bool keep)
 {
-	if (fill == 0 && to > r->used)
-		to = r->used;
-	if (from >= to)
+	/* A tail that is as it should be is as good as erased to the end. */
+	if (to >= r->used && tail_is(r, fill))
+		to = cols;
+	if (from >= to || (to == cols && from >= r->used && tail_is(r, fill)))
 		return;
-	row_extend(r, to);
-	if (keep) {
-		erase_unprotected(r, from, to, fill);
+	row_extend(r, to == cols ? from : to);
+	if (keep && any_protected(r, from, to)) {
+		erase_unprotected(r, from, to < r->used ? to : r->used, fill);
+		if (to == cols)
+			set_tail(r, cols, fill);
 		return;
 	}
 	row_cut(r, from, to);
-	if (fill == 0 && to == r->used)
-		r->used = (uint16_t)from;
+	if (to == cols)
+		set_tail(r, from, fill);
 	else
-		fill_cells(r->cells + from, to - from, fill);
+		fill_cells(r->cells + from, to - from, (struct cell){.style = fill});
 }
 
 void
-row_clear(struct row *r, unsigned cols, uint16_t fill)
+row_clear(struct row *r, uint16_t fill)
 {
-	r->used = 0;
+	set_tail(r, 0, fill);
 	r->cont = false;
-	r->plain = true;
-	if (fill != 0) {
-		fill_cells(r->cells, cols, fill);
-		r->used = (uint16_t)cols;
-	}
+}
+
+void
+row_align(struct row *r, unsigned cols)
+{
+	row_clear(r, 0);
+	r->letters = (uint16_t)cols;
 }
 
 void
@@ -113,7 +156,7 @@ row_insert(struct row *r, unsigned cols, unsigned x, unsigned n, uint16_t fill)
 
 	if (n > cols - x)
 		n = cols - x;
-	if (x >= r->used && fill == 0)
+	if (x >= r->used && tail_is(r, fill))
 		return;
 	row_extend(r, x);
 	row_cut(r, x, x);
@@ -122,7 +165,7 @@ row_insert(struct row *r, unsigned cols, unsigned x, unsigned n, uint16_t fill)
 		keep = cols - x - n;
 	row_cut(r, x + keep, x + keep);
 	memmove(r->cells + x + n, r->cells + x, keep * sizeof *r->cells);
-	fill_cells(r->cells + x, n, fill);
+	fill_cells(r->cells + x, n, (struct cell){.style = fill});
 	r->used = (uint16_t)(x + n + keep);
 }
 
@@ -131,20 +174,16 @@ row_delete(struct row *r, unsigned cols, unsigned x, unsigned n, uint16_t fill)
 {
 	if (n > cols - x)
 		n = cols - x;
-	if (fill != 0)
+	if (!tail_is(r, fill))
 		row_extend(r, cols);
 	if (x >= r->used)
 		return;
 	row_cut(r, x, x + n);
 	if (x + n >= r->used) {
-		r->used = (uint16_t)x;
+		set_tail(r, x, fill);
 	} else {
 		memmove(r->cells + x, r->cells + x + n, (r->used - x - n) * sizeof *r->cells);
-		r->used = (uint16_t)(r->used - n);
-	}
-	if (fill != 0) {
-		fill_cells(r->cells + r->used, cols - r->used, fill);
-		r->used = (uint16_t)cols;
+		set_tail(r, r->used - n, fill);
 	}
 }
 
@@ -153,6 +192,8 @@ row_length(const struct row *r)
 {
 	unsigned n = r->used;
 
+	if (r->letters > n)
+		return r->letters;
 	while (n > 0 && r->cells[n - 1].ch == 0 && !(r->cells[n - 1].flags & CELL_TAIL))
 		n--;
 	return n;
@@ -163,7 +204,7 @@ static void
 recycle(struct grid *g, unsigned n, unsigned at, uint16_t fill)
 {
 	for (unsigned i = 0; i < n; i++) {
-		row_clear(&g->spare[i], g->cols, fill);
+		row_clear(&g->spare[i], fill);
 		*grid_row(g, at + i) = g->spare[i];
 	}
 }
@@ -173,7 +214,7 @@ grid_up(struct grid *g, unsigned top, unsigned bottom, unsigned n, uint16_t fill
 {
 	if (top == 0 && bottom + 1 == g->rows) {
 		for (unsigned y = 0; y < n; y++)
-			row_clear(grid_row(g, y), g->cols, fill);
+			row_clear(grid_row(g, y), fill);
 		g->first += n;
 		if (g->first >= g->rows)
 			g->first -= g->rows;

@@ -2,8 +2,9 @@
  * A screen's rows of cells, and the marks that follow a character.
  *
  * Rows are descriptors in a ring: scrolling the whole screen moves an index, scrolling a region
- * moves descriptors, and no cell is copied. A row's cells from `used` on are not stored: they
- * are blanks that were never written, in the default style.
+ * moves descriptors, and no cell is copied. A row's cells from `used` on, its tail, are not
+ * stored: they are all the same, and most often blanks that were never written, in the default
+ * style. So a row is erased at once, however long it is and whatever the background.
  *
  * A cell is 8 bytes. Its character is a code point, or 0 for never written (then the style has a
  * background at most), or, with CELL_CLUSTER, an index into the clusters of the terminal: a base
@@ -35,8 +36,10 @@ struct cell {
 struct row {
 	struct cell *cells; /* as many as the grid has columns */
 	uint16_t used;
-	bool cont;  /* continues the row above */
-	bool plain; /* every used cell is ASCII (or never written) and has no flags */
+	uint16_t tail;    /* style of the cells from `used` on */
+	uint16_t letters; /* those are blanks if 0, if the columns' number Es (DECALN) */
+	bool cont;        /* continues the row above */
+	bool plain;       /* every used cell is ASCII (or never written) and has no flags */
 };
 
 struct grid {
@@ -58,15 +61,35 @@ grid_row(const struct grid *g, unsigned y)
 	return &g->ring[i < g->rows ? i : i - g->rows];
 }
 
-/* Makes cells up to column x (exclusive) exist. */
+static inline struct cell
+row_tail(const struct row *r)
+{
+	return (struct cell){.ch = r->letters != 0 ? 'E' : 0, .style = r->tail};
+}
+
+/* The cell in column x, stored or not. */
+static inline struct cell
+row_cell(const struct row *r, unsigned x)
+{
+	return x < r->used ? r->cells[x] : row_tail(r);
+}
+
+/* Stores the cells up to column x (exclusive). */
 void row_extend(struct row *r, unsigned x);
+
+/* Stores all of a tail that is not in the default style. */
+void row_settle(struct row *r, unsigned cols);
 
 /* Erases columns from..to (exclusive) with the style `fill`, and what a wide character at either
  * edge loses its half of. With `keep`, all but protected cells. */
-void row_erase(struct row *r, unsigned from, unsigned to, uint16_t fill, bool keep);
+void row_erase(
+    struct row *r, unsigned cols, unsigned from, unsigned to, uint16_t fill, bool keep);
 
-/* Blank, in the style `fill` over all `cols` columns, and continuing nothing. */
-void row_clear(struct row *r, unsigned cols, uint16_t fill);
+/* Blank, in the style `fill`, and continuing nothing. */
+void row_clear(struct row *r, uint16_t fill);
+
+/* Es from end to end. */
+void row_align(struct row *r, unsigned cols);
 
 /* Before columns from..to are overwritten: blanks the other halves of wide characters cut
  * there. */
@@ -76,7 +99,7 @@ void row_cut(struct row *r, unsigned from, unsigned to);
 void row_insert(struct row *r, unsigned cols, unsigned x, unsigned n, uint16_t fill);
 void row_delete(struct row *r, unsigned cols, unsigned x, unsigned n, uint16_t fill);
 
-/* Columns up to the last cell that has a character. */
+/* Columns up to the last cell that has a character; more than `used` only if the tail is Es. */
 unsigned row_length(const struct row *r);
 
 /* Moves rows top..bottom (inclusive) up or down by n (1..bottom-top+1); those that come in are

@@ -101,8 +101,8 @@ append_plain(struct line *l, const struct cell *cells, unsigned n)
 	add_run(l, cells[start].style, n - start);
 }
 
-void
-line_append(const struct term *t, struct line *l, const struct cell *cells, unsigned n)
+static void
+append_cells(const struct term *t, struct line *l, const struct cell *cells, unsigned n)
 {
 	uint16_t style = n > 0 ? cells->style : 0;
 	size_t start = l->len;
@@ -132,16 +132,21 @@ line_append(const struct term *t, struct line *l, const struct cell *cells, unsi
 		add_run(l, style, (uint32_t)(l->len - start));
 }
 
-/* The first n cells of a row. */
-static void
-append_row(const struct term *t, struct line *l, const struct row *r, unsigned n)
+void
+line_append_row(const struct term *t, struct line *l, const struct row *r, unsigned n)
 {
-	if (n == 0)
-		return;
-	if (r->plain)
-		append_plain(l, r->cells, n);
-	else
-		line_append(t, l, r->cells, n);
+	unsigned stored = n < r->used ? n : r->used;
+
+	if (stored > 0 && r->plain)
+		append_plain(l, r->cells, stored);
+	else if (stored > 0)
+		append_cells(t, l, r->cells, stored);
+	if (n > stored) {
+		reserve_text(l, n - stored);
+		memset(l->text + l->len, r->letters != 0 ? 'E' : ' ', n - stored);
+		l->len += n - stored;
+		add_run(l, r->tail, n - stored);
+	}
 }
 
 static void
@@ -186,14 +191,14 @@ line_push_row(struct term *t, const struct row *r, bool more)
 	uint32_t last = nruns != 0 ? l->runs[nruns - 1].len : 0;
 	unsigned n = row_length(r);
 
-	append_row(t, l, r, n);
+	line_append_row(t, l, r, n);
 	if (l->len > TERM_LINE_MAX || l->nruns > TERM_RUNS_MAX) {
 		/* Once more, behind what there was before. */
 		if (nruns != 0)
 			l->runs[nruns - 1].len = last;
 		emit(t, len, nruns, TERM_LINE_WRAPPED | TERM_LINE_SPLIT);
 		l->len = l->nruns = 0;
-		append_row(t, l, r, n);
+		line_append_row(t, l, r, n);
 	}
 	if (more)
 		t->head_open = true;
@@ -263,7 +268,7 @@ append_fresh(const struct term *t, struct line *l, const struct row *r, uint32_t
 	    .nruns = l->nruns - first_run,
 	    .runcap = l->runcap - first_run, /* enough: it does not move */
 	};
-	append_row(t, &part, r, n);
+	line_append_row(t, &part, r, n);
 	l->text = part.text;
 	l->len = part.len;
 	l->cap = part.cap;

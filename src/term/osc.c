@@ -81,7 +81,7 @@ locate(const struct term *t, struct term_mark *m)
 		const struct row *r = grid_row(g, y);
 		unsigned n = y < t->y ? row_length(r) : x < r->used ? x : r->used;
 
-		line_append(t, &part, r->cells, n);
+		line_append_row(t, &part, r, n);
 		m->byte += (uint32_t)part.len + (y == t->y ? x - n : 0);
 		part.len = part.nruns = 0;
 	}

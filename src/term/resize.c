@@ -79,6 +79,14 @@ lay_out(
 	}
 }
 
+/* Stores every cell that may be laid out anew. */
+static void
+settle(const struct grid *g)
+{
+	for (unsigned y = 0; y < g->rows; y++)
+		row_settle(grid_row(g, y), g->cols);
+}
+
 static unsigned
 rows_in_use(const struct grid *g, unsigned cursor)
 {
@@ -157,6 +165,7 @@ resize_main(struct term *t, unsigned cols, unsigned rows, unsigned *cx, unsigned
 	struct layout l = {.cols = cols};
 	size_t top;
 
+	settle(g);
 	lay_out_all(&l, g, *cx, *cy);
 	top = l.n > rows ? l.n - rows : 0;
 	if (top > l.y)
@@ -181,6 +190,7 @@ resize_alternate(struct term *t, unsigned cols, unsigned rows)
 
 	if (g->rows == 0)
 		return;
+	settle(g);
 	grid_init(&fresh, cols, rows);
 	for (unsigned y = 0; y < rows && y < g->rows; y++)
 		copy_row(grid_row(&fresh, y), grid_row(g, y), cols);

@@ -105,6 +105,7 @@ void
 screen_backspace(struct term *t)
 {
 	struct row *r = cursor_row(t);
+	struct cell last;
 
 	if (!mode(t, MODE_REVERSE_WRAP)) {
 		screen_restrict(t);
@@ -116,10 +117,9 @@ screen_backspace(struct term *t)
 	} else if (t->y > t->screen->top && t->y <= t->screen->bottom && r->cont) {
 		screen_unjoin(t, t->y--);
 		t->x = t->cols - 1;
-		r = cursor_row(t);
+		last = row_cell(cursor_row(t), t->x);
 		/* A wide character that did not fit left its last column blank. */
-		if (t->x > 0 &&
-		    (t->x >= r->used || (r->cells[t->x].ch == 0 && r->cells[t->x].flags == 0)))
+		if (t->x > 0 && last.ch == 0 && last.flags == 0)
 			t->x--;
 	}
 }
@@ -210,14 +210,25 @@ screen_erase_row(struct term *t, unsigned y, unsigned from, unsigned to, bool ke
 	/* A pending wrap lies behind the last column. */
 	if (to > t->cols)
 		to = t->cols;
-	row_erase(grid_row(&t->screen->grid, y), from, to, pen_fill(t), keep);
+	row_erase(grid_row(&t->screen->grid, y), t->cols, from, to, pen_fill(t), keep);
+}
+
+void
+screen_erase_rows(struct term *t, unsigned from, unsigned to, bool keep)
+{
+	for (unsigned y = from; y < to; y++) {
+		if (keep)
+			screen_erase_row(t, y, 0, t->cols, true);
+		else
+			screen_clear_row(t, y);
+	}
 }
 
 void
 screen_clear_row(struct term *t, unsigned y)
 {
 	screen_unjoin(t, y);
-	row_clear(grid_row(&t->screen->grid, y), t->cols, pen_fill(t));
+	row_clear(grid_row(&t->screen->grid, y), pen_fill(t));
 }
 
 void
@@ -239,25 +250,15 @@ screen_clear(struct term *t, bool keep)
 {
 	if (!keep && t->options.clear_to_history && !on_alternate(t))
 		screen_push_all(t);
-	for (unsigned y = 0; y < t->rows; y++) {
-		if (keep)
-			screen_erase_row(t, y, 0, t->cols, true);
-		else
-			screen_clear_row(t, y);
-	}
+	screen_erase_rows(t, 0, t->rows, keep);
 }
 
 void
 screen_align(struct term *t)
 {
 	for (unsigned y = 0; y < t->rows; y++) {
-		struct row *r = grid_row(&t->screen->grid, y);
-
 		screen_unjoin(t, y);
-		row_clear(r, t->cols, 0);
-		for (unsigned x = 0; x < t->cols; x++)
-			r->cells[x] = (struct cell){.ch = 'E'};
-		r->used = (uint16_t)t->cols;
+		row_align(grid_row(&t->screen->grid, y), t->cols);
 	}
 	screen_go_relative(t, 0, 0);
 }

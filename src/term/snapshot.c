@@ -187,15 +187,19 @@ is_blank(const struct cell *c)
 	return c->ch == 0 && !(c->flags & (CELL_TAIL | CELL_CLUSTER));
 }
 
+static bool
+is_blank_in(struct cell c, unsigned style)
+{
+	return is_blank(&c) && c.style == style;
+}
+
 /* Blanks from column x on that have one style; returns where they end. */
 static unsigned
 put_blanks(struct writer *w, const struct row *r, unsigned y, unsigned x, bool dirty)
 {
-	unsigned cols = w->t->cols, end = x + 1, style = x < r->used ? r->cells[x].style : 0;
+	unsigned cols = w->t->cols, end = x + 1, style = row_cell(r, x).style;
 
-	while (end < cols &&
-	       (end < r->used ? is_blank(&r->cells[end]) && r->cells[end].style == style
-			      : style == 0))
+	while (end < cols && is_blank_in(row_cell(r, end), style))
 		end++;
 	if (style != 0 || dirty) {
 		go(w, x, y);
@@ -213,9 +217,9 @@ put_row(struct writer *w, unsigned y, bool first, bool last)
 	unsigned at = w->t->cols; /* where the terminal's cursor is in this row, if it is */
 
 	for (unsigned x = 0; x < w->t->cols && w->rc == 0;) {
-		const struct cell *c = &r->cells[x];
+		struct cell c = row_cell(r, x);
 
-		if (x >= r->used || is_blank(c)) {
+		if (is_blank(&c)) {
 			unsigned end = put_blanks(w, r, y, x, (first && x == 0) || last);
 
 			at = w->t->cols;
@@ -224,8 +228,8 @@ put_row(struct writer *w, unsigned y, bool first, bool last)
 		}
 		if (at != x)
 			go(w, x, y);
-		put_cell(w, c);
-		x += c->flags & CELL_WIDE ? 2 : 1;
+		put_cell(w, &c);
+		x += c.flags & CELL_WIDE ? 2 : 1;
 		at = x;
 	}
 	set_protect(w, false);
@@ -320,19 +324,17 @@ put_pending_wrap(struct writer *w, unsigned y)
 {
 	const struct row *r = cursor_row(w->t);
 	unsigned x = w->t->cols - 1;
-	const struct cell *c = &r->cells[x];
+	struct cell c = row_cell(r, x);
 
-	if (x < r->used && (c->flags & CELL_TAIL)) {
-		x--;
-		c--;
-	}
+	if (c.flags & CELL_TAIL)
+		c = row_cell(r, --x);
 	go(w, x, y);
-	if (x < r->used && !is_blank(c)) {
-		put_cell(w, c);
+	if (!is_blank(&c)) {
+		put_cell(w, &c);
 		return;
 	}
 	/* A space, and where the terminal knows how (DECERA), back to never written. */
-	set_style(w, x < r->used ? c->style : 0);
+	set_style(w, c.style);
 	put(w, " \033[%u;%u;%u;%u$z", y + 1, x + 1, y + 1, x + 1);
 }
 
@@ -374,21 +376,21 @@ put_last_text(struct writer *w)
 	const struct term *t = w->t;
 	const struct row *r = cursor_row(t);
 	unsigned x = t->x, y = t->y - (mode(t, MODE_ORIGIN) ? t->screen->top : 0);
-	const struct cell *c;
+	struct cell c;
 
-	if (!t->repeatable || x == 0 || x > r->used || mode(t, MODE_INSERT) ||
+	if (!t->repeatable || x == 0 || mode(t, MODE_INSERT) ||
 	    t->charsets.g[t->charsets.gl] != CHARSET_ASCII)
 		return;
-	c = &r->cells[--x];
-	if (c->flags & CELL_TAIL)
-		c = &r->cells[--x];
-	if (is_blank(c) || !style_equal(style_get(t->styles, c->style), &t->pen.style) ||
-	    !(c->flags & CELL_PROTECTED) != !t->pen.protect)
+	c = row_cell(r, --x);
+	if (c.flags & CELL_TAIL)
+		c = row_cell(r, --x);
+	if (is_blank(&c) || !style_equal(style_get(t->styles, c.style), &t->pen.style) ||
+	    !(c.flags & CELL_PROTECTED) != !t->pen.protect)
 		return;
 	go(w, x, y);
-	w->style = c->style;
+	w->style = c.style;
 	w->protect = t->pen.protect;
-	put_cell(w, c);
+	put_cell(w, &c);
 }
 
 int

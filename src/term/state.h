@@ -196,6 +196,8 @@ void screen_scroll_up(
     struct term *t, unsigned top, unsigned bottom, unsigned n, bool push, bool wrap);
 void screen_scroll_down(struct term *t, unsigned top, unsigned bottom, unsigned n);
 void screen_erase_row(struct term *t, unsigned y, unsigned from, unsigned to, bool keep);
+/* Rows from..to (exclusive): all of them, with `keep` all but protected cells. */
+void screen_erase_rows(struct term *t, unsigned from, unsigned to, bool keep);
 void screen_clear_row(struct term *t, unsigned y);
 void screen_clear(struct term *t, bool keep); /* ED 2 */
 void screen_push_all(struct term *t);         /* the main screen's rows to the history */
@@ -216,7 +218,8 @@ void osc_string(void *arg, enum parser_string kind, const char *s, size_t len);
 
 /* line.c */
 void line_release(struct line *l);
-void line_append(const struct term *t, struct line *l, const struct cell *cells, unsigned n);
+/* The first n cells of a row. */
+void line_append_row(const struct term *t, struct line *l, const struct row *r, unsigned n);
 void line_push_row(
     struct term *t, const struct row *r, bool more); /* more: the next continues it */
 void line_complete(struct term *t);                  /* the head */

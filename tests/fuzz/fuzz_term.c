@@ -16,7 +16,10 @@
 static void
 check_row(const struct term *t, const struct row *r)
 {
-	if (r->used > t->cols)
+	if (r->used > t->cols || r->tail >= style_count(t->styles) ||
+	    style_get(t->styles, r->tail)->attrs != 0)
+		abort();
+	if (r->letters != 0 && (r->letters != t->cols || r->tail != 0))
 		abort();
 	for (unsigned x = 0; x < r->used; x++) {
 		const struct cell *c = &r->cells[x];

@@ -188,14 +188,6 @@ pane_snapshot(const struct pane *p, uint64_t n, struct buf *out)
 
 /* Comparing */
 
-static const struct cell *
-cell_at(const struct row *r, unsigned x)
-{
-	static const struct cell none;
-
-	return x < r->used ? &r->cells[x] : &none;
-}
-
 static void
 cell_text(const struct term *t, const struct cell *c, char out[CLUSTER_BYTES + 1])
 {
@@ -238,15 +230,16 @@ screens_equal(
 	for (unsigned y = 0; y < a->rows; y++) {
 		const struct row *r = grid_row(&s->grid, y), *q = grid_row(&u->grid, y);
 
-		for (unsigned x = 0; x < a->cols; x++)
-			if (!cell_same(a, cell_at(r, x), b, cell_at(q, x))) {
+		for (unsigned x = 0; x < a->cols; x++) {
+			struct cell c = row_cell(r, x), d = row_cell(q, x);
+
+			if (!cell_same(a, &c, b, &d)) {
 				snprintf(why, size,
 				    "screen %u: cell %u,%u: %x/%x/%u and %x/%x/%u", which, x, y,
-				    cell_at(r, x)->ch, cell_at(r, x)->flags,
-				    cell_at(r, x)->style, cell_at(q, x)->ch,
-				    cell_at(q, x)->flags, cell_at(q, x)->style);
+				    c.ch, c.flags, c.style, d.ch, d.flags, d.style);
 				return -1;
 			}
+		}
 		/* That the first row continues the head is not always carried over. */
 		if (r->cont != q->cont && (y > 0 || q->cont)) {
 			snprintf(why, size, "screen %u: row %u continues: %d and %d", which, y,
