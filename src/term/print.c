@@ -69,6 +69,23 @@ put_text(struct term *t, const char *s, unsigned n)
 		r->used = (uint16_t)t->x;
 }
 
+/* Goes where a character of that width has room; false when there is none. */
+static inline bool
+make_room(struct term *t, unsigned width)
+{
+	if (t->x + width <= t->cols)
+		return true;
+	if (mode(t, MODE_WRAP)) {
+		if (t->x < t->cols)
+			screen_erase_row(t, t->y, t->x, t->cols, false);
+		screen_wrap(t);
+		return true;
+	}
+	if (width == 1)
+		t->x = t->cols - 1;
+	return width == 1;
+}
+
 static void
 put_point(struct term *t, uint32_t cp, unsigned width)
 {
@@ -79,17 +96,8 @@ put_point(struct term *t, uint32_t cp, unsigned width)
 		width = 1;
 		cp = UTF8_REPLACEMENT;
 	}
-	if (t->x + width > t->cols) {
-		if (mode(t, MODE_WRAP)) {
-			if (t->x < t->cols)
-				screen_erase_row(t, t->y, t->x, t->cols, false);
-			screen_wrap(t);
-		} else if (width == 1) {
-			t->x = t->cols - 1;
-		} else {
-			return;
-		}
-	}
+	if (!make_room(t, width))
+		return;
 	r = cursor_row(t);
 	if (mode(t, MODE_INSERT))
 		row_insert(r, t->cols, t->x, width, pen_fill(t));
@@ -227,32 +235,55 @@ print_text(void *arg, const char *s, size_t len)
 	t->parser.at = behind;
 }
 
+/* Writes n copies of a cell, and of the tail of a wide one, which have room in the cursor's
+ * row. */
+static void
+put_copies(struct term *t, struct cell c, unsigned n)
+{
+	unsigned width = c.flags & CELL_WIDE ? 2 : 1, end = t->x + n * width;
+	struct row *r = cursor_row(t);
+	struct cell tail = {.style = c.style, .flags = (c.flags & CELL_PROTECTED) | CELL_TAIL};
+
+	if (mode(t, MODE_INSERT))
+		row_insert(r, t->cols, t->x, n * width, pen_fill(t));
+	row_extend(r, end);
+	row_cut(r, t->x, end);
+	for (; t->x < end; t->x += width) {
+		r->cells[t->x] = c;
+		if (width == 2)
+			r->cells[t->x + 1] = tail;
+	}
+	if (c.ch >= 0x80 || c.flags != 0)
+		r->plain = false;
+}
+
 void
 print_repeat(struct term *t, unsigned n)
 {
-	struct row *r = cursor_row(t);
 	struct cell c;
+	unsigned width;
 
-	if (t->x == 0 || t->x > r->used)
+	if (t->x == 0)
 		return;
-	c = r->cells[t->x - 1];
+	c = row_cell(cursor_row(t), t->x - 1);
 	if (c.flags & CELL_TAIL)
-		c = r->cells[t->x - 2];
+		c = row_cell(cursor_row(t), t->x - 2);
 	if (c.ch == 0 && c.flags == 0)
 		return;
+	width = c.flags & CELL_WIDE ? 2 : 1;
+	c.style = pen_id(t);
+	c.flags =
+	    (uint16_t)((c.flags & ~CELL_PROTECTED) | (t->pen.protect ? CELL_PROTECTED : 0));
 	/* No more than a screenful: a few bytes must not keep us busy. */
 	if (n > t->cols * t->rows)
 		n = t->cols * t->rows;
-	for (; n > 0; n--) {
-		struct cell *at;
+	while (n > 0 && make_room(t, width)) {
+		unsigned room = (t->cols - t->x) / width, k = n < room ? n : room;
 
-		put_point(t, c.ch, c.flags & CELL_WIDE ? 2 : 1);
-		if (!(c.flags & CELL_CLUSTER))
-			continue;
-		r = cursor_row(t);
-		at = &r->cells[t->x - (c.flags & CELL_WIDE ? 2 : 1)];
-		at->ch = c.ch;
-		at->flags |= CELL_CLUSTER;
-		r->plain = false;
+		put_copies(t, c, k);
+		n -= k;
+		/* Without wrapping, what is still to come is all in the last column. */
+		if (!mode(t, MODE_WRAP) && n > 1)
+			n = 1;
 	}
 }
