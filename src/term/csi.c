@@ -269,7 +269,9 @@ sd(struct term *t, const struct csi *c)
 static void
 shift_columns(struct term *t, unsigned x, unsigned n, bool insert)
 {
-	if (!in_region(t))
+	unsigned height = t->screen->bottom - t->screen->top + 1;
+
+	if (!in_region(t) || !term_afford(t, (uint64_t)height * t->cols))
 		return;
 	screen_restrict(t);
 	for (unsigned y = t->screen->top; y <= t->screen->bottom; y++) {
@@ -322,6 +324,10 @@ decera(struct term *t, const struct csi *c)
 		bottom = t->rows;
 	if (right > t->cols)
 		right = t->cols;
+	/* Whole rows cost nothing; of one, no more than other sequences. */
+	if (top + 1 < bottom && (left > 0 || right < t->cols) &&
+	    !term_afford(t, (uint64_t)(bottom - top) * right))
+		return;
 	for (unsigned y = top; y < bottom; y++)
 		screen_erase_row(t, y, left, right, false);
 }

@@ -191,6 +191,8 @@ line_push_row(struct term *t, const struct row *r, bool more)
 	uint32_t last = nruns != 0 ? l->runs[nruns - 1].len : 0;
 	unsigned n = row_length(r);
 
+	if (n > r->used && !term_afford(t, n - r->used))
+		n = r->used;
 	line_append_row(t, l, r, n);
 	if (l->len > TERM_LINE_MAX || l->nruns > TERM_RUNS_MAX) {
 		/* Once more, behind what there was before. */

@@ -65,7 +65,7 @@ osc_link(struct term *t, const char *s, size_t len)
 
 /* The number of the line that the cursor is in, and the bytes of its text before the cursor. */
 static void
-locate(const struct term *t, struct term_mark *m)
+locate(struct term *t, struct term_mark *m)
 {
 	const struct grid *g = &t->screen->grid;
 	struct line part = {0};
@@ -76,6 +76,9 @@ locate(const struct term *t, struct term_mark *m)
 		m->line += !grid_row(g, i)->cont;
 	while (y > 0 && grid_row(g, y)->cont)
 		y--;
+	/* Of a very long line, no byte rather than one that is looked for again and again. */
+	if (y < t->y && !term_afford(t, (uint64_t)(t->y - y) * t->cols))
+		return;
 	m->byte = y == 0 && t->head_open ? (uint32_t)t->head.len : 0;
 	for (; y <= t->y; y++) {
 		const struct row *r = grid_row(g, y);

@@ -274,9 +274,11 @@ print_repeat(struct term *t, unsigned n)
 	c.style = pen_id(t);
 	c.flags =
 	    (uint16_t)((c.flags & ~CELL_PROTECTED) | (t->pen.protect ? CELL_PROTECTED : 0));
-	/* No more than a screenful: a few bytes must not keep us busy. */
+	/* No more than a screenful, and not that often: a few bytes must not keep us busy. */
 	if (n > t->cols * t->rows)
 		n = t->cols * t->rows;
+	if (n > t->cols && !term_afford(t, n))
+		n = t->cols;
 	while (n > 0 && make_room(t, width)) {
 		unsigned room = (t->cols - t->x) / width, k = n < room ? n : room;
 

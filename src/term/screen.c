@@ -216,6 +216,16 @@ screen_erase_row(struct term *t, unsigned y, unsigned from, unsigned to, bool ke
 void
 screen_erase_rows(struct term *t, unsigned from, unsigned to, bool keep)
 {
+	size_t cells = 0;
+
+	/* Only where there may be protected cells is each looked at. */
+	for (unsigned y = from; keep && y < to; y++) {
+		const struct row *r = grid_row(&t->screen->grid, y);
+
+		cells += r->plain ? 0 : r->used;
+	}
+	if (keep && !term_afford(t, cells))
+		return;
 	for (unsigned y = from; y < to; y++) {
 		if (keep)
 			screen_erase_row(t, y, 0, t->cols, true);

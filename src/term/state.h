@@ -118,6 +118,7 @@ struct term {
 	const char *fed; /* start of the bytes being fed */
 	uint64_t offset; /* bytes fed before them */
 	uint64_t lines;  /* completed */
+	uint64_t spent;  /* see term_afford */
 };
 
 static inline bool
@@ -142,6 +143,18 @@ cursor_row(const struct term *t)
 uint64_t term_offset(const struct term *t); /* of the byte being handled */
 void term_reply(const struct term *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/*
+ * Most of what a sequence does costs no more than a step for each row and one row's cells. What
+ * costs more asks here first, in cells, and is left undone or cut short if the answer is no.
+ * Each byte fed earns CREDIT_BYTE cells: more than any program needs that also draws what it
+ * moves, and at 80x24 more than any sequence costs (480 a byte, CSI SP @). Up to CREDIT_MAX, two
+ * screens of the largest size, may be spent at once. The answer depends on the bytes alone, not
+ * on how they were split.
+ */
+enum { CREDIT_BYTE = 512, CREDIT_MAX = 8 << 20 };
+bool term_afford(struct term *t, uint64_t cells);
+
 void term_full_reset(struct term *t);
 void term_soft_reset(struct term *t);
 void term_push_title(struct term *t);

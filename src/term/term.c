@@ -87,6 +87,20 @@ term_offset(const struct term *t)
 	return t->offset + (t->fed != NULL ? (uint64_t)(t->parser.at - t->fed) : 0);
 }
 
+bool
+term_afford(struct term *t, uint64_t cells)
+{
+	uint64_t earned = term_offset(t) * CREDIT_BYTE;
+
+	/* Behind, or too far ahead since the origin was set. */
+	if (t->spent - earned > CREDIT_MAX)
+		t->spent = earned;
+	if (cells > CREDIT_MAX - (t->spent - earned))
+		return false;
+	t->spent += cells;
+	return true;
+}
+
 void
 term_feed(struct term *t, const char *data, size_t len)
 {

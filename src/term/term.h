@@ -33,6 +33,12 @@
  * return. Whatever the bytes, memory stays bounded: by the size (1x1 to 2000x2000), strings of
  * 64 KiB, a line's maximum, and the bounds of the style table.
  *
+ * So does time: a sequence costs at most a step for each row, one row's cells, and the lines that
+ * it completes. The few that can cost a screenful of cells (columns shifted in all rows, part of
+ * a rectangle erased, protected cells kept, long repetitions, DECALN's pattern as text of lines,
+ * marks far down in one line) are ignored or cut short when little else is sent for long; what a
+ * program that draws by them needs is never refused.
+ *
  * Left out, as neither xterm.js nor tmux has them in use: left and right margins, 132 columns,
  * double-size lines (shown in single size), VT52, printing, selective character sets other
  * than ASCII, UK and line drawing, images.
@@ -77,7 +83,7 @@ struct term_mark {
 	int exit_status; /* of D; -1 unknown */
 	bool alternate;  /* on the alternate screen, where line and column mean nothing */
 	uint64_t line;   /* the number the line has or will have */
-	uint32_t byte;   /* of its text, to the left of the mark */
+	uint32_t byte; /* of its text, to the left of the mark; 0 if it costs too much to say */
 	uint64_t offset;
 	const char *options; /* what follows the kind, "k=s;cl=m"; NUL-terminated */
 };
