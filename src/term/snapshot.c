@@ -384,6 +384,9 @@ put_last_text(struct writer *w)
 	c = row_cell(r, --x);
 	if (c.flags & CELL_TAIL)
 		c = row_cell(r, --x);
+	/* A mark can come when BS has taken the cursor into a wide character. */
+	if (t->x - x != (c.flags & CELL_WIDE ? 2 : 1))
+		return;
 	if (is_blank(&c) || !style_equal(style_get(t->styles, c.style), &t->pen.style) ||
 	    !(c.flags & CELL_PROTECTED) != !t->pen.protect)
 		return;
