@@ -322,7 +322,7 @@ describe('tokens and restarts', () => {
     const d = await startDaemon({ dir });
     try {
       // A directory in the way of the file stops root as well.
-      await rm(join(dir, 'tokens.json'));
+      await until('the first save', () => rm(join(dir, 'tokens.json')).then(() => true, () => false));
       await mkdir(join(dir, 'tokens.json'));
       await writeFile(join(dir, 'tokens.json', 'x'), '');
       const r = await d.request('POST', '/api/v1/tokens', { json: {} });
