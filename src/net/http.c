@@ -32,7 +32,7 @@ struct http_req {
 	char *params[HTTP_PARAMS_MAX];
 	struct query query;
 	char *if_none_match, *accept_encoding;
-	bool local, head, dispatched, body_done;
+	bool head, dispatched, body_done;
 	struct buf body;
 	void (*gone)(void *);
 	void *gone_arg;
@@ -125,12 +125,6 @@ const char *
 http_header(const struct http_req *r, const char *name)
 {
 	return strcmp(name, "if-none-match") == 0 ? r->if_none_match : r->accept_encoding;
-}
-
-bool
-http_is_local(const struct http_req *r)
-{
-	return r->local;
 }
 
 void
@@ -398,7 +392,6 @@ on_request(struct lws *wsi, struct session *session, const char *path)
 
 	r->wsi = wsi;
 	r->server = server_of(wsi);
-	r->local = wsi_is_local(wsi);
 	r->if_none_match = wsi_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH);
 	r->accept_encoding = wsi_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING);
 	r->server->stats.requests++;

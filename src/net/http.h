@@ -54,8 +54,6 @@ cJSON *http_body_json(struct http_req *r);
 /* A request header among the few that are kept: "if-none-match", "accept-encoding". */
 const char *http_header(const struct http_req *r, const char *name);
 
-bool http_is_local(const struct http_req *r); /* came over the Unix socket */
-
 /* For a handler that answers later. */
 void http_on_gone(struct http_req *r, void (*gone)(void *), void *arg);
 

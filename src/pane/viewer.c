@@ -193,12 +193,6 @@ viewer_free(struct viewer *v)
 	free(v);
 }
 
-struct pane *
-viewer_pane(const struct viewer *v)
-{
-	return v->pane;
-}
-
 static bool
 take_due(struct viewer *v, unsigned what)
 {

@@ -63,7 +63,4 @@ int viewer_request(struct viewer *v, const struct attach_request *req);
 /* An "error" control message goes to this viewer alone. One at a time is kept. */
 void viewer_error(struct viewer *v, const char *code, const char *message);
 
-/* NULL once the pane has been freed. */
-struct pane *viewer_pane(const struct viewer *v);
-
 #endif
