@@ -187,16 +187,16 @@ history_clear(struct history *h)
 }
 
 int
-history_adopt(struct history *h, void *block)
+history_adopt(struct history *h, void *block, bool last)
 {
 	const struct slab_header *s = block;
 	const struct slab_extent *e;
 
-	if (!slab_valid(s))
+	if (!(last ? slab_valid(s) : slab_plausible(s)))
 		return -EINVAL;
 	e = slab_extent(s);
-	if (s->first == 0 || (h->n != 0 && s->first != h->next) || s->time_ms < h->time_ms ||
-	    s->offset < h->offset)
+	if (s->first == 0 || (!last && e->lines == 0) || (h->n != 0 && s->first != h->next) ||
+	    s->time_ms < h->time_ms || s->offset < h->offset)
 		return -EINVAL;
 	if (h->n == 0)
 		h->first = s->first;

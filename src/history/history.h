@@ -62,8 +62,9 @@ void history_push(struct history *h, const char *text, size_t len, const struct 
 void history_clear(struct history *h);
 
 /* Takes a block in, whose lines must follow the last; -EINVAL, and the block stays the caller's,
- * if it is not valid or does not follow. The last one adopted is appended to again. */
-int history_adopt(struct history *h, void *block);
+ * if it is not valid or does not follow. The last one is appended to again, and is read through
+ * for it (`last` true); of others it is enough that they are plausible (history/slab.h). */
+int history_adopt(struct history *h, void *block, bool last);
 
 /* The number that the first line pushed will get, in an empty history. */
 void history_set_next(struct history *h, uint64_t number);

@@ -42,12 +42,12 @@ void
 slab_init(struct slab_header *s, uint64_t first, int64_t time_ms, uint64_t offset)
 {
 	memset(s, 0, sizeof *s);
-	s->magic = SLAB_MAGIC;
 	s->first = first;
 	s->time_ms = time_ms;
 	s->offset = offset;
 	s->commit[0].time_ms = time_ms;
 	s->commit[0].offset = offset;
+	__atomic_store_n(&s->magic, SLAB_MAGIC, __ATOMIC_RELEASE);
 }
 
 /* Writing: p goes down, and must not pass `low`. */
@@ -293,16 +293,23 @@ strides_valid(const struct slab_header *s, const struct slab_extent *e)
 }
 
 bool
+slab_plausible(const struct slab_header *s)
+{
+	const struct slab_extent *e = slab_extent(s);
+
+	return s->magic == SLAB_MAGIC && s->current <= 1 && e->strides <= SLAB_STRIDES &&
+	       e->text <= SLAB_SIZE - TEXT_AT && e->meta <= SLAB_SIZE - TEXT_AT - e->text &&
+	       e->lines <= e->text && strides_valid(s, e);
+}
+
+bool
 slab_valid(const struct slab_header *s)
 {
 	const struct slab_extent *e = slab_extent(s);
 	struct slab_cursor c;
 	struct slab_line line;
 
-	if (s->magic != SLAB_MAGIC || s->current > 1 || e->strides > SLAB_STRIDES ||
-	    e->text > SLAB_SIZE - TEXT_AT || e->meta > SLAB_SIZE - TEXT_AT - e->text)
-		return false;
-	if (!strides_valid(s, e))
+	if (!slab_plausible(s))
 		return false;
 	start_at(&c, s, e, NULL);
 	while (slab_next(&c, &line))

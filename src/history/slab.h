@@ -109,7 +109,10 @@ bool slab_append(struct slab_header *s, const char *text, size_t len,
 
 const struct slab_extent *slab_extent(const struct slab_header *s); /* owner only */
 
-/* Whether a block that comes from elsewhere is what it should be: every record is read. */
+/* Whether a block that comes from elsewhere is what it should be. slab_plausible looks at what
+ * reading relies on: lines of such a block may be wrong, but nothing beyond it is touched.
+ * slab_valid reads every record, too, as must be before anything is appended. */
+bool slab_plausible(const struct slab_header *s);
 bool slab_valid(const struct slab_header *s);
 
 const char *slab_text(const struct slab_header *s);

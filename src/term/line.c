@@ -208,6 +208,32 @@ line_push_row(struct term *t, const struct row *r, bool more)
 		line_complete(t);
 }
 
+bool
+term_get_head(const struct term *t, struct term_line *head)
+{
+	*head = (struct term_line){.text = t->head.text != NULL ? t->head.text : "",
+	    .len = t->head.len,
+	    .runs = t->head.runs,
+	    .nruns = t->head.nruns};
+	return t->head_open;
+}
+
+void
+term_set_head(struct term *t, const struct term_line *head)
+{
+	struct line *l = &t->head;
+
+	l->len = l->nruns = 0;
+	reserve_text(l, head->len);
+	if (head->len != 0)
+		memcpy(l->text, head->text, head->len);
+	l->len = head->len;
+	for (size_t i = 0; i < head->nruns; i++)
+		add_run(l, head->runs[i].style, head->runs[i].len);
+	t->head_open = true;
+	grid_row(&t->screens[0].grid, 0)->cont = true;
+}
+
 /* Copies of a screen */
 
 void

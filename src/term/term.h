@@ -112,6 +112,12 @@ void term_set_options(struct term *t, const struct term_options *options);
 /* For a terminal that goes on where another one ended: bytes fed and lines completed before. */
 void term_set_origin(struct term *t, uint64_t offset, uint64_t lines);
 
+/* The part of a line that has left the main screen while its rest is still there; false if there
+ * is none. What a snapshot says of it is an approximation: a terminal that goes on gets it by
+ * term_set_head, after the snapshot. The runs' styles are those of this terminal's table. */
+bool term_get_head(const struct term *t, struct term_line *head);
+void term_set_head(struct term *t, const struct term_line *head);
+
 void term_feed(struct term *t, const char *data, size_t len);
 
 /* Rewraps the main screen's logical lines, the alternate one is cut or extended. Rows that no

@@ -310,20 +310,20 @@ blocks_are_adopted(void **state)
 	assert_true(pool.n > 2);
 
 	h = history_new(&limits, &give);
-	assert_int_equal(history_adopt(h, pool.blocks[0]), 0);
+	assert_int_equal(history_adopt(h, pool.blocks[0], true), 0);
 	second = pool.blocks[1];
-	assert_int_equal(history_adopt(h, pool.blocks[2]), -EINVAL);
+	assert_int_equal(history_adopt(h, pool.blocks[2], true), -EINVAL);
 	second[100] ^= 1;
 	second[SLAB_SIZE - 1] ^= 0x10;
 	((struct slab_header *)(void *)second)->commit[0].meta ^= 1;
 	((struct slab_header *)(void *)second)->commit[1].meta ^= 1;
-	assert_int_equal(history_adopt(h, second), -EINVAL);
+	assert_int_equal(history_adopt(h, second, true), -EINVAL);
 	((struct slab_header *)(void *)second)->commit[0].meta ^= 1;
 	((struct slab_header *)(void *)second)->commit[1].meta ^= 1;
 	second[SLAB_SIZE - 1] ^= 0x10;
 	second[100] ^= 1;
 	for (unsigned i = 1, n = pool.n; i < n; i++)
-		assert_int_equal(history_adopt(h, pool.blocks[i]), 0);
+		assert_int_equal(history_adopt(h, pool.blocks[i], true), 0);
 	assert_int_equal(history_last(h), 60000);
 	push(h, "more", 70000, 70000);
 	assert_true(history_get(h, 60001, &line, NULL, 0, NULL));
@@ -358,7 +358,7 @@ garbage_is_not_adopted(void **state)
 			    ((struct slab_header *)(void *)block)->magic, SLAB_MAGIC);
 	}
 	memset(block, 0, SLAB_SIZE);
-	assert_int_equal(history_adopt(other, block), -EINVAL);
+	assert_int_equal(history_adopt(other, block, true), -EINVAL);
 	history_view_release(&v);
 	free(block);
 	history_free(h);
