@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <termios.h>
 #include <unistd.h>
@@ -31,19 +32,105 @@ os_cloexec_from(int first)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-void *
-os_pages_alloc(size_t size)
+/* No memory file and no subreaper: the worker runs alone. */
+
+static void *
+map_private(void *at, size_t size, int flags)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+	void *p = mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | flags, -1, 0);
 
 	return p != MAP_FAILED ? p : NULL;
 }
 
-void
-os_pages_free(void *p, size_t size)
+int
+os_memory_create(const char *name, size_t size, int *fd, void **map)
 {
-	if (p != NULL)
-		munmap(p, size);
+	(void)name;
+	*fd = -1;
+	*map = map_private(NULL, size, 0);
+	return *map != NULL ? 0 : -errno;
+}
+
+int
+os_memory_map(int fd, size_t *size, void **map)
+{
+	(void)fd;
+	(void)size;
+	(void)map;
+	return -ENOSYS;
+}
+
+void
+os_memory_unmap(void *map, size_t size)
+{
+	if (map != NULL)
+		munmap(map, size);
+}
+
+void
+os_memory_discard(int fd, void *map, size_t at, size_t len)
+{
+	(void)fd;
+	if (map_private((char *)map + at, len, MAP_FIXED) == NULL)
+		memset((char *)map + at, 0, len);
+}
+
+size_t
+os_memory_taken(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+bool
+os_has_keeper(void)
+{
+	return false;
+}
+
+int
+os_become_reaper(void)
+{
+	return -ENOSYS;
+}
+
+int
+os_program_path(char *buf, size_t size)
+{
+	(void)buf;
+	(void)size;
+	return -ENOSYS;
+}
+
+int
+os_peer_pid(int fd, pid_t *pid)
+{
+	(void)fd;
+	(void)pid;
+	return -ENOSYS;
+}
+
+int
+os_send(int fd, const void *data, size_t len, const int *fds, unsigned nfds)
+{
+	(void)fd;
+	(void)data;
+	(void)len;
+	(void)fds;
+	(void)nfds;
+	return -ENOSYS;
+}
+
+ssize_t
+os_receive(int fd, void *data, size_t len, int *fds, unsigned max, unsigned *nfds)
+{
+	(void)fd;
+	(void)data;
+	(void)len;
+	(void)fds;
+	(void)max;
+	*nfds = 0;
+	return -ENOSYS;
 }
 
 pid_t

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 #include <linux/close_range.h>
@@ -45,19 +47,172 @@ os_cloexec_from(int first)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-void *
-os_pages_alloc(size_t size)
+/* Memory that outlives the process. */
+
+enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW };
+
+static void *
+map_shared(int fd, size_t size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 
 	return p != MAP_FAILED ? p : NULL;
 }
 
-void
-os_pages_free(void *p, size_t size)
+int
+os_memory_create(const char *name, size_t size, int *fd, void **map)
 {
-	if (p != NULL)
-		munmap(p, size);
+	int rc;
+
+	*fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (*fd < 0)
+		return -errno;
+	if (ftruncate(*fd, (off_t)size) == 0 &&
+	    fcntl(*fd, F_ADD_SEALS, SEALS | F_SEAL_SEAL) == 0 &&
+	    (*map = map_shared(*fd, size)) != NULL)
+		return 0;
+	rc = -errno;
+	close(*fd);
+	*fd = -1;
+	return rc;
+}
+
+int
+os_memory_map(int fd, size_t *size, void **map)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	/* One that can shrink under us would end us with SIGBUS. */
+	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) != 0 || st.st_size <= 0)
+		return -EINVAL;
+	*size = (size_t)st.st_size;
+	*map = map_shared(fd, *size);
+	return *map != NULL ? 0 : -errno;
+}
+
+void
+os_memory_unmap(void *map, size_t size)
+{
+	if (map != NULL)
+		munmap(map, size);
+}
+
+void
+os_memory_discard(int fd, void *map, size_t at, size_t len)
+{
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)len) !=
+	    0)
+		memset((char *)map + at, 0, len);
+}
+
+size_t
+os_memory_taken(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 ? (size_t)st.st_blocks * 512 : 0;
+}
+
+/* Keeper and worker. */
+
+bool
+os_has_keeper(void)
+{
+	return true;
+}
+
+int
+os_become_reaper(void)
+{
+	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 ? 0 : -errno;
+}
+
+int
+os_program_path(char *buf, size_t size)
+{
+	static const char deleted[] = " (deleted)";
+	ssize_t n = readlink("/proc/self/exe", buf, size - 1);
+	size_t tail = sizeof deleted - 1;
+
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	/* Another file lies there by now, or will: that is the one that is meant. */
+	if ((size_t)n > tail && strcmp(buf + n - tail, deleted) == 0)
+		buf[(size_t)n - tail] = '\0';
+	return 0;
+}
+
+int
+os_send(int fd, const void *data, size_t len, const int *fds, unsigned nfds)
+{
+	struct iovec iov = {(void *)data, len};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(OS_FDS_MAX * sizeof(int))];
+	} control = {0};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	if (nfds > OS_FDS_MAX)
+		return -EINVAL;
+	if (nfds != 0) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(&control.head), fds, nfds * sizeof(int));
+	}
+	do {
+		n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+static void
+take_fds(const struct msghdr *m, int *fds, unsigned max, unsigned *nfds)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	unsigned n;
+
+	*nfds = 0;
+	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return;
+	n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	for (unsigned i = 0; i < n; i++) {
+		int fd;
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+		if (*nfds < max)
+			fds[(*nfds)++] = fd;
+		else
+			close(fd);
+	}
+}
+
+ssize_t
+os_receive(int fd, void *data, size_t len, int *fds, unsigned max, unsigned *nfds)
+{
+	struct iovec iov = {data, len};
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(OS_FDS_MAX * sizeof(int))];
+	} control;
+	struct msghdr m = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof control};
+	ssize_t n;
+
+	*nfds = 0;
+	do {
+		n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	take_fds(&m, fds, max, nfds);
+	return n;
 }
 
 pid_t
@@ -148,14 +303,32 @@ os_socket_room(int fd)
 	return mem[SK_MEMINFO_SNDBUF] - mem[SK_MEMINFO_WMEM_QUEUED];
 }
 
+static int
+peer(int fd, struct ucred *cred)
+{
+	socklen_t len = sizeof *cred;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, cred, &len) == 0 ? 0 : -errno;
+}
+
 int
 os_peer_uid(int fd, uid_t *uid)
 {
 	struct ucred cred;
-	socklen_t len = sizeof cred;
+	int rc = peer(fd, &cred);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
-		return -errno;
-	*uid = cred.uid;
-	return 0;
+	if (rc == 0)
+		*uid = cred.uid;
+	return rc;
+}
+
+int
+os_peer_pid(int fd, pid_t *pid)
+{
+	struct ucred cred;
+	int rc = peer(fd, &cred);
+
+	if (rc == 0)
+		*pid = cred.pid;
+	return rc;
 }

@@ -5,8 +5,11 @@
 #ifndef OS_OS_H
 #define OS_OS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+enum { OS_FDS_MAX = 4 }; /* most descriptors in a packet */
 
 struct winsize;
 struct termios;
@@ -17,9 +20,34 @@ int os_random(void *buf, size_t len);
 /* Marks every descriptor from `first` up close-on-exec. Safe between fork and exec. */
 void os_cloexec_from(int first);
 
-/* Zeroed memory whose pages are taken when first touched; NULL when there is none. */
-void *os_pages_alloc(size_t size);
-void os_pages_free(void *p, size_t size);
+/*
+ * Memory that outlives the process: a file of memory of a fixed size, whose pages are taken when
+ * first touched, mapped whole and shared. Its descriptor can be sent to another process, which
+ * maps it again; it cannot be shrunk or grown by anybody who holds it. Where the system has none,
+ * os_memory_create gives private memory and *fd is -1.
+ */
+int os_memory_create(const char *name, size_t size, int *fd, void **map);
+int os_memory_map(int fd, size_t *size, void **map); /* -EINVAL: not made by os_memory_create */
+void os_memory_unmap(void *map, size_t size);
+
+/* Gives pages back; they read as zeroes from then on. at and len are whole pages. */
+void os_memory_discard(int fd, void *map, size_t at, size_t len);
+size_t os_memory_taken(int fd); /* bytes of pages that are in use; 0 where unknown */
+
+/*
+ * What a keeper needs: orphans of this process's descendants become its children, an executable
+ * can be named, and the process behind a Unix socket. -ENOSYS where the system lacks one; then
+ * there is no keeper, and os_has_keeper says so.
+ */
+bool os_has_keeper(void);
+int os_become_reaper(void);
+int os_program_path(char *buf, size_t size);
+int os_peer_pid(int fd, pid_t *pid);
+
+/* One packet with descriptors, over a Unix socket. The receiver's are close-on-exec; those
+ * beyond `max` are closed. os_receive returns the packet's length, 0 at the end. */
+int os_send(int fd, const void *data, size_t len, const int *fds, unsigned nfds);
+ssize_t os_receive(int fd, void *data, size_t len, int *fds, unsigned max, unsigned *nfds);
 
 /* forkpty(3). `slave_name` may be NULL. Returns as fork does, with *master close-on-exec. */
 pid_t os_forkpty(int *master, const struct winsize *size);

@@ -28,8 +28,6 @@ enum {
 	KILL_MS = 5000,
 };
 
-static void update_io(struct pane *p);
-
 /* Handles are part of the pane, so it is freed when the last of them has been closed. */
 
 static void
@@ -41,12 +39,6 @@ on_closed(uv_handle_t *h)
 		return;
 	buf_release(&p->input);
 	record_free(p->record);
-	for (char **a = p->argv; *a != NULL; a++)
-		free(*a);
-	free(p->argv);
-	os_pages_free(p->ring_block, ring_block_size(p->ring.size));
-	free(p->id);
-	free(p->name);
 	free(p);
 }
 
@@ -60,8 +52,8 @@ close_handle(void *handle)
 }
 
 /* The handle must be closed before its descriptor, or the loop polls another one's. */
-static void
-close_fd(void *handle, int *fd)
+void
+pane_close_fd(void *handle, int *fd)
 {
 	close_handle(handle);
 	if (*fd >= 0)
@@ -71,8 +63,8 @@ close_fd(void *handle, int *fd)
 
 /* The end. */
 
-static int
-decode_status(int wait_status)
+int
+pane_decode_status(int wait_status)
 {
 	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
 					: WEXITSTATUS(wait_status);
@@ -84,10 +76,12 @@ finish(struct pane *p)
 	if (p->state == PANE_EXITED)
 		return;
 	p->state = PANE_EXITED;
+	memory_state(p->memory)->status = p->exit_status;
+	memory_state(p->memory)->ended = true;
 	uv_timer_stop(&p->life);
 	uv_timer_stop(&p->flush);
 	if (p->master >= 0)
-		close_fd(&p->io, &p->master);
+		pane_close_fd(&p->io, &p->master);
 	buf_release(&p->input);
 	p->input_at = 0;
 	viewers_input_drained(p); /* the rest goes out as they acknowledge it */
@@ -102,10 +96,10 @@ on_linger(uv_timer_t *t)
 }
 
 /* Called after every step towards the end: reaped, end of file, more output. */
-static void
-check_end(struct pane *p)
+void
+pane_check_end(struct pane *p)
 {
-	if (!p->reaped || p->state != PANE_RUNNING)
+	if (!p->reaped || p->state != PANE_RUNNING || p->paused)
 		return;
 	if (p->drained)
 		finish(p);
@@ -117,8 +111,8 @@ void
 pane_reaped(struct pane *p, int wait_status)
 {
 	p->reaped = true;
-	p->exit_status = decode_status(wait_status);
-	check_end(p);
+	p->exit_status = pane_decode_status(wait_status);
+	pane_check_end(p);
 }
 
 static void
@@ -188,13 +182,13 @@ output_arrived(struct pane *p, size_t n)
 
 /* The screen sees the bytes where they lie in the ring. */
 static void
-feed(struct pane *p, const struct iovec *iov, size_t n)
+feed(struct pane *p, const struct iovec *iov, size_t n, int64_t now_ms)
 {
 	size_t first = n < iov[0].iov_len ? n : iov[0].iov_len;
 
-	record_feed(p->record, iov[0].iov_base, first, p->active_ms);
+	record_feed(p->record, iov[0].iov_base, first, now_ms);
 	if (n > first)
-		record_feed(p->record, iov[1].iov_base, n - first, p->active_ms);
+		record_feed(p->record, iov[1].iov_base, n - first, now_ms);
 }
 
 /* Reads until the PTY is empty or the burst is used up; returns the bytes read. */
@@ -206,14 +200,13 @@ read_burst(struct pane *p)
 	size_t sum = 0;
 
 	while (sum < READ_BURST) {
-		int pieces = ring_space(&p->ring, iov);
+		int pieces = ring_space(p->ring, iov);
 		ssize_t n = readv(p->master, iov, pieces);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n > 0) {
-			ring_commit(&p->ring, (size_t)n);
-			p->active_ms = now;
-			feed(p, iov, (size_t)n);
+			ring_commit(p->ring, (size_t)n);
+			feed(p, iov, (size_t)n, now);
 			sum += (size_t)n;
 			continue;
 		}
@@ -232,9 +225,9 @@ on_readable(struct pane *p)
 	if (n != 0)
 		output_arrived(p, n);
 	if (p->drained)
-		close_fd(&p->io, &p->master);
+		pane_close_fd(&p->io, &p->master);
 	if (n != 0 || p->drained)
-		check_end(p);
+		pane_check_end(p);
 }
 
 /* Input. */
@@ -274,7 +267,7 @@ on_writable(struct pane *p)
 	}
 	if (pane_input_pending(p) == 0)
 		buf_release(&p->input);
-	update_io(p);
+	pane_update_io(p);
 	if (before > PANE_INPUT_LOW && pane_input_pending(p) <= PANE_INPUT_LOW)
 		viewers_input_drained(p);
 }
@@ -296,7 +289,7 @@ pane_input(struct pane *p, const void *data, size_t len)
 	buf_drain(&p->input, p->input_at);
 	p->input_at = 0;
 	buf_append(&p->input, bytes + n, len - n);
-	update_io(p);
+	pane_update_io(p);
 	return 0;
 }
 
@@ -306,7 +299,7 @@ on_io(uv_poll_t *h, int status, int events)
 	struct pane *p = h->data;
 
 	/* An error shows again in read(2), which says which. */
-	if (status < 0)
+	if (status < 0 && !p->paused)
 		events = UV_READABLE;
 	if (events & UV_WRITABLE)
 		on_writable(p);
@@ -314,15 +307,20 @@ on_io(uv_poll_t *h, int status, int events)
 		on_readable(p);
 }
 
-static void
-update_io(struct pane *p)
+void
+pane_update_io(struct pane *p)
 {
 	int events = UV_READABLE | (pane_input_pending(p) != 0 ? UV_WRITABLE : 0);
 
+	if (p->paused)
+		events &= ~UV_READABLE;
 	if (p->master < 0 || events == p->io_events)
 		return;
 	p->io_events = events;
-	uv_poll_start(&p->io, events, on_io);
+	if (events != 0)
+		uv_poll_start(&p->io, events, on_io);
+	else
+		uv_poll_stop(&p->io);
 }
 
 int
@@ -343,119 +341,13 @@ pane_resize(struct pane *p, unsigned cols, unsigned rows)
 	return 0;
 }
 
-/* Birth. */
-
-static void
-on_status(uv_poll_t *h, int status, int events)
+void
+pane_pause(struct pane *p, bool pause)
 {
-	struct pane *p = h->data;
-	struct pty_failure f;
-	char *cause = NULL;
-	ssize_t n = read(p->status_fd, &f, sizeof f);
-
-	(void)status;
-	(void)events;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	close_fd(&p->status, &p->status_fd);
-	if (n == (ssize_t)sizeof f) {
-		err_sys(&cause, -f.err, "cannot %s", pty_step_name(f.step));
-		p->cb.started(p, f.err, cause, p->arg);
-		free(cause);
-		return;
-	}
-	p->state = PANE_RUNNING;
-	p->cb.started(p, 0, NULL, p->arg);
-	check_end(p);
-}
-
-static void
-on_reply(const char *data, size_t len, void *arg)
-{
-	/* A program that does not read its input gets no answer; it did not wait for one. */
-	pane_input(arg, data, len);
-}
-
-static void
-on_title(const char *title, void *arg)
-{
-	(void)title;
-	viewers_titled(arg);
-}
-
-static void
-on_bell(void *arg)
-{
-	viewers_belled(arg);
-}
-
-static char **
-copy_argv(char *const *argv)
-{
-	size_t n = 0;
-	char **copy;
-
-	while (argv[n] != NULL)
-		n++;
-	copy = xcalloc(n + 1, sizeof *copy);
-	for (size_t i = 0; i < n; i++)
-		copy[i] = xstrdup(argv[i]);
-	return copy;
-}
-
-static void
-init_handles(struct pane *p)
-{
-	uv_poll_init(p->loop, &p->io, p->master);
-	uv_poll_init(p->loop, &p->status, p->status_fd);
-	uv_timer_init(p->loop, &p->flush);
-	uv_timer_init(p->loop, &p->life);
-	uv_timer_init(p->loop, &p->announce);
-	p->io.data = p->status.data = p->flush.data = p->life.data = p->announce.data = p;
-	p->open_handles = 5;
-	uv_poll_start(&p->status, UV_READABLE, on_status);
-	update_io(p);
-}
-
-int
-pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callbacks *cb,
-    void *arg, struct pane **out, char **cause)
-{
-	static const struct record_callbacks record_callbacks = {on_reply, on_title, on_bell};
-	struct pty_spec how = {spec->argv, spec->envp, spec->cwd, spec->cols, spec->rows};
-	struct pane *p;
-	struct pty pty;
-	void *block;
-	int rc;
-
-	block = os_pages_alloc(ring_block_size(spec->ring_size));
-	if (block == NULL)
-		return err_sys(cause, -ENOMEM, "a ring of %zu bytes", spec->ring_size);
-	if ((rc = pty_spawn(&how, &pty)) != 0) {
-		os_pages_free(block, ring_block_size(spec->ring_size));
-		return err_sys(cause, rc, "a new terminal");
-	}
-	p = xcalloc(1, sizeof *p);
-	p->loop = loop;
-	p->cb = *cb;
-	p->arg = arg;
-	p->id = xstrdup(spec->id);
-	p->name = spec->name != NULL ? xstrdup(spec->name) : NULL;
-	p->argv = copy_argv(spec->argv);
-	p->cols = spec->cols;
-	p->rows = spec->rows;
-	p->created_ms = p->active_ms = clock_wall_ms();
-	p->pid = pty.pid;
-	p->master = pty.master;
-	p->status_fd = pty.status_fd;
-	p->exit_status = -1;
-	p->ring_block = block;
-	ring_init(&p->ring, block, spec->ring_size);
-	p->record = record_new(spec->cols, spec->rows, spec->record, &record_callbacks, p);
-	buf_init(&p->input, PANE_INPUT_MAX);
-	init_handles(p);
-	*out = p;
-	return 0;
+	p->paused = pause;
+	pane_update_io(p);
+	if (!pause)
+		pane_check_end(p);
 }
 
 void
@@ -467,8 +359,10 @@ pane_free(struct pane *p)
 	if (p->state != PANE_EXITED)
 		pane_signal(p, SIGKILL);
 	viewers_gone(p);
-	close_fd(&p->io, &p->master);
-	close_fd(&p->status, &p->status_fd);
+	if (p->master >= 0)
+		pane_close_fd(&p->io, &p->master);
+	if (p->status_fd >= 0)
+		pane_close_fd(&p->status, &p->status_fd);
 	close_handle(&p->flush);
 	close_handle(&p->life);
 	close_handle(&p->announce);
@@ -480,6 +374,42 @@ pane_snapshot(const struct pane *p, struct buf *b, uint64_t *offset)
 	*offset = record_snapshot(p->record, RECORD_SNAPSHOT_LINES, b);
 }
 
+int
+pane_memory(const struct pane *p)
+{
+	return memory_fd(p->memory);
+}
+
+int
+pane_master(const struct pane *p)
+{
+	return p->master;
+}
+
+void
+pane_set_removed(struct pane *p)
+{
+	memory_state(p->memory)->removed = true;
+}
+
+bool
+pane_removed(const struct pane *p)
+{
+	return memory_state(p->memory)->removed != 0;
+}
+
+const char *
+pane_birth_cwd(const struct pane *p)
+{
+	return p->birth->cwd;
+}
+
+size_t
+pane_memory_taken(const struct pane *p)
+{
+	return memory_taken(p->memory);
+}
+
 struct record *
 pane_record(struct pane *p)
 {
@@ -489,25 +419,25 @@ pane_record(struct pane *p)
 const char *
 pane_id(const struct pane *p)
 {
-	return p->id;
+	return p->birth->id;
 }
 
 const char *
 pane_name(const struct pane *p)
 {
-	return p->name;
+	return p->birth->name;
 }
 
 char *const *
 pane_argv(const struct pane *p)
 {
-	return p->argv;
+	return p->birth->argv;
 }
 
 const struct ring *
 pane_ring(const struct pane *p)
 {
-	return &p->ring;
+	return p->ring;
 }
 
 enum pane_state
@@ -549,13 +479,13 @@ pane_viewers(const struct pane *p)
 int64_t
 pane_created(const struct pane *p)
 {
-	return p->created_ms;
+	return p->birth->created_ms;
 }
 
 int64_t
 pane_last_activity(const struct pane *p)
 {
-	return p->active_ms;
+	return memory_state(p->memory)->active_ms;
 }
 
 bool

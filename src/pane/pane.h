@@ -65,6 +65,38 @@ int pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_ca
     void *arg, struct pane **out, char **cause);
 void pane_free(struct pane *p);
 
+/*
+ * What another process left of a pane. The descriptors are taken. The pane is paused. `crashes`
+ * is how many processes have ended while they restored it: with one the screen is left blank, with
+ * more it begins anew, as it does (*fresh) when its memory is damaged; it then has a memory that
+ * nobody else holds yet. *warning says what was given up, for the caller to free, or is NULL. The
+ * callback `started` will not be called.
+ */
+struct pane_found {
+	const char *id;
+	int memory, master; /* master: -1 when it was closed */
+	pid_t pid;
+	bool reaped; /* with wait_status */
+	int wait_status;
+	unsigned crashes;
+	const struct record_options *record;
+	size_t ring_size; /* where it begins anew */
+};
+int pane_restore(uv_loop_t *loop, const struct pane_found *found,
+    const struct pane_callbacks *cb, void *arg, struct pane **out, bool *fresh, char **warning);
+
+/* Reads no output, or reads on. */
+void pane_pause(struct pane *p, bool pause);
+
+/* For whoever holds them beside this process; -1 for none. Borrowed. */
+int pane_memory(const struct pane *p);
+int pane_master(const struct pane *p);
+size_t pane_memory_taken(const struct pane *p); /* bytes */
+
+/* Whether it is to be removed when it has ended; kept in its memory. */
+void pane_set_removed(struct pane *p);
+bool pane_removed(const struct pane *p);
+
 /* The command has been reaped with this wait(2) status. */
 void pane_reaped(struct pane *p, int wait_status);
 
@@ -91,6 +123,7 @@ void pane_snapshot(const struct pane *p, struct buf *b, uint64_t *offset);
 const char *pane_id(const struct pane *p);
 const char *pane_name(const struct pane *p); /* or NULL */
 char *const *pane_argv(const struct pane *p);
+const char *pane_birth_cwd(const struct pane *p); /* where it was started, or NULL */
 const struct ring *pane_ring(const struct pane *p);
 enum pane_state pane_state(const struct pane *p);
 int pane_exit_status(const struct pane *p); /* exit code, or 128 + signal; -1 while it runs */

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "pane/memory.h"
 #include "pane/pane.h"
 #include "pane/record.h"
 
@@ -13,16 +14,14 @@ struct pane {
 	struct pane_callbacks cb;
 	void *arg;
 
-	char *id, *name;
-	char **argv;
 	unsigned cols, rows;
-	int64_t created_ms, active_ms;
 
 	pid_t pid;
 	int master;    /* -1 once closed */
 	int status_fd; /* -1 once it has told */
 	enum pane_state state;
 	bool reaped, drained, freed;
+	bool paused; /* another process reads the PTY, or is about to */
 	int exit_status;
 
 	uv_poll_t io, status;
@@ -32,8 +31,9 @@ struct pane {
 	int io_events;
 	unsigned open_handles;
 
-	struct ring ring;
-	void *ring_block;
+	struct memory *memory; /* the record's, with all that outlives the process */
+	const struct memory_birth *birth;
+	struct ring *ring;
 	struct record *record; /* screen and history */
 	size_t unflushed;      /* bytes read since the viewers were woken */
 	uint64_t flushed_us;   /* monotonic time at which they were */
@@ -45,6 +45,12 @@ struct pane {
 	unsigned viewer_count;
 	uint64_t typed_clock; /* counts the messages that carried input */
 };
+
+/* pane.c */
+void pane_update_io(struct pane *p);
+void pane_check_end(struct pane *p);
+void pane_close_fd(void *handle, int *fd); /* the handle that polls it, first */
+int pane_decode_status(int wait_status);
 
 /* Told by pane.c to viewer.c. */
 void viewers_wake(struct pane *p, bool now);

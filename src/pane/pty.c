@@ -105,3 +105,14 @@ pty_resize(int master, unsigned cols, unsigned rows)
 
 	return ioctl(master, TIOCSWINSZ, &ws) == 0 ? 0 : -errno;
 }
+
+void
+pty_size(int master, unsigned *cols, unsigned *rows)
+{
+	struct winsize ws;
+
+	if (ioctl(master, TIOCGWINSZ, &ws) != 0 || ws.ws_col == 0 || ws.ws_row == 0)
+		return;
+	*cols = ws.ws_col;
+	*rows = ws.ws_row;
+}

@@ -36,4 +36,7 @@ int pty_spawn(const struct pty_spec *spec, struct pty *out);
 
 int pty_resize(int master, unsigned cols, unsigned rows);
 
+/* Leaves them as they are when it cannot say. */
+void pty_size(int master, unsigned *cols, unsigned *rows);
+
 #endif

@@ -7,23 +7,12 @@
 
 #include "base/buf.h"
 #include "base/xmalloc.h"
+#include "pane/memory.h"
+#include "pane/record_priv.h"
 
-struct record {
-	struct term *term;
-	struct history *history;
-	struct record_callbacks cb;
-	void *arg;
-	int64_t now_ms; /* of the bytes that are being fed */
-	char *title;
-
-	struct record_command *commands; /* a ring of RECORD_COMMANDS, made with the first */
-	size_t first, count;
-	uint64_t text_line; /* where the command line begins: mark B */
-	uint32_t text_byte;
-	bool typing; /* between B and C */
-
-	unsigned views; /* that are out */
-	bool freed;     /* waits for them */
+enum {
+	SAVE_BYTES = 256 * 1024, /* of output between two saves of the terminal */
+	SAVE_CELL = 8,           /* or this many for each cell of the screen */
 };
 
 /* Commands. */
@@ -46,8 +35,8 @@ record_command(const struct record *r, size_t i)
 	return command_at(r, i);
 }
 
-static struct record_command *
-add_command(struct record *r)
+struct record_command *
+record_add_command(struct record *r)
 {
 	struct record_command *c;
 
@@ -125,12 +114,12 @@ on_mark(void *arg, const struct term_mark *m)
 	struct record *r = arg;
 	struct record_command *c = last_command(r);
 
-	if (m->alternate)
+	if (m->alternate || r->drawing)
 		return;
 	switch (m->kind) {
 	case 'A':
 		if (c == NULL || c->output_line != 0)
-			c = add_command(r);
+			c = record_add_command(r);
 		c->prompt_line = m->line;
 		break;
 	case 'B':
@@ -140,7 +129,7 @@ on_mark(void *arg, const struct term_mark *m)
 		break;
 	case 'C':
 		if (c == NULL || c->output_line != 0)
-			c = add_command(r);
+			c = record_add_command(r);
 		c->output_line = m->line;
 		c->started_ms = r->now_ms;
 		if (r->typing) {
@@ -168,6 +157,12 @@ on_line(void *arg, const struct term_line *l)
 {
 	struct record *r = arg;
 
+	if (r->drawing)
+		return;
+	/* Of what is replayed, the history has most lines already. */
+	if (++r->lines <= history_last(r->history))
+		return;
+	memory_save_styles(r->memory, term_styles(r->term));
 	history_push(
 	    r->history, l->text, l->len, l->runs, l->nruns, r->now_ms, l->offset, l->flags);
 }
@@ -177,7 +172,8 @@ on_reply(void *arg, const char *data, size_t len)
 {
 	struct record *r = arg;
 
-	r->cb.reply(data, len, r->arg);
+	if (!r->drawing && !r->replaying)
+		r->cb.reply(data, len, r->arg);
 }
 
 static void
@@ -187,7 +183,8 @@ on_title(void *arg, const char *title)
 
 	free(r->title);
 	r->title = xstrdup(title);
-	r->cb.title(title, r->arg);
+	if (!r->drawing && !r->replaying)
+		r->cb.title(title, r->arg);
 }
 
 static void
@@ -195,18 +192,26 @@ on_bell(void *arg)
 {
 	struct record *r = arg;
 
-	r->cb.bell(r->arg);
+	if (!r->drawing && !r->replaying)
+		r->cb.bell(r->arg);
 }
 
 static void
 on_clear(void *arg)
 {
-	history_clear(((struct record *)arg)->history);
+	struct record *r = arg;
+	struct memory_state *state = memory_state(r->memory);
+
+	/* Replayed, it may have been done, and lines pushed since. */
+	if (r->drawing || state->cleared > r->lines)
+		return;
+	state->cleared = r->lines + 1;
+	history_clear(r->history);
 }
 
 struct record *
-record_new(unsigned cols, unsigned rows, const struct record_options *options,
-    const struct record_callbacks *cb, void *arg)
+record_make(struct memory *take, unsigned cols, unsigned rows,
+    const struct record_options *options, const struct record_callbacks *cb, void *arg)
 {
 	static const struct term_callbacks callbacks = {
 	    .line = on_line,
@@ -216,17 +221,36 @@ record_new(unsigned cols, unsigned rows, const struct record_options *options,
 	    .mark = on_mark,
 	    .clear_history = on_clear,
 	};
-	struct history_limits limits = {options->lines, options->bytes};
+	struct history_limits limits = {options->lines, memory_birth(take)->history_bytes};
+	struct history_allocator allocator = memory_allocator(take);
 	struct term_options how = {options->clear_to_history, options->clear_history_on_ed3};
 	struct record *r = xcalloc(1, sizeof *r);
 
+	r->memory = take;
 	r->cb = *cb;
 	r->arg = arg;
 	r->title = xstrdup("");
 	r->term = term_new(cols, rows, &callbacks, r);
 	term_set_options(r->term, &how);
-	r->history = history_new(&limits, NULL);
+	r->history = history_new(&limits, &allocator);
 	return r;
+}
+
+struct record *
+record_new(struct memory *take, const struct record_options *options,
+    const struct record_callbacks *cb, void *arg)
+{
+	const struct memory_birth *b = memory_birth(take);
+	struct record *r = record_make(take, b->cols, b->rows, options, cb, arg);
+
+	record_save(r);
+	return r;
+}
+
+struct memory *
+record_memory(struct record *r)
+{
+	return r->memory;
 }
 
 void
@@ -242,22 +266,50 @@ record_free(struct record *r)
 	free(r->commands);
 	term_free(r->term);
 	history_free(r->history);
+	memory_free(r->memory);
 	free(r->title);
 	free(r);
+}
+
+/* Half a ring at most, so that the slot before this one will do, too; a large screen costs much
+ * to draw. */
+static uint64_t
+save_interval(const struct record *r)
+{
+	const struct memory_state *state = memory_state(r->memory);
+	uint64_t cells = (uint64_t)state->cols * state->rows;
+	uint64_t most = memory_birth(r->memory)->ring_size / 2;
+	uint64_t bytes = cells * SAVE_CELL > SAVE_BYTES ? cells * SAVE_CELL : SAVE_BYTES;
+
+	return bytes < most ? bytes : most;
 }
 
 void
 record_feed(struct record *r, const void *data, size_t len, int64_t now_ms)
 {
+	struct memory_state *state = memory_state(r->memory);
+
 	r->now_ms = now_ms;
 	term_feed(r->term, data, len);
+	state->active_ms = now_ms;
+	state->fed += len;
+	if (state->fed - r->saved_at >= save_interval(r))
+		record_save(r);
 }
 
 void
 record_resize(struct record *r, unsigned cols, unsigned rows, int64_t now_ms)
 {
+	struct memory_state *state = memory_state(r->memory);
+	struct memory_resize change = {state->fed, cols, rows};
+	bool noted = memory_add_resize(r->memory, &change);
+
 	r->now_ms = now_ms;
+	state->cols = cols;
+	state->rows = rows;
 	term_resize(r->term, cols, rows);
+	if (!noted)
+		record_save(r);
 }
 
 /* Snapshots. */

@@ -21,6 +21,7 @@
 #include "term/term.h"
 
 struct buf;
+struct memory;
 struct record;
 
 enum {
@@ -42,10 +43,24 @@ struct record_callbacks {
 	void (*bell)(void *arg);
 };
 
-struct record *record_new(unsigned cols, unsigned rows, const struct record_options *options,
+/*
+ * All of it that must outlive the process lies in the pane's memory (pane/memory.h), which the
+ * record takes. record_new begins in a fresh one. record_restore goes on in one that another
+ * process left: what its ring holds beyond what was fed is fed, no line is pushed twice, and the
+ * program gets no answer twice. *warning is set, for the caller to free, when something had to
+ * be given up, which is the screen, or the screen and the history; -EINVAL and the memory
+ * stays the caller's when nothing can be made of it. With `blank` the screen is not drawn again,
+ * as when that has ended a process before.
+ */
+struct record *record_new(struct memory *take, const struct record_options *options,
     const struct record_callbacks *cb, void *arg);
+int record_restore(struct memory *take, const struct record_options *options, bool blank,
+    const struct record_callbacks *cb, void *arg, struct record **out, char **warning);
 void record_free(struct record *r); /* what views hold stays until they are released */
 
+struct memory *record_memory(struct record *r);
+
+/* The bytes from `data` on, which are the ring's next and have been committed to it. */
 void record_feed(struct record *r, const void *data, size_t len, int64_t now_ms);
 void record_resize(struct record *r, unsigned cols, unsigned rows, int64_t now_ms);
 

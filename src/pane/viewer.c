@@ -160,8 +160,8 @@ viewer_new(struct pane *p, const struct viewer_spec *spec, const struct viewer_c
 	v->say = SAY_HELLO;
 	if (*record_title(p->record) != '\0')
 		v->say |= SAY_TITLE;
-	v->offset = v->acked = ring_end(&p->ring);
-	if (spec->has_offset && spec->offset >= ring_start(&p->ring) &&
+	v->offset = v->acked = ring_end(p->ring);
+	if (spec->has_offset && spec->offset >= ring_start(p->ring) &&
 	    spec->offset <= v->offset)
 		v->offset = v->acked = spec->offset;
 	else
@@ -210,8 +210,8 @@ pull_control(struct viewer *v, struct buf *b)
 
 	if (take_due(v, SAY_HELLO)) {
 		v->say &= (uint8_t)~SAY_RESIZE;
-		attach_put_hello(b, &(struct attach_hello){p->id, p->cols, p->rows,
-					ring_end(&p->ring), v->read_only});
+		attach_put_hello(b, &(struct attach_hello){p->birth->id, p->cols, p->rows,
+					ring_end(p->ring), v->read_only});
 	} else if (take_due(v, SAY_RESIZE)) {
 		attach_put_resize(b, p->cols, p->rows);
 	} else if (take_due(v, SAY_VIEWERS)) {
@@ -268,7 +268,7 @@ pull_output(struct viewer *v, struct buf *b, size_t max)
 
 	if (window == 0)
 		return false;
-	n = ring_peek(&v->pane->ring, v->offset, max < window ? max : window, iov);
+	n = ring_peek(v->pane->ring, v->offset, max < window ? max : window, iov);
 	if (n < 0)
 		v->needs_snapshot = true;
 	if (v->needs_snapshot)
@@ -293,7 +293,7 @@ viewer_pull(struct viewer *v, struct buf *b, size_t max)
 		return VIEWER_ENDED;
 	if (pull_control(v, b) || pull_output(v, b, max))
 		return VIEWER_MESSAGE;
-	if (p->state != PANE_EXITED || v->needs_snapshot || v->offset != ring_end(&p->ring))
+	if (p->state != PANE_EXITED || v->needs_snapshot || v->offset != ring_end(p->ring))
 		return VIEWER_NOTHING;
 	if (v->say & SAY_EXIT)
 		return VIEWER_ENDED;
