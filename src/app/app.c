@@ -41,25 +41,41 @@ const struct http_route app_routes[] = {
     {"GET", "/api/v1/panes/:id/capture", AUTH_READ, 0, panes_capture, "what a pane shows"},
     {"GET", "/api/v1/panes/:id/commands", AUTH_READ, 0, panes_commands,
 	"commands that the shell marked"},
+    {"POST", "/api/v1/upgrade", AUTH_LOCAL, 8 * K, info_upgrade,
+	"replace the worker, from the Unix socket only"},
     {"POST", "/api/v1/tokens", AUTH_WRITE, K, tokens_create, "make an access token"},
     {"GET", "/assets/:file", AUTH_NONE, 0, page_get, "the page's files"},
     {"GET", "/", AUTH_NONE, 0, page_get, "the page; with ?token= a login"},
     {0},
 };
 
-/* Panes are the only children, and a pane is told at once. */
+/* As wait(2) would say it. */
+static int
+wait_status(const siginfo_t *si)
+{
+	return si->si_code == CLD_EXITED ? (si->si_status & 0xFF) << 8 : si->si_status;
+}
+
+/* Panes are the only children, and a pane is told at once. The keeper hears of an end before the
+ * process is reaped: if this process dies in between, it is still there for the keeper. */
 static void
 on_child(uv_signal_t *h, int signum)
 {
 	struct app *a = h->data;
+	siginfo_t si = {0};
 	struct entry *e;
-	int status;
-	pid_t pid;
 
 	(void)signum;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if ((e = registry_by_pid(a, pid)) != NULL)
+	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0) {
+		int status = wait_status(&si);
+
+		e = registry_by_pid(a, si.si_pid);
+		if (e != NULL)
+			worker_reaped(e, status);
+		waitpid(si.si_pid, NULL, 0);
+		if (e != NULL)
 			pane_reaped(e->pane, status);
+		si.si_pid = 0;
 	}
 }
 
@@ -79,6 +95,7 @@ free_parts(struct app *a)
 	free(a->socket_path);
 	free(a->tls_cert);
 	free(a->tls_key);
+	keep_free(a->keep);
 	free(a);
 }
 
@@ -116,6 +133,8 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	a->socket_path = dup_or_null(cfg->socket_path);
 	a->tls_cert = dup_or_null(cfg->tls_cert);
 	a->tls_key = dup_or_null(cfg->tls_key);
+	a->keep = cfg->keep;
+	a->next_id = cfg->last_pane;
 	a->started_us = clock_mono_us();
 	a->auth = auth_new();
 	if ((rc = tokens_load(a, cause)) != 0) {
@@ -135,6 +154,10 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	uv_signal_init(loop, &a->child);
 	a->last_words.data = a->child.data = a;
 	uv_signal_start(&a->child, on_child, SIGCHLD);
+	if (a->keep != NULL)
+		worker_start(a);
+	else
+		server_accept(a->server, true);
 	*out = a;
 	return 0;
 }
@@ -147,6 +170,8 @@ close_all(struct app *a)
 	if (a->closed)
 		return;
 	a->closed = true;
+	if (a->keep != NULL)
+		worker_stop(a);
 	while (a->entries != NULL)
 		registry_remove(a->entries);
 	server_stop(a->server);
@@ -191,9 +216,20 @@ app_stop(struct app *a)
 	log_info("app", "ending");
 	a->stopping = true;
 	uv_timer_start(&a->last_words, on_last_words, STOP_MS, 0);
-	DL_FOREACH_SAFE (a->entries, e, next)
+	DL_FOREACH_SAFE (a->entries, e, next) {
+		pane_pause(e->pane, false); /* it may come before the start, or in a yield */
 		pane_end(e->pane);
+	}
 	app_check_stopped(a);
+}
+
+void
+app_end(struct app *a)
+{
+	if (a->keep != NULL)
+		keep_say(a->keep, KEEP_END);
+	else
+		app_stop(a);
 }
 
 void
@@ -218,22 +254,42 @@ app_make_link(struct app *a, const char *token)
 	return xasprintf("%s://%s:%d/?token=%s", scheme, a->host, port, token);
 }
 
-int
-app_link(struct app *a, char **link, char **cause)
-{
-	char token[AUTH_TOKEN_LEN + 1];
-	int rc;
+struct link {
+	char *text;
+	void (*done)(const char *link, const char *cause, void *);
+	void *arg;
+};
 
+static void
+link_saved(int err, void *arg)
+{
+	struct link *l = arg;
+
+	(void)err; /* it is in the log; the link is good until a restart */
+	l->done(l->text, NULL, l->arg);
+	free(l->text);
+	free(l);
+}
+
+void
+app_link(struct app *a, void (*done)(const char *link, const char *cause, void *), void *arg)
+{
+	struct link *l = xcalloc(1, sizeof *l);
+	char token[AUTH_TOKEN_LEN + 1];
+
+	*l = (struct link){NULL, done, arg};
 	if (a->cfg.no_auth) {
-		*link = app_make_link(a, NULL);
-		return 0;
+		l->text = app_make_link(a, NULL);
+		link_saved(0, l);
+		return;
 	}
-	auth_make_room(
-	    a->auth); /* each start makes one; the links of old ones must not add up */
-	rc = auth_mint(a->auth, false, clock_wall_ms() + LINK_DAYS_MS, token);
-	if (rc != 0)
-		return err_sys(cause, rc, "a new token");
-	tokens_save(a, NULL, NULL);
-	*link = app_make_link(a, token);
-	return 0;
+	/* Each start makes one; the links of old ones must not add up. */
+	auth_make_room(a->auth);
+	if (auth_mint(a->auth, false, clock_wall_ms() + LINK_DAYS_MS, token) != 0) {
+		done(NULL, "no new token could be made", arg);
+		free(l);
+		return;
+	}
+	l->text = app_make_link(a, token);
+	tokens_save(a, link_saved, l);
 }

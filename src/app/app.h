@@ -2,8 +2,11 @@
  * The daemon: which pane has which viewers, which route calls what.
  *
  * Only this folder knows how everything is wired. An app lives on one libuv loop and is made
- * by the process that runs the loop (cli/serve.c). Nothing here waits: what touches a disk goes
+ * by the process that runs the loop (cli/cmd_serve.c). Nothing here waits: what touches a disk goes
  * to the thread pool.
+ *
+ * Under a keeper (keeper/keeper.h) the app first takes up what a worker before it left, and then
+ * starts to read and to accept; without one it starts at once.
  *
  * Ending. app_stop asks every pane to end (SIGHUP, SIGKILL after 5 s), lets viewers have the
  * last bytes, and closes the server; the loop then runs out of work and uv_run returns.
@@ -20,11 +23,14 @@
 typedef struct uv_loop_s uv_loop_t;
 
 struct app;
+struct keep;
 
 /* Bounds and habits that panescry.conf(5) sets. */
 struct app_limits {
 	size_t ring_size; /* bytes a pane */
 	unsigned panes_max, viewers_max;
+	unsigned
+	    crashes_max; /* of workers in a minute, before none is started; 0: any number */
 	struct record_options record; /* of every pane */
 };
 
@@ -32,6 +38,7 @@ struct app_limits {
 #define APP_LIMITS \
 	{ \
 		.ring_size = 1024 * 1024, .panes_max = 256, .viewers_max = 4096, \
+		.crashes_max = 5, \
 		.record = { \
 		    .lines = 50000, \
 		    .bytes = 16 * 1024 * 1024, \
@@ -40,7 +47,13 @@ struct app_limits {
 	}
 
 struct app_config {
-	int tcp_fd, unix_fd; /* listening; taken */
+	int tcp_fd, unix_fd;        /* listening; taken */
+	struct keep *keep;          /* to the keeper, taken; NULL: this process runs alone */
+	const char *keeper_program; /* that belongs to this build */
+	uint64_t last_pane;         /* number of the newest pane there ever was */
+	/* Under a keeper: connections are accepted and panes read. From the loop, once. */
+	void (*started)(void *arg);
+	void *arg;
 	bool loopback, no_auth;
 	const char *host; /* for links: the address that was asked for */
 	const char *tls_cert, *tls_key;
@@ -56,7 +69,12 @@ int app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, cha
 void app_stop(struct app *a);
 void app_free(struct app *a); /* when the loop has run out */
 
-/* A link that opens the page, with a fresh token where one is needed; the caller frees. */
-int app_link(struct app *a, char **link, char **cause);
+/* A link that opens the page, with a fresh token where one is needed, which is on disk when
+ * `done` is called; the link is borrowed, and NULL with a cause when there is none. */
+void app_link(
+    struct app *a, void (*done)(const char *link, const char *cause, void *), void *arg);
+
+/* Asks the keeper to end everything; app_stop where there is none. */
+void app_end(struct app *a);
 
 #endif

@@ -5,12 +5,14 @@
 #include <uv.h>
 
 #include "app/app.h"
+#include "app/keep.h"
 #include "net/auth.h"
 #include "net/http.h"
 #include "net/server.h"
 #include "net/ws.h"
 #include "pane/pane.h"
 
+struct question;
 struct save;
 
 /* A pane and what the daemon knows of it beyond the pane itself. */
@@ -19,8 +21,8 @@ struct entry {
 	struct app *app;
 	struct pane *pane;
 	struct http_req *creator; /* waits for the command to start; NULL: nobody */
-	char *cwd;                /* at its birth; NULL: the daemon's */
 	bool listed;              /* it has started */
+	bool kept;                /* the keeper knows of it */
 	bool remove;              /* goes away when it has ended and its viewers know */
 };
 
@@ -39,10 +41,32 @@ struct app {
 	uv_signal_t child;
 	uv_timer_t last_words;
 	bool stopping, closed;
+
+	struct keep *keep; /* NULL: there is no keeper */
+	uv_timer_t yield;
+	uint64_t yield_until;       /* loop time */
+	unsigned restored;          /* panes that a worker before this one left */
+	bool going;                 /* it reads and accepts */
+	struct question *questions; /* of the keeper, utlist */
 };
 
+/* worker.c: under a keeper. The first four do nothing without one. */
+void worker_born(struct entry *e);
+void worker_reaped(struct entry *e, int wait_status); /* before it is */
+void worker_drained(struct entry *e);
+void worker_gone(struct entry *e);
+void worker_start(struct app *a);
+void worker_stop(struct app *a);
+uint64_t entry_number(const struct entry *e);
+
+extern const struct pane_callbacks app_pane_callbacks;
+
+/* info.c */
+struct keep_packet;
+void info_keeper_answered(struct app *a, const struct keep_packet *p);
+
 /* registry.c */
-struct entry *registry_add(struct app *a, struct pane *p, const char *cwd);
+struct entry *registry_add(struct app *a, struct pane *p);
 void registry_remove(struct entry *e);
 
 /* By id, by name, or by a prefix of either that only one has. -ENOENT, or -ENOTUNIQ. */
@@ -70,6 +94,7 @@ void page_get(struct http_req *r, void *arg);
 void info_health(struct http_req *r, void *arg);
 void info_metrics(struct http_req *r, void *arg);
 void info_get(struct http_req *r, void *arg);
+void info_upgrade(struct http_req *r, void *arg);
 void tokens_create(struct http_req *r, void *arg);
 
 /* tokens.c */

@@ -1,6 +1,7 @@
 /* What the daemon says of itself: health, metrics, and what doctor asks for. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -9,6 +10,7 @@
 #include "app/app_priv.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/xmalloc.h"
 #include "os/os.h"
 #include "pane/record.h"
 #include "proto/json.h"
@@ -17,6 +19,7 @@ struct counts {
 	unsigned running, exited;
 	uint64_t output, ring_bytes, input_pending;
 	uint64_t lines, text, history, screens;
+	uint64_t memory; /* files of memory: rings, histories, saved screens */
 };
 
 static void
@@ -48,6 +51,7 @@ count(const struct app *a)
 		c.output += ring_end(pane_ring(e->pane));
 		c.ring_bytes += ring_end(pane_ring(e->pane)) - ring_start(pane_ring(e->pane));
 		c.input_pending += pane_input_pending(e->pane);
+		c.memory += pane_memory_taken(e->pane);
 		add_record(&c, pane_record(e->pane));
 	}
 	return c;
@@ -102,6 +106,10 @@ info_metrics(struct http_req *r, void *arg)
 	    {"panescry_history_lines", "gauge", "Lines of history.", (double)c.lines},
 	    {"panescry_history_text_bytes", "gauge", "Text in them.", (double)c.text},
 	    {"panescry_history_bytes", "gauge", "Memory that they take.", (double)c.history},
+	    {"panescry_pane_memory_bytes", "gauge",
+		"Memory files of panes: rings, histories, saved screens.", (double)c.memory},
+	    {"panescry_panes_restored", "gauge",
+		"Panes taken over from the worker before this one.", a->restored},
 	    {"panescry_screen_bytes", "gauge", "Memory of screens and styles.",
 		(double)c.screens},
 	    {"panescry_input_pending_bytes", "gauge", "Input that commands have not read yet.",
@@ -130,15 +138,15 @@ info_metrics(struct http_req *r, void *arg)
 	http_reply_take(r, 200, "text/plain; version=0.0.4; charset=utf-8", buf_take(&b), len);
 }
 
-void
-info_get(struct http_req *r, void *arg)
+static cJSON *
+about(const struct app *a)
 {
-	const struct app *a = arg;
 	struct counts c = count(a);
 	cJSON *o = json_object(), *limits;
 
 	cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
 	cJSON_AddNumberToObject(o, "pid", getpid());
+	cJSON_AddNumberToObject(o, "panes_restored", a->restored);
 	cJSON_AddNumberToObject(o, "uptime_s", uptime(a));
 	cJSON_AddNumberToObject(o, "port", server_port(a->server));
 	cJSON_AddBoolToObject(o, "auth", !a->cfg.no_auth);
@@ -149,6 +157,7 @@ info_get(struct http_req *r, void *arg)
 	cJSON_AddNumberToObject(o, "panes_exited", c.exited);
 	cJSON_AddNumberToObject(o, "viewers", a->viewer_count);
 	cJSON_AddNumberToObject(o, "resident_bytes", (double)os_resident_bytes());
+	cJSON_AddNumberToObject(o, "pane_bytes", (double)c.memory);
 	cJSON_AddNumberToObject(o, "open_descriptors", os_open_descriptors());
 	cJSON_AddStringToObject(o, "libwebsockets", server_library());
 	cJSON_AddStringToObject(o, "libuv", uv_version_string());
@@ -158,5 +167,98 @@ info_get(struct http_req *r, void *arg)
 	cJSON_AddNumberToObject(limits, "ring_bytes", (double)a->cfg.limits.ring_size);
 	cJSON_AddNumberToObject(limits, "history_lines", (double)a->cfg.limits.record.lines);
 	cJSON_AddNumberToObject(limits, "history_bytes", (double)a->cfg.limits.record.bytes);
-	http_reply_json_take(r, 200, o);
+	return o;
+}
+
+/* The keeper, which has to be asked. */
+
+struct question {
+	struct question *prev, *next;
+	struct app *app;
+	struct http_req *req; /* NULL: the client has gone */
+};
+
+static void
+asker_gone(void *arg)
+{
+	((struct question *)arg)->req = NULL;
+}
+
+static void
+add_keeper(cJSON *o, const struct keep_status *s)
+{
+	cJSON *k = cJSON_AddObjectToObject(o, "keeper");
+
+	cJSON_AddNumberToObject(k, "pid", s->pid);
+	cJSON_AddNumberToObject(k, "uptime_s", (double)s->uptime_ms / 1000);
+	cJSON_AddNumberToObject(k, "restarts", s->crashes);
+	cJSON_AddNumberToObject(k, "upgrades", s->upgrades);
+	cJSON_AddNumberToObject(k, "upgrades_failed", s->upgrades_failed);
+	json_add_text(k, "last_failure", *s->last_failure != '\0' ? s->last_failure : NULL);
+	cJSON_AddNumberToObject(k, "panes", s->panes);
+	cJSON_AddNumberToObject(k, "open_descriptors", s->descriptors);
+	cJSON_AddNumberToObject(k, "resident_bytes", (double)s->resident);
+}
+
+void
+info_keeper_answered(struct app *a, const struct keep_packet *p)
+{
+	struct question *q, *next;
+	struct keep_status s;
+
+	keep_read_status(p, &s);
+	DL_FOREACH_SAFE (a->questions, q, next) {
+		DL_DELETE(a->questions, q);
+		if (q->req != NULL) {
+			cJSON *o = about(a);
+			add_keeper(o, &s);
+			http_reply_json_take(q->req, 200, o);
+		}
+		free(q);
+	}
+}
+
+void
+info_get(struct http_req *r, void *arg)
+{
+	struct app *a = arg;
+	struct question *q;
+	cJSON *o;
+
+	if (a->keep == NULL) {
+		o = about(a);
+		cJSON_AddNullToObject(o, "keeper");
+		http_reply_json_take(r, 200, o);
+		return;
+	}
+	q = xcalloc(1, sizeof *q);
+	q->app = a;
+	q->req = r;
+	http_on_gone(r, asker_gone, q);
+	DL_APPEND(a->questions, q);
+	keep_say(a->keep, KEEP_ASK);
+}
+
+/* What has become of it is in the answer to /api/v1/info, whichever worker gives that. */
+void
+info_upgrade(struct http_req *r, void *arg)
+{
+	struct app *a = arg;
+	cJSON *o = http_body_json(r), *answer;
+	const char *program;
+
+	if (o == NULL)
+		return;
+	program = json_string(o, "program");
+	if (a->keep == NULL) {
+		http_reply_error(r, 409, "no_keeper", "this daemon runs without a keeper");
+	} else if (program != NULL && *program != '/') {
+		http_reply_error(r, 400, "bad_params", "program must be an absolute path");
+	} else {
+		keep_say_text(a->keep, KEEP_UPGRADE, 0, program != NULL ? program : "");
+		answer = json_object();
+		cJSON_AddNumberToObject(answer, "pid", getpid());
+		http_reply_json_take(r, 202, answer);
+	}
+	cJSON_Delete(o);
 }

@@ -173,16 +173,18 @@ on_ended(struct pane *p, void *arg)
 	struct app *a = e->app;
 
 	log_info("app", "pane %s ended with status %d", pane_id(p), pane_exit_status(p));
+	worker_drained(e);
 	if (e->remove)
 		e->listed = false; /* it stays for the viewers that have not heard of its end */
 	registry_sweep(a);
 	app_check_stopped(a);
 }
 
+const struct pane_callbacks app_pane_callbacks = {on_started, on_ended};
+
 static int
 start(struct app *a, struct http_req *r, const struct wish *w, char **cause)
 {
-	static const struct pane_callbacks callbacks = {on_started, on_ended};
 	char *id = xasprintf("p%llu", (unsigned long long)++a->next_id);
 	struct env_spec env = {id, a->socket_path, w->cwd, w->env};
 	char **envp = env_make(&env);
@@ -197,10 +199,11 @@ start(struct app *a, struct http_req *r, const struct wish *w, char **cause)
 	    .record = &a->cfg.limits.record,
 	    .ring_size = a->cfg.limits.ring_size,
 	};
-	struct entry *e = registry_add(a, NULL, w->cwd);
-	int rc = pane_new(a->loop, &spec, &callbacks, e, &e->pane, cause);
+	struct entry *e = registry_add(a, NULL);
+	int rc = pane_new(a->loop, &spec, &app_pane_callbacks, e, &e->pane, cause);
 
 	if (rc == 0) {
+		worker_born(e);
 		e->creator = r;
 		http_on_gone(r, creator_gone, e);
 	} else {

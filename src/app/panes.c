@@ -43,7 +43,7 @@ pane_json(const struct entry *e)
 	for (char *const *arg = pane_argv(p); *arg != NULL; arg++)
 		json_add_item(command, *arg);
 	json_add_text(o, "program", pane_program(p, text, sizeof text) ? text : NULL);
-	json_add_text(o, "cwd", pane_cwd(p, text, sizeof text) ? text : e->cwd);
+	json_add_text(o, "cwd", pane_cwd(p, text, sizeof text) ? text : pane_birth_cwd(p));
 	cJSON_AddNumberToObject(o, "pid", pane_pid(p));
 	cJSON_AddNumberToObject(o, "cols", pane_cols(p));
 	cJSON_AddNumberToObject(o, "rows", pane_rows(p));
@@ -113,6 +113,7 @@ panes_delete(struct http_req *r, void *arg)
 	if (e == NULL)
 		return;
 	e->remove = true;
+	pane_set_removed(e->pane);
 	o = pane_json(e);
 	if (pane_state(e->pane) == PANE_EXITED) {
 		e->listed = false;

@@ -11,13 +11,12 @@
 #include "base/xmalloc.h"
 
 struct entry *
-registry_add(struct app *a, struct pane *p, const char *cwd)
+registry_add(struct app *a, struct pane *p)
 {
 	struct entry *e = xcalloc(1, sizeof *e);
 
 	e->app = a;
 	e->pane = p;
-	e->cwd = cwd != NULL ? xstrdup(cwd) : NULL;
 	DL_APPEND(a->entries, e);
 	a->entry_count++;
 	return e;
@@ -32,9 +31,9 @@ registry_remove(struct entry *e)
 	a->entry_count--;
 	if (e->pane != NULL) {
 		a->output_gone += ring_end(pane_ring(e->pane));
+		worker_gone(e);
 		pane_free(e->pane);
 	}
-	free(e->cwd);
 	free(e);
 }
 

@@ -85,9 +85,31 @@ check_load(struct report *r, const cJSON *info)
 	    (unsigned)number(limits, "panes"));
 	say(r, "viewers", viewers < number(limits, "viewers"), "%u of at most %u",
 	    (unsigned)viewers, (unsigned)number(limits, "viewers"));
-	say(r, "memory", true, "%.1f MiB resident, %u descriptors",
+	say(r, "memory", true, "%.1f MiB resident, %.1f MiB of panes, %u descriptors",
 	    (double)number(info, "resident_bytes") / 1048576,
+	    (double)number(info, "pane_bytes") / 1048576,
 	    (unsigned)number(info, "open_descriptors"));
+}
+
+static void
+check_keeper(struct report *r, const cJSON *info)
+{
+	const cJSON *k = cJSON_GetObjectItemCaseSensitive(info, "keeper");
+	const char *failure = json_string(k, "last_failure");
+
+	if (!cJSON_IsObject(k)) {
+		say(r, "keeper", false,
+		    "none: when the daemon is killed, panes end and their output is lost");
+		return;
+	}
+	say(r, "keeper", true, "pid %u, %.1f MiB resident, %u descriptors, %u panes",
+	    (unsigned)number(k, "pid"), (double)number(k, "resident_bytes") / 1048576,
+	    (unsigned)number(k, "open_descriptors"), (unsigned)number(k, "panes"));
+	say(r, "worker", true, "pid %u, restarted %u times, upgraded %u times%s%s",
+	    (unsigned)number(info, "pid"), (unsigned)number(k, "restarts"),
+	    (unsigned)number(k, "upgrades"),
+	    failure != NULL ? "; the last upgrade failed: " : "",
+	    failure != NULL ? failure : "");
 }
 
 static void
@@ -117,9 +139,9 @@ check_daemon(struct report *r)
 	} else if (status != 200 || (info = json_parse(out.data, out.len)) == NULL) {
 		say(r, "daemon", false, "answers at %s with status %d", socket, status);
 	} else {
-		say(r, "daemon", true, "pid %u answers at %s", (unsigned)number(info, "pid"),
-		    socket);
+		say(r, "daemon", true, "answers at %s", socket);
 		check_versions(r, info);
+		check_keeper(r, info);
 		check_door(r, info);
 		check_load(r, info);
 		cJSON_Delete(info);

@@ -3,32 +3,37 @@
  *
  * Everything that can fail for a reason that a person should see fails before the first
  * process goes away: in the background, a pipe carries either the link or the reason.
+ *
+ * This process checks what it was given and makes the listening sockets; it then becomes, or
+ * in the background starts, the keeper, which starts workers: this program again, with the
+ * same options and KEEP_ENV in its environment.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <uv.h>
 
 #include "app/app.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/conf.h"
+#include "cli/daemon.h"
 #include "cli/paths.h"
-#include "cli/qr.h"
+#include "cli/upgrade.h"
 #include "net/server.h"
+#include "os/os.h"
+#include "proto/keep.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:7263" /* "pane" on a phone's keys */
 
@@ -42,7 +47,9 @@ enum {
 	O_NO_AUTH,
 	O_QR,
 	O_NO_TMUX,
-	O_FOREGROUND
+	O_FOREGROUND,
+	O_NO_KEEPER,
+	O_UPGRADE
 };
 
 static const struct cli_option serve_options[] = {
@@ -56,80 +63,75 @@ static const struct cli_option serve_options[] = {
     {"qr", 'q', NULL, "show the link as a QR code, too"},
     {"no-tmux", 0, NULL, "connect to no tmux server"},
     {"foreground", 'f', NULL, "stay in the foreground and log to standard error"},
+    {"no-keeper", 0, NULL, "run as one process; panes end with it"},
+    {"upgrade", 'u', NULL, "replace the running daemon's worker by this program"},
     {0},
 };
 
 struct serve {
-	const char *listen;
-	char *socket, *state_dir;
-	const char *token_file, *tls_cert, *tls_key;
-	bool no_auth, qr, foreground;
-	struct app_config cfg;
-	char *host;
-	uv_loop_t loop;
-	struct app *app;
-	uv_signal_t term, interrupt;
+	struct daemon daemon;
+	bool no_keeper, upgrade;
 };
+
+static void
+set_path(char **path, const char *arg)
+{
+	free(*path);
+	*path = xstrdup(arg);
+}
 
 static void
 serve_option(struct serve *s, int option, const char *arg)
 {
+	struct daemon *d = &s->daemon;
+
 	switch (option) {
 	case O_LISTEN:
-		s->listen = arg;
+		d->listen = arg;
 		break;
 	case O_SOCKET:
-		free(s->socket);
-		s->socket = xstrdup(arg);
+		set_path(&d->socket, arg);
 		break;
 	case O_STATE_DIR:
-		free(s->state_dir);
-		s->state_dir = xstrdup(arg);
+		set_path(&d->state_dir, arg);
 		break;
 	case O_TOKEN_FILE:
-		s->token_file = arg;
+		set_path(&d->token_file, arg);
 		break;
 	case O_TLS_CERT:
-		s->tls_cert = arg;
+		set_path(&d->tls_cert, arg);
 		break;
 	case O_TLS_KEY:
-		s->tls_key = arg;
+		set_path(&d->tls_key, arg);
 		break;
 	case O_NO_AUTH:
-		s->no_auth = true;
+		d->no_auth = true;
 		break;
 	case O_QR:
-		s->qr = true;
+		d->qr = true;
 		break;
 	case O_FOREGROUND:
-		s->foreground = true;
+		d->foreground = true;
 		break;
-	default: /* no tmux server is connected to yet, with or without --no-tmux */
+	case O_NO_KEEPER:
+		s->no_keeper = true;
+		break;
+	case O_UPGRADE:
+		s->upgrade = true;
+		break;
+	default: /* no tmux server is connected to yet, with or without it */
+		d->no_tmux = true;
 		break;
 	}
 }
 
-/* What the link says; an address that means "all" cannot be opened. */
-static char *
-link_host(const char *listen)
-{
-	size_t n = strlen(listen) - strlen(strrchr(listen, ':'));
-	char *host = xstrndup(listen, n);
-
-	if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0) {
-		free(host);
-		host = xstrdup("localhost");
-	}
-	return host;
-}
-
-/* A relative path would mean another file after the change to "/". */
+/* A relative path would mean another file in another directory. */
 static int
 absolute(char **path, char **cause)
 {
 	char *cwd, *joined;
 
-	if (**path == '/')
+	if (*path == NULL || **path == '/')
 		return 0;
 	if ((cwd = getcwd(NULL, 0)) == NULL)
 		return err_sys(cause, -errno, "the current directory");
@@ -141,144 +143,161 @@ absolute(char **path, char **cause)
 }
 
 static int
-check_safety(const struct serve *s, char **cause)
+absolute_paths(struct daemon *d, char **cause)
 {
-	if ((s->tls_cert == NULL) != (s->tls_key == NULL))
+	char **paths[] = {&d->socket, &d->state_dir, &d->token_file, &d->tls_cert, &d->tls_key};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof paths / sizeof *paths; i++)
+		rc = absolute(paths[i], cause);
+	return rc;
+}
+
+static int
+check_safety(const struct daemon *d, char **cause)
+{
+	if ((d->tls_cert == NULL) != (d->tls_key == NULL))
 		return err_set(cause, -EINVAL, "--tls-cert and --tls-key go together");
-	if (s->tls_cert != NULL && access(s->tls_cert, R_OK) != 0)
-		return err_sys(cause, -errno, "certificate %s", s->tls_cert);
-	if (s->tls_key != NULL && access(s->tls_key, R_OK) != 0)
-		return err_sys(cause, -errno, "key %s", s->tls_key);
-	if (s->cfg.loopback)
+	if (d->tls_cert != NULL && access(d->tls_cert, R_OK) != 0)
+		return err_sys(cause, -errno, "certificate %s", d->tls_cert);
+	if (d->tls_key != NULL && access(d->tls_key, R_OK) != 0)
+		return err_sys(cause, -errno, "key %s", d->tls_key);
+	if (d->cfg.loopback)
 		return 0;
-	if (s->no_auth)
+	if (d->no_auth)
 		return err_set(
-		    cause, -EINVAL, "--no-auth: %s can be reached from elsewhere", s->listen);
-	if (s->tls_cert == NULL)
+		    cause, -EINVAL, "--no-auth: %s can be reached from elsewhere", d->listen);
+	if (d->tls_cert == NULL)
 		return err_set(cause, -EINVAL,
 		    "listen on %s: tokens would cross the network in the clear; give "
 		    "--tls-cert and --tls-key",
-		    s->listen);
+		    d->listen);
 	return 0;
 }
 
 /* Directories and sockets, while there is still a terminal to complain to. */
 static int
-prepare(struct serve *s, char **cause)
+prepare(struct daemon *d, char **cause)
 {
 	int rc;
 
-	s->cfg.tcp_fd = s->cfg.unix_fd = -1;
-	s->cfg.limits = (struct app_limits)APP_LIMITS;
-	if ((rc = conf_load(&s->cfg.limits, cause)) != 0)
+	d->cfg.tcp_fd = d->cfg.unix_fd = -1;
+	d->cfg.limits = (struct app_limits)APP_LIMITS;
+	if ((rc = conf_load(&d->cfg.limits, cause)) != 0)
 		return rc;
-	if ((rc = absolute(&s->socket, cause)) != 0 ||
-	    (rc = absolute(&s->state_dir, cause)) != 0)
+	if ((rc = absolute_paths(d, cause)) != 0)
 		return rc;
-	if ((rc = file_make_dirs(s->state_dir)) != 0)
-		return err_sys(cause, rc, "make the directory %s", s->state_dir);
-	if ((rc = paths_prepare_socket_dir(s->socket, cause)) != 0)
+	if ((rc = file_make_dirs(d->state_dir)) != 0)
+		return err_sys(cause, rc, "make the directory %s", d->state_dir);
+	if ((rc = paths_prepare_socket_dir(d->socket, cause)) != 0)
 		return rc;
-	if ((rc = listen_tcp(s->listen, &s->cfg.tcp_fd, &s->cfg.loopback, cause)) != 0)
+	if ((rc = listen_tcp(d->listen, &d->cfg.tcp_fd, &d->cfg.loopback, cause)) != 0)
 		return rc;
-	if ((rc = check_safety(s, cause)) != 0)
+	if ((rc = check_safety(d, cause)) != 0)
 		return rc;
-	return listen_unix(s->socket, &s->cfg.unix_fd, cause);
+	return listen_unix(d->socket, &d->cfg.unix_fd, cause);
+}
+
+/* The keeper. */
+
+struct args {
+	char **v;
+	size_t n;
+};
+
+static void
+add(struct args *a, char *take)
+{
+	a->v = xreallocarray(a->v, a->n + 2, sizeof *a->v);
+	a->v[a->n++] = take;
+	a->v[a->n] = NULL;
 }
 
 static void
-raise_descriptors(void)
+add_option(struct args *a, const char *name, const char *value)
 {
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
+	if (value == NULL)
 		return;
-	rl.rlim_cur = rl.rlim_max < 65536 ? rl.rlim_max : 65536;
-	setrlimit(RLIMIT_NOFILE, &rl);
+	add(a, xstrdup(name));
+	add(a, xstrdup(value));
 }
 
 static void
-on_end_signal(uv_signal_t *h, int signum)
+add_flag(struct args *a, const char *name, bool set)
 {
-	struct serve *s = h->data;
+	if (set)
+		add(a, xstrdup(name));
+}
 
-	(void)signum;
-	app_stop(s->app);
-	uv_close((uv_handle_t *)&s->term, NULL);
-	uv_close((uv_handle_t *)&s->interrupt, NULL);
+static void
+add_worker(struct args *a, const struct daemon *d, const char *self)
+{
+	add(a, xstrdup("--"));
+	add(a, xstrdup(self));
+	add(a, xstrdup("serve"));
+	add_option(a, "--listen", d->listen);
+	add_option(a, "--socket", d->socket);
+	add_option(a, "--state-dir", d->state_dir);
+	add_option(a, "--token-file", d->token_file);
+	add_option(a, "--tls-cert", d->tls_cert);
+	add_option(a, "--tls-key", d->tls_key);
+	add_flag(a, "--no-auth", d->no_auth);
+	add_flag(a, "--qr", d->qr);
+	add_flag(a, "--no-tmux", d->no_tmux);
+	add_flag(a, "--foreground", d->foreground);
+}
+
+static void
+keep_across_exec(int fd)
+{
+	fcntl(fd, F_SETFD, 0);
+}
+
+/* Returns only when it could not be executed. */
+static int
+become_keeper(const struct daemon *d, const char *keeper, int report)
+{
+	struct args a = {0};
+	char self[PATH_MAX];
+	int rc = os_program_path(self, sizeof self);
+
+	if (rc != 0)
+		return rc;
+	add(&a, xstrdup(keeper));
+	add(&a, xasprintf("--tcp=%d", d->cfg.tcp_fd));
+	add(&a, xasprintf("--unix=%d", d->cfg.unix_fd));
+	add(&a, xasprintf("--crashes=%u", d->cfg.limits.crashes_max));
+	add_option(&a, "--socket", d->socket);
+	if (report >= 0)
+		add(&a, xasprintf("--report=%d", report));
+	add_worker(&a, d, self);
+	keep_across_exec(d->cfg.tcp_fd);
+	keep_across_exec(d->cfg.unix_fd);
+	if (report >= 0)
+		keep_across_exec(report);
+	execv(keeper, a.v);
+	return -errno;
 }
 
 static int
-start(struct serve *s, char **link, char **cause)
+serve_foreground(struct daemon *d, const char *keeper)
 {
 	int rc;
 
-	raise_descriptors();
-	signal(SIGPIPE, SIG_IGN);
-	uv_loop_init(&s->loop);
-	s->cfg.host = s->host;
-	s->cfg.no_auth = s->no_auth;
-	s->cfg.tls_cert = s->tls_cert;
-	s->cfg.tls_key = s->tls_key;
-	s->cfg.token_file = s->token_file;
-	s->cfg.state_dir = s->state_dir;
-	s->cfg.socket_path = s->socket;
-	if ((rc = app_new(&s->loop, &s->cfg, &s->app, cause)) != 0) {
-		uv_loop_close(&s->loop);
-		return rc;
+	if (keeper == NULL) {
+		log_open(STDERR_FILENO, LOG_INFO);
+		return daemon_run(d, -1);
 	}
-	if ((rc = app_link(s->app, link, cause)) != 0)
-		return rc;
-	uv_signal_init(&s->loop, &s->term);
-	uv_signal_init(&s->loop, &s->interrupt);
-	s->term.data = s->interrupt.data = s;
-	uv_signal_start(&s->term, on_end_signal, SIGTERM);
-	uv_signal_start(&s->interrupt, on_end_signal, SIGINT);
-	return 0;
+	rc = become_keeper(d, keeper, -1);
+	unlink(d->socket);
+	return cli_error("serve: %s: %s", keeper, strerror(-rc));
 }
 
+/* Background: the log becomes standard error, so that a last word is not lost. */
 static int
-run(struct serve *s)
+detach(const struct daemon *d)
 {
-	uv_run(&s->loop, UV_RUN_DEFAULT);
-	app_free(s->app);
-	uv_loop_close(&s->loop);
-	unlink(s->socket);
-	return CLI_DONE;
-}
-
-static void
-announce(const struct serve *s, const char *link)
-{
-	puts(link);
-	if (s->qr)
-		qr_print(link);
-	fflush(stdout);
-}
-
-static int
-serve_foreground(struct serve *s)
-{
-	char *link, *cause = NULL;
-
-	log_open(STDERR_FILENO, LOG_INFO);
-	if (start(s, &link, &cause) != 0) {
-		unlink(s->socket);
-		cli_error("serve: %s", cause);
-		free(cause);
-		return CLI_ERROR;
-	}
-	announce(s, link);
-	free(link);
-	return run(s);
-}
-
-/* Background. */
-
-static int
-detach(const struct serve *s)
-{
-	char *path = xasprintf("%s/panescry.log", s->state_dir);
+	char *path = xasprintf("%s/panescry.log", d->state_dir);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 
@@ -286,100 +305,96 @@ detach(const struct serve *s)
 	if (null < 0 || log < 0)
 		return -errno;
 	setsid();
-	for (int fd = 0; fd <= 2; fd++)
-		dup2(null, fd);
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	dup2(log, STDERR_FILENO);
 	close(null);
-	log_open(log, LOG_INFO);
-	return 0;
-}
-
-/* One byte, then text: what the first process is to print. */
-static void
-report(int fd, char kind, const char *text)
-{
-	char *line = xasprintf("%c%s", kind, text);
-
-	if (write(fd, line, strlen(line)) < 0)
-		log_warn("serve", "nobody is left to tell: %s", text);
-	free(line);
-	close(fd);
+	close(log);
+	log_open(STDERR_FILENO, LOG_INFO);
+	return chdir("/") == 0 ? 0 : -errno;
 }
 
 static int
-background(struct serve *s, int fd)
+background(struct daemon *d, const char *keeper, int report)
 {
-	char *link, *cause = NULL;
-	int rc = detach(s);
+	char text[512];
+	int rc = detach(d);
 
-	if (rc != 0)
-		err_sys(&cause, rc, "the log in %s", s->state_dir);
-	else
-		rc = start(s, &link, &cause);
-	if (rc != 0) {
-		unlink(s->socket);
-		report(fd, 'E', cause);
-		return CLI_ERROR;
-	}
-	report(fd, 'L', link);
-	free(link);
-	if (chdir("/") != 0)
-		log_warn("serve", "cannot leave the current directory");
-	return run(s);
+	if (rc == 0 && keeper == NULL)
+		return daemon_run(d, report);
+	if (rc == 0)
+		rc = become_keeper(d, keeper, report);
+	snprintf(text, sizeof text, "Ethe log in %s or the keeper %s: %s", d->state_dir,
+	    keeper != NULL ? keeper : "(none)", strerror(-rc));
+	if (write(report, text, strlen(text)) < 0)
+		log_error("serve", "%s", text + 1);
+	unlink(d->socket);
+	return CLI_ERROR;
 }
 
 static int
-serve_background(struct serve *s)
+serve_background(struct daemon *d, const char *keeper)
 {
-	char text[4096];
-	size_t len = 0;
 	int fds[2];
-	ssize_t n;
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) != 0 || (pid = fork()) < 0)
 		return cli_error("serve: %s", strerror(errno));
 	if (pid == 0) {
 		close(fds[0]);
-		_exit(background(s, fds[1]));
+		_exit(background(d, keeper, fds[1]));
 	}
 	close(fds[1]);
-	while ((n = read(fds[0], text + len, sizeof text - 1 - len)) > 0)
-		len += (size_t)n;
-	text[len] = '\0';
-	if (text[0] == 'L') {
-		announce(s, text + 1);
-		return CLI_DONE;
+	return daemon_read_report(d, fds[0]);
+}
+
+static int
+start(struct serve *s)
+{
+	char *cause = NULL, *keeper;
+	int rc;
+
+	if (prepare(&s->daemon, &cause) != 0) {
+		rc = cli_error("serve: %s", cause);
+		free(cause);
+		return rc;
 	}
-	return cli_error(
-	    "serve: %s", len != 0 ? text + 1 : "the daemon ended at once; see its log");
+	keeper = s->no_keeper ? NULL : daemon_keeper_program();
+	if (keeper == NULL && !s->no_keeper && os_has_keeper())
+		cli_error("serve: panescry-keeper is not installed: panes end with the daemon");
+	rc = s->daemon.foreground ? serve_foreground(&s->daemon, keeper)
+				  : serve_background(&s->daemon, keeper);
+	free(keeper);
+	return rc;
 }
 
 static int
 run_serve(int argc, char **argv)
 {
 	struct cli_walk w = {&cmd_serve, argc, argv, NULL, 0};
-	struct serve s = {
-	    .listen = DEFAULT_LISTEN, .socket = paths_socket(), .state_dir = paths_state_dir()};
-	char *cause = NULL;
+	struct serve s = {.daemon = {.listen = DEFAULT_LISTEN,
+			      .socket = paths_socket(),
+			      .state_dir = paths_state_dir()}};
+	const char *keeper = getenv(KEEP_ENV);
+	uint64_t fd = 0;
 	int option, rc;
 
 	umask(077);
 	while ((option = cli_next(&w)) >= 0)
 		serve_option(&s, option, w.arg);
-	if (option == CLI_BAD) {
+	if (option == CLI_BAD)
 		rc = CLI_ERROR;
-	} else if (w.operand != argc) {
+	else if (w.operand != argc)
 		rc = cli_usage(&cmd_serve, "takes no operand");
-	} else if (prepare(&s, &cause) != 0) {
-		rc = cli_error("serve: %s", cause);
-	} else {
-		s.host = link_host(s.listen);
-		rc = s.foreground ? serve_foreground(&s) : serve_background(&s);
-	}
-	free(cause);
-	free(s.host);
-	free(s.socket);
-	free(s.state_dir);
+	else if (keeper != NULL && str_u64(keeper, 3, 65535, &fd) == 0)
+		rc = daemon_run_worker(&s.daemon, (int)fd);
+	else
+		rc = s.upgrade ? upgrade(s.daemon.socket) : start(&s);
+	free(s.daemon.socket);
+	free(s.daemon.state_dir);
+	free(s.daemon.token_file);
+	free(s.daemon.tls_cert);
+	free(s.daemon.tls_key);
 	return rc;
 }
 

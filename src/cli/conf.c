@@ -35,6 +35,7 @@ static const struct key {
     {"clear_history_on_ed3", SWITCH, AT(record.clear_history_on_ed3), 0, 1},
     {"ring_bytes", RING, AT(ring_size), 64 * 1024, 1ull << 30},
     {"max_panes", COUNT, AT(panes_max), 1, 10000},
+    {"max_crashes", COUNT, AT(crashes_max), 0, 60},
     {"max_viewers", COUNT, AT(viewers_max), 1, 1000000},
 };
 

@@ -111,7 +111,9 @@ access_of(struct lws *wsi)
 	struct server *s = server_of(wsi);
 	enum auth_access access;
 
-	if (wsi_is_local(wsi) || s->cfg.no_auth)
+	if (wsi_is_local(wsi))
+		return AUTH_LOCAL;
+	if (s->cfg.no_auth)
 		return AUTH_WRITE;
 	access = bearer_access(s, wsi);
 	return access != AUTH_NONE ? access : cookie_access(s, wsi);

@@ -16,7 +16,7 @@
 
 struct auth;
 
-enum auth_access { AUTH_NONE, AUTH_READ, AUTH_WRITE };
+enum auth_access { AUTH_NONE, AUTH_READ, AUTH_WRITE, AUTH_LOCAL }; /* LOCAL: the Unix socket */
 
 enum {
 	AUTH_TOKEN_LEN = 40, /* characters, without the NUL */

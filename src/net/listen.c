@@ -93,6 +93,16 @@ bind_and_listen(int family, const struct sockaddr *sa, socklen_t len, int *out)
 	return -err;
 }
 
+bool
+listen_is_loopback(const char *addr)
+{
+	union address a;
+	socklen_t len;
+	bool loopback;
+
+	return parse(addr, &a, &len, &loopback) == 0 && loopback;
+}
+
 int
 listen_tcp(const char *addr, int *fd, bool *loopback, char **cause)
 {

@@ -227,7 +227,6 @@ open_door(struct server *s, struct door *d, const char *name, int fd, bool tls, 
 	uv_poll_init(s->loop, &d->poll, fd);
 	uv_timer_init(s->loop, &d->pause);
 	d->poll.data = d->pause.data = d;
-	uv_poll_start(&d->poll, UV_READABLE, on_accept);
 	return 0;
 }
 
@@ -349,6 +348,25 @@ server_new(uv_loop_t *loop, const struct server_config *cfg, struct server **out
 	if (rc == 0 && cfg->unix_fd >= 0)
 		rc = open_door(s, &s->local, "local", cfg->unix_fd, false, cause);
 	return rc;
+}
+
+static void
+accept_at(struct door *d, bool accept)
+{
+	if (d->vhost == NULL || d->fd < 0)
+		return;
+	uv_timer_stop(&d->pause);
+	if (accept)
+		uv_poll_start(&d->poll, UV_READABLE, on_accept);
+	else
+		uv_poll_stop(&d->poll);
+}
+
+void
+server_accept(struct server *s, bool accept)
+{
+	accept_at(&s->tcp, accept);
+	accept_at(&s->local, accept);
 }
 
 void

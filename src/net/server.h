@@ -42,6 +42,12 @@ struct server_stats {
 int server_new(
     uv_loop_t *loop, const struct server_config *cfg, struct server **out, char **cause);
 
+/* Accepts connections, or leaves them waiting; it does not accept before it is told to. */
+void server_accept(struct server *s, bool accept);
+
+/* Asks every WebSocket client to come again: its connection closes with that code. */
+void server_send_away(struct server *s, int code, const char *reason);
+
 /* Ends every connection and closes the doors. The loop must run until it has nothing left
  * to do before server_free. */
 void server_stop(struct server *s);
@@ -58,6 +64,9 @@ int server_port(const struct server *s);
 /* Makes listening sockets. `addr` is "ADDR:PORT" or "[ADDR]:PORT", numeric, or "localhost".
  * *loopback says what kind of address it was. */
 int listen_tcp(const char *addr, int *fd, bool *loopback, char **cause);
+
+/* What kind of address it is; false also for one that is none. */
+bool listen_is_loopback(const char *addr);
 
 /* -EADDRINUSE when another daemon answers there; a socket that nobody answers is replaced. */
 int listen_unix(const char *path, int *fd, char **cause);

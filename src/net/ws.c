@@ -93,6 +93,15 @@ ws_hold(struct ws_conn *c, bool hold)
 	lws_rx_flow_control(c->wsi, hold ? 0 : 1);
 }
 
+void
+server_send_away(struct server *s, int code, const char *reason)
+{
+	struct ws_conn *c;
+
+	DL_FOREACH (s->conns, c)
+		ws_close(c, code, reason);
+}
+
 /* Opening. */
 
 static void

@@ -1,0 +1,275 @@
+/*
+ * The daemon as a worker under its keeper: what it is told, and what it tells.
+ *
+ * Panes are restored as they are named, before anything is read or accepted; GO starts both. An
+ * upgrade's other side is YIELD: nothing is read any more, viewers are asked to come again, and
+ * when what they and the panes' programs were promised has gone out, the next worker may have
+ * the panes.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <utlist.h>
+
+#include "app/app_priv.h"
+#include "base/log.h"
+#include "base/xmalloc.h"
+
+enum {
+	YIELD_MS = 1000, /* most time to get rid of what is owed */
+	YIELD_TURN_MS = 5,
+	SERVICE_RESTART = 1012, /* close code: come again */
+};
+
+uint64_t
+entry_number(const struct entry *e)
+{
+	return strtoull(pane_id(e->pane) + 1, NULL, 10);
+}
+
+static struct entry *
+by_number(struct app *a, uint64_t number)
+{
+	struct entry *e;
+
+	DL_FOREACH (a->entries, e) {
+		if (entry_number(e) == number)
+			return e;
+	}
+	return NULL;
+}
+
+/* Telling. */
+
+void
+worker_born(struct entry *e)
+{
+	struct app *a = e->app;
+
+	if (a->keep == NULL)
+		return;
+	e->kept = true;
+	keep_say_born(a->keep, entry_number(e), pane_pid(e->pane), pane_memory(e->pane),
+	    pane_master(e->pane));
+}
+
+void
+worker_reaped(struct entry *e, int wait_status)
+{
+	if (e->kept)
+		keep_say_pane(e->app->keep, KEEP_REAPED, entry_number(e), wait_status);
+}
+
+void
+worker_drained(struct entry *e)
+{
+	if (e->kept)
+		keep_say_pane(e->app->keep, KEEP_DRAINED, entry_number(e), 0);
+}
+
+void
+worker_gone(struct entry *e)
+{
+	if (e->kept)
+		keep_say_pane(e->app->keep, KEEP_GONE, entry_number(e), 0);
+	e->kept = false;
+}
+
+/* Restoring. */
+
+static void
+restore(struct app *a, const struct keep_message *m, int fds[], unsigned nfds)
+{
+	char *id = xasprintf("p%llu", (unsigned long long)m->pane), *warning = NULL;
+	struct entry *e = registry_add(a, NULL);
+	struct pane_found found = {
+	    .id = id,
+	    .memory = fds[0],
+	    .master = nfds > 1 ? fds[1] : -1,
+	    .pid = m->pid,
+	    .reaped = (m->flags & KEEP_ENDED) != 0,
+	    .wait_status = m->status,
+	    .crashes = m->count,
+	    .record = &a->cfg.limits.record,
+	    .ring_size = a->cfg.limits.ring_size,
+	};
+	bool fresh;
+	int rc;
+
+	fds[0] = fds[1] = -1;
+	keep_say_pane(a->keep, KEEP_TRY, m->pane, 0);
+	rc = pane_restore(a->loop, &found, &app_pane_callbacks, e, &e->pane, &fresh, &warning);
+	if (warning != NULL)
+		log_warn("app", "pane %s was not restored whole: %s", id, warning);
+	if (rc != 0) {
+		log_error("app", "pane %s is lost: %s", id, strerror(-rc));
+		keep_say_pane(a->keep, KEEP_GONE, m->pane, 0);
+		registry_remove(e);
+	} else {
+		e->kept = e->listed = true;
+		e->remove = pane_removed(e->pane);
+		a->restored++;
+		if (fresh)
+			worker_born(e);
+	}
+	free(warning);
+	free(id);
+}
+
+static void
+go(struct app *a)
+{
+	struct entry *e, *next;
+
+	a->going = true;
+	server_accept(a->server, true);
+	DL_FOREACH_SAFE (a->entries, e, next) {
+		pane_pause(e->pane, false);
+		/* Its SIGKILL was to come from the worker before. */
+		if (e->remove && pane_state(e->pane) != PANE_EXITED)
+			pane_end(e->pane);
+	}
+	registry_sweep(a);
+	if (a->restored != 0)
+		log_info("app", "%u panes go on", a->restored);
+	if (a->cfg.started != NULL)
+		a->cfg.started(a->cfg.arg);
+}
+
+/* Yielding. */
+
+static bool
+owes_nothing(const struct app *a)
+{
+	const struct entry *e;
+
+	DL_FOREACH (a->entries, e) {
+		if (pane_input_pending(e->pane) != 0)
+			return false;
+	}
+	return a->viewer_count == 0 && a->saves == NULL && keep_sent(a->keep);
+}
+
+static void
+on_yield_turn(uv_timer_t *t)
+{
+	struct app *a = t->data;
+
+	if (!owes_nothing(a) && uv_now(a->loop) < a->yield_until)
+		return;
+	uv_timer_stop(t);
+	keep_say(a->keep, KEEP_YIELDED);
+}
+
+static void
+set_paused(struct app *a, bool paused)
+{
+	struct entry *e;
+
+	server_accept(a->server, !paused);
+	DL_FOREACH (a->entries, e)
+		pane_pause(e->pane, paused);
+}
+
+static void
+yield(struct app *a)
+{
+	set_paused(a, true);
+	server_send_away(a->server, SERVICE_RESTART, "restarting");
+	a->yield_until = uv_now(a->loop) + YIELD_MS;
+	uv_timer_start(&a->yield, on_yield_turn, 0, YIELD_TURN_MS);
+}
+
+static void
+resume(struct app *a)
+{
+	uv_timer_stop(&a->yield);
+	set_paused(a, false);
+}
+
+static void
+exited(struct app *a, const struct keep_message *m)
+{
+	struct entry *e = by_number(a, m->pane);
+
+	if (e != NULL && pane_pid(e->pane) == m->pid)
+		pane_reaped(e->pane, m->status);
+}
+
+static void
+keeper_lost(struct app *a)
+{
+	log_error("app", "the keeper has gone: everything ends");
+	app_stop(a);
+}
+
+/* Everything it holds goes on elsewhere: no destructor may run. */
+static _Noreturn void
+quit(void)
+{
+	log_info("app", "another worker has taken over");
+	_exit(0);
+}
+
+static void
+on_message(void *arg, const struct keep_packet *p, int fds[], unsigned nfds)
+{
+	struct app *a = arg;
+
+	if (p == NULL) {
+		keeper_lost(a);
+		return;
+	}
+	switch (p->m.type) {
+	case KEEP_PANE:
+		if (nfds != 0 && by_number(a, p->m.pane) == NULL)
+			restore(a, &p->m, fds, nfds);
+		break;
+	case KEEP_PANES:
+		keep_say(a->keep, KEEP_READY);
+		break;
+	case KEEP_GO:
+		go(a);
+		break;
+	case KEEP_EXITED:
+		exited(a, &p->m);
+		break;
+	case KEEP_YIELD:
+		yield(a);
+		break;
+	case KEEP_RESUME:
+		resume(a);
+		break;
+	case KEEP_QUIT:
+		quit();
+	case KEEP_STOP:
+		app_stop(a);
+		break;
+	case KEEP_STATUS:
+		info_keeper_answered(a, p);
+		break;
+	default: /* of a later version */
+		break;
+	}
+}
+
+void
+worker_start(struct app *a)
+{
+	uv_timer_init(a->loop, &a->yield);
+	a->yield.data = a;
+	keep_start(a->keep, a->loop, on_message, a);
+	keep_say_text(a->keep, KEEP_HERE, KEEP_VERSION, a->cfg.keeper_program);
+}
+
+void
+worker_stop(struct app *a)
+{
+	keep_say(a->keep, KEEP_STOPPED);
+	keep_stop(a->keep);
+	uv_close((uv_handle_t *)&a->yield, NULL);
+}

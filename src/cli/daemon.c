@@ -1,0 +1,292 @@
+#include "config.h"
+
+#include "cli/daemon.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "app/keep.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/xmalloc.h"
+#include "cli/cli.h"
+#include "cli/conf.h"
+#include "cli/qr.h"
+#include "net/server.h"
+#include "os/os.h"
+
+struct run {
+	const struct daemon *d;
+	uv_loop_t loop;
+	struct app *app;
+	uv_signal_t term, interrupt;
+	int report;
+	bool tell; /* the link is wanted */
+	int status;
+};
+
+char *
+daemon_keeper_program(void)
+{
+	char self[PATH_MAX], *path;
+	const char *slash;
+
+	if (!os_has_keeper() || os_program_path(self, sizeof self) != 0 ||
+	    (slash = strrchr(self, '/')) == NULL)
+		return NULL;
+	for (size_t i = 0; i < 2; i++) {
+		path = i == 0 ? xasprintf("%.*s/panescry-keeper", (int)(slash - self), self)
+			      : xstrdup(KEEPER_PROGRAM);
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+/* Reports: one byte, then text: what the first process is to print. */
+
+static void
+announce(const struct daemon *d, const char *link)
+{
+	puts(link);
+	if (d->qr)
+		qr_print(link);
+	fflush(stdout);
+}
+
+static void
+report(struct run *r, char kind, const char *text)
+{
+	char *line;
+
+	if (r->report < 0) {
+		if (kind == 'L')
+			announce(r->d, text);
+		else
+			cli_error("serve: %s", text);
+		return;
+	}
+	line = xasprintf("%c%s", kind, text);
+	if (write(r->report, line, strlen(line)) < 0)
+		log_warn("serve", "nobody is left to tell: %s", text);
+	free(line);
+	close(r->report);
+	r->report = -1;
+}
+
+int
+daemon_read_report(const struct daemon *d, int fd)
+{
+	char text[4096];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, text + len, sizeof text - 1 - len)) > 0)
+		len += (size_t)n;
+	text[len] = '\0';
+	if (text[0] == 'L') {
+		announce(d, text + 1);
+		return CLI_DONE;
+	}
+	return cli_error(
+	    "serve: %s", len != 0 ? text + 1 : "the daemon ended at once; see its log");
+}
+
+/* Running. */
+
+static void
+raise_descriptors(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
+		return;
+	rl.rlim_cur = rl.rlim_max < 65536 ? rl.rlim_max : 65536;
+	setrlimit(RLIMIT_NOFILE, &rl);
+}
+
+static void
+stop_signals(struct run *r)
+{
+	if (!uv_is_closing((uv_handle_t *)&r->term))
+		uv_close((uv_handle_t *)&r->term, NULL);
+	if (!uv_is_closing((uv_handle_t *)&r->interrupt))
+		uv_close((uv_handle_t *)&r->interrupt, NULL);
+}
+
+static void
+on_end_signal(uv_signal_t *h, int signum)
+{
+	struct run *r = h->data;
+
+	/* ^C on a terminal goes to the keeper as well, which decides. */
+	if (signum == SIGINT && r->d->cfg.keep != NULL)
+		return;
+	app_end(r->app);
+}
+
+static void
+on_link(const char *link, const char *cause, void *arg)
+{
+	struct run *r = arg;
+
+	if (link != NULL) {
+		report(r, 'L', link);
+		return;
+	}
+	report(r, 'E', cause);
+	r->status = CLI_ERROR;
+	app_end(r->app);
+}
+
+static void
+on_started(void *arg)
+{
+	struct run *r = arg;
+
+	if (r->tell)
+		app_link(r->app, on_link, r);
+	r->tell = false;
+}
+
+static void
+start_signals(struct run *r)
+{
+	uv_signal_init(&r->loop, &r->term);
+	uv_signal_init(&r->loop, &r->interrupt);
+	r->term.data = r->interrupt.data = r;
+	uv_signal_start(&r->term, on_end_signal, SIGTERM);
+	uv_signal_start(&r->interrupt, on_end_signal, SIGINT);
+	/* They must not keep the loop alive when the app has ended. */
+	uv_unref((uv_handle_t *)&r->term);
+	uv_unref((uv_handle_t *)&r->interrupt);
+}
+
+static int
+run(struct run *r, struct app_config *cfg)
+{
+	char *cause = NULL;
+
+	raise_descriptors();
+	signal(SIGPIPE, SIG_IGN);
+	uv_loop_init(&r->loop);
+	cfg->started = on_started;
+	cfg->arg = r;
+	if (app_new(&r->loop, cfg, &r->app, &cause) != 0) {
+		report(r, 'E', cause);
+		free(cause);
+		uv_loop_close(&r->loop);
+		return CLI_ERROR;
+	}
+	start_signals(r);
+	if (cfg->keep == NULL)
+		on_started(r);
+	uv_run(&r->loop, UV_RUN_DEFAULT);
+	stop_signals(r);
+	uv_run(&r->loop, UV_RUN_DEFAULT);
+	app_free(r->app);
+	uv_loop_close(&r->loop);
+	return r->status;
+}
+
+/* What the link says; an address that means "all" cannot be opened. */
+static char *
+link_host(const char *listen)
+{
+	size_t n = strlen(listen) - strlen(strrchr(listen, ':'));
+	char *host = xstrndup(listen, n);
+
+	if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "[::]") == 0) {
+		free(host);
+		host = xstrdup("localhost");
+	}
+	return host;
+}
+
+static int
+run_with(struct daemon *d, struct run *r)
+{
+	char *host = link_host(d->listen);
+	int rc;
+
+	d->cfg.host = host;
+	d->cfg.no_auth = d->no_auth;
+	d->cfg.loopback = listen_is_loopback(d->listen);
+	d->cfg.tls_cert = d->tls_cert;
+	d->cfg.tls_key = d->tls_key;
+	d->cfg.token_file = d->token_file;
+	d->cfg.state_dir = d->state_dir;
+	d->cfg.socket_path = d->socket;
+	rc = run(r, &d->cfg);
+	free(host);
+	return rc;
+}
+
+int
+daemon_run(struct daemon *d, int report_fd)
+{
+	struct run r = {.d = d, .report = report_fd, .tell = true};
+	int rc = run_with(d, &r);
+
+	unlink(d->socket);
+	return rc;
+}
+
+/* A worker that follows another must come up, whatever has become of the file since. */
+static int
+load_limits(struct daemon *d, struct run *r)
+{
+	char *cause = NULL;
+
+	d->cfg.limits = (struct app_limits)APP_LIMITS;
+	if (conf_load(&d->cfg.limits, &cause) == 0)
+		return 0;
+	if (r->tell) {
+		report(r, 'E', cause);
+		free(cause);
+		return -EINVAL;
+	}
+	log_error("serve", "the defaults are used: %s", cause);
+	free(cause);
+	d->cfg.limits = (struct app_limits)APP_LIMITS;
+	return 0;
+}
+
+int
+daemon_run_worker(struct daemon *d, int keeper_fd)
+{
+	struct run r = {.d = d, .report = -1};
+	struct keep_hello hello;
+	char *cause = NULL, *program;
+	int rc;
+
+	unsetenv(KEEP_ENV);
+	log_open(STDERR_FILENO, LOG_INFO);
+	d->cfg.keep = keep_new(keeper_fd);
+	if (keep_hello(d->cfg.keep, &hello, &cause) != 0) {
+		log_error("serve", "%s", cause);
+		free(cause);
+		return CLI_ERROR;
+	}
+	r.report = hello.report_fd;
+	r.tell = hello.first;
+	d->cfg.tcp_fd = hello.tcp_fd;
+	d->cfg.unix_fd = hello.unix_fd;
+	d->cfg.last_pane = hello.last_pane;
+	if (load_limits(d, &r) != 0)
+		return CLI_ERROR;
+	program = daemon_keeper_program();
+	d->cfg.keeper_program = program != NULL ? program : "";
+	rc = run_with(d, &r);
+	free(program);
+	return rc;
+}

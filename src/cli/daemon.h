@@ -1,0 +1,35 @@
+/*
+ * The process that does the work of serve: under a keeper, or alone.
+ *
+ * One call that returns when the daemon has ended. What serve was given has been checked, and its
+ * paths are absolute.
+ */
+#ifndef CLI_DAEMON_H
+#define CLI_DAEMON_H
+
+#include <stdbool.h>
+
+#include "app/app.h"
+
+struct daemon {
+	const char *listen;
+	char *socket, *state_dir, *token_file, *tls_cert,
+	    *tls_key; /* token_file.. may be NULL */
+	bool no_auth, qr, no_tmux, foreground;
+	struct app_config cfg; /* listening sockets and limits */
+};
+
+/* Writes the link, or what went wrong, to `report` (daemon_read_report reads it), or to the
+ * terminal if that is -1. Returns an exit status. */
+int daemon_run(struct daemon *d, int report);
+
+/* The same under the keeper behind the descriptor, which has the sockets and the report. */
+int daemon_run_worker(struct daemon *d, int keeper_fd);
+
+/* What a report says: returns an exit status after it has been printed. */
+int daemon_read_report(const struct daemon *d, int fd);
+
+/* The program of the keeper that belongs to this one, or NULL; the caller frees. */
+char *daemon_keeper_program(void);
+
+#endif

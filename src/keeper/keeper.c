@@ -1,0 +1,427 @@
+/* The loop: signals, children, stopping, and this process's own upgrade. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/xmalloc.h"
+#include "keeper/keeper.h"
+#include "os/os.h"
+
+enum { HUP_MS = 5000, STOP_MS = 12000, BACKLOG = 1024 };
+
+static volatile sig_atomic_t got_child, got_end, got_upgrade;
+
+uint64_t
+keeper_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void
+on_signal(int signum)
+{
+	if (signum == SIGCHLD)
+		got_child = 1;
+	else if (signum == SIGUSR2)
+		got_upgrade = 1;
+	else
+		got_end = 1;
+}
+
+/* Blocked from here on, but for the time of the poll. */
+static void
+catch_signals(void)
+{
+	static const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+	struct sigaction sa = {.sa_handler = on_signal};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+		sigaction(signals[i], &sa, NULL);
+		sigaddset(&set, signals[i]);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+/* Stopping. */
+
+static void
+stop(struct keeper *k)
+{
+	if (k->stopping)
+		return;
+	k->stopping = true;
+	k->start_at_ms = 0;
+	if (k->next.state != NO_WORKER)
+		kill(k->next.pid, SIGKILL);
+	if (k->worker.state == NO_WORKER)
+		return;
+	/* One that is still restoring gets it when it is done, or not in time. */
+	k->worker.due |= 1u << KEEP_STOP;
+	k->worker.deadline_ms = keeper_now() + STOP_MS;
+}
+
+/* What the worker has left, if anything: true when no pane is there any more. */
+static bool
+end_panes(struct keeper *k)
+{
+	uint64_t now = keeper_now();
+
+	if (k->kill_at_ms == 0) {
+		k->kill_at_ms = now + HUP_MS;
+		for (size_t i = 0; i < k->npanes; i++)
+			close_fd(&k->panes[i].master);
+		return panes_signal(k, SIGHUP) == 0;
+	}
+	return panes_signal(k, now >= k->kill_at_ms ? SIGKILL : 0) == 0;
+}
+
+static bool
+has_stopped(struct keeper *k)
+{
+	if (!k->stopping || k->worker.state != NO_WORKER || k->next.state != NO_WORKER)
+		return false;
+	return end_panes(k);
+}
+
+/* Children. */
+
+static void start_next_keeper(struct keeper *k, int status);
+
+static void
+reap(struct keeper *k)
+{
+	struct pane *p;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		/* A child of a worker comes to us when that has died: what it still said of the
+		 * child is in the socket. */
+		worker_receive(k, &k->worker);
+		worker_receive(k, &k->next);
+		if (worker_died(k, pid, status))
+			continue;
+		if (pid == k->checker) {
+			start_next_keeper(k, status);
+			continue;
+		}
+		if ((p = panes_by_pid(k, pid)) == NULL)
+			continue;
+		p->reaped = p->tell = true;
+		p->status = status;
+	}
+}
+
+/* While there is no worker and none will come, clients hear so. They are not read from. */
+static void
+refuse(int listener)
+{
+	static const char answer[] =
+	    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+	    "Connection: close\r\nContent-Length: 114\r\n\r\n"
+	    "{\"error\":\"no_worker\",\"message\":\"the worker kept failing: see the log, then "
+	    "run panescry serve --upgrade\"}        \n";
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (write(fd, answer, sizeof answer - 1) < 0)
+		log_warn("keeper", "a client could not be told that there is no worker");
+	shutdown(fd, SHUT_WR);
+	close(fd);
+}
+
+/* This process's own upgrade: the next keeper is first asked whether it understands the state. */
+
+static char **
+next_argv(const struct keeper *k, const char *program, const char *option, int fd)
+{
+	size_t n = 0;
+	char **argv;
+
+	while (k->worker_argv[n] != NULL)
+		n++;
+	argv = xcalloc(n + 4, sizeof *argv);
+	argv[0] = xstrdup(program);
+	argv[1] = xasprintf("%s=%d", option, fd);
+	argv[2] = xstrdup("--");
+	for (size_t i = 0; i < n; i++)
+		argv[i + 3] = xstrdup(k->worker_argv[i]);
+	return argv;
+}
+
+static void
+free_argv(char **argv)
+{
+	for (char **a = argv; *a != NULL; a++)
+		free(*a);
+	free(argv);
+}
+
+static void
+check_next_keeper(struct keeper *k)
+{
+	const char *program = k->worker.keeper;
+	char **argv;
+
+	k->exec_due = false;
+	if (program == NULL || *program == '\0' || (k->state_fd = state_write(k)) < 0)
+		return;
+	argv = next_argv(k, program, "--check", k->state_fd);
+	k->checker = fork();
+	if (k->checker == 0) {
+		state_pass(k, true);
+		fcntl(k->state_fd, F_SETFD, 0);
+		execv(program, argv);
+		_exit(127);
+	}
+	free_argv(argv);
+}
+
+static void
+start_next_keeper(struct keeper *k, int status)
+{
+	char **argv;
+	int fd;
+
+	k->checker = 0;
+	close_fd(&k->state_fd);
+	if (status != 0 || k->stopping || k->worker.keeper == NULL) {
+		log_warn("keeper", "%s does not take this state: this process goes on",
+		    k->worker.keeper != NULL ? k->worker.keeper : "the new keeper");
+		return;
+	}
+	/* The worker may have said more since; and the old one may still be leaving. */
+	if (k->next.state != NO_WORKER || k->worker.state != SERVING) {
+		k->exec_due = true;
+		return;
+	}
+	if ((fd = state_write(k)) < 0)
+		return;
+	argv = next_argv(k, k->worker.keeper, "--resume", fd);
+	state_pass(k, true);
+	fcntl(fd, F_SETFD, 0);
+	execv(argv[0], argv);
+	log_error("keeper", "%s: %s", argv[0], strerror(errno));
+	state_pass(k, false);
+	close(fd);
+	free_argv(argv);
+}
+
+/* The loop. */
+
+static void
+earlier(uint64_t *when, uint64_t other)
+{
+	if (other != 0 && (*when == 0 || other < *when))
+		*when = other;
+}
+
+static int
+wait_for_events(struct keeper *k)
+{
+	struct pollfd fds[4];
+	uint64_t when = 0, now = keeper_now();
+	struct timespec ts = {0};
+	nfds_t n = 0;
+	sigset_t none;
+	struct worker *workers[] = {&k->worker, &k->next};
+
+	for (int i = 0; i < 2; i++) {
+		const struct worker *w = workers[i];
+
+		earlier(&when, w->state != NO_WORKER ? w->deadline_ms : 0);
+		if (w->state != NO_WORKER && w->fd >= 0)
+			fds[n++] = (struct pollfd){
+			    w->fd, (short)(POLLIN | (worker_has_due(k, w) ? POLLOUT : 0)), 0};
+	}
+	if (k->down) {
+		fds[n++] = (struct pollfd){k->tcp, POLLIN, 0};
+		fds[n++] = (struct pollfd){k->local, POLLIN, 0};
+	}
+	earlier(&when, k->start_at_ms);
+	if (k->stopping)
+		earlier(&when, now + 100); /* panes that are no children of ours may end */
+	if (when > now) {
+		ts.tv_sec = (time_t)((when - now) / 1000);
+		ts.tv_nsec = (long)((when - now) % 1000) * 1000000;
+	}
+	sigemptyset(&none);
+	return ppoll(fds, n, when != 0 ? &ts : NULL, &none);
+}
+
+static void
+take_signals(struct keeper *k)
+{
+	if (got_end)
+		stop(k);
+	if (got_upgrade)
+		upgrade_start(k, "");
+	got_end = got_upgrade = 0;
+	if (got_child) {
+		got_child = 0;
+		reap(k);
+	}
+}
+
+static void
+turn(struct keeper *k)
+{
+	struct worker *workers[] = {&k->worker, &k->next};
+	uint64_t now = keeper_now();
+
+	for (int i = 0; i < 2; i++) {
+		worker_receive(k, workers[i]);
+		if (workers[i]->state != NO_WORKER && workers[i]->deadline_ms != 0 &&
+		    now >= workers[i]->deadline_ms)
+			worker_timed_out(k, workers[i]);
+	}
+	if (k->start_at_ms != 0 && now >= k->start_at_ms) {
+		k->start_at_ms = 0;
+		worker_start(k, &k->worker, k->worker_argv[0]);
+	}
+	worker_send(k, &k->worker);
+	worker_send(k, &k->next);
+	if (k->exec_due && k->next.state == NO_WORKER && k->checker == 0)
+		check_next_keeper(k);
+	if (k->down) {
+		refuse(k->tcp);
+		refuse(k->local);
+	}
+}
+
+static int
+run(struct keeper *k)
+{
+	while (!has_stopped(k)) {
+		wait_for_events(k);
+		take_signals(k);
+		turn(k);
+	}
+	if (k->socket != NULL)
+		unlink(k->socket);
+	if (k->first_failed)
+		return WIFEXITED(k->last_status) ? WEXITSTATUS(k->last_status) : 2;
+	log_info("keeper", "ended");
+	return 0;
+}
+
+/* Starting. */
+
+static int
+number(const char *s, uint64_t max)
+{
+	uint64_t n;
+
+	return str_u64(s, 0, max, &n) == 0 ? (int)n : -1;
+}
+
+/* Returns the descriptor with a state that was given, -1 for none, -2 for bad arguments. */
+static int
+read_arguments(struct keeper *k, int argc, char **argv, bool *check)
+{
+	static const struct option options[] = {
+	    {"tcp", required_argument, NULL, 't'},
+	    {"unix", required_argument, NULL, 'u'},
+	    {"report", required_argument, NULL, 'r'},
+	    {"socket", required_argument, NULL, 's'},
+	    {"crashes", required_argument, NULL, 'n'},
+	    {"resume", required_argument, NULL, 'R'},
+	    {"check", required_argument, NULL, 'C'},
+	    {0},
+	};
+	int c, state = -1;
+
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		switch (c) {
+		case 't':
+			k->tcp = number(optarg, 65535);
+			break;
+		case 'u':
+			k->local = number(optarg, 65535);
+			break;
+		case 'r':
+			k->report = number(optarg, 65535);
+			break;
+		case 's':
+			k->socket = xstrdup(optarg);
+			break;
+		case 'n':
+			k->crashes_max = (unsigned)number(optarg, CRASHES_MAX);
+			break;
+		case 'R':
+		case 'C':
+			*check = c == 'C';
+			state = number(optarg, 65535);
+			break;
+		default:
+			return -2;
+		}
+	}
+	return optind < argc ? state : -2;
+}
+
+static void
+keep_arguments(struct keeper *k, char **argv)
+{
+	size_t n = 0;
+
+	while (argv[n] != NULL)
+		n++;
+	k->worker_argv = xcalloc(n + 1, sizeof *k->worker_argv);
+	for (size_t i = 0; i < n; i++)
+		k->worker_argv[i] = xstrdup(argv[i]);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct keeper k = {.tcp = -1, .local = -1, .report = -1, .state_fd = -1, .first = true};
+	bool check = false;
+	int state;
+
+	k.worker.fd = k.next.fd = -1;
+	k.started_ms = keeper_now();
+	log_open(STDERR_FILENO, LOG_INFO);
+	if ((state = read_arguments(&k, argc, argv, &check)) == -2) {
+		log_error("keeper", "this program is started by panescry serve");
+		return 2;
+	}
+	keep_arguments(&k, argv + optind);
+	if (state >= 0 && state_read(&k, state) != 0)
+		return 2;
+	if (check)
+		return 0;
+	catch_signals();
+	os_become_reaper();
+	state_pass(&k, false);
+	if (state < 0) {
+		k.start_at_ms = k.started_ms;
+	} else {
+		close(state);
+		got_child = 1; /* what was reaped in between would not be told again */
+		log_info("keeper", "goes on as version %s", PACKAGE_VERSION);
+	}
+	/* Whoever connects learns from the socket which process keeps it. */
+	listen(k.local, BACKLOG);
+	return run(&k);
+}

@@ -1,0 +1,125 @@
+/*
+ * The keeper: the small process that holds what must not die.
+ *
+ * It starts the worker, which does everything else, and starts another when that one dies. It
+ * holds a duplicate of every PTY's master, of every pane's memory file and of the listening
+ * sockets, reaps the children that a dead worker leaves, and keeps their statuses. It parses no
+ * terminal data, reads no PTY, accepts no connection (but to refuse it while there is no worker),
+ * writes no file, and holds no lock: what can fail is in the worker.
+ *
+ * One thread, one poll(2). Signals are blocked but for the time of the poll. Nothing is queued for
+ * a worker: what it must be told is a set of flags and a position in the table of panes, and
+ * becomes a message when its socket takes one, so that a worker that is stopped costs nothing.
+ *
+ * A worker goes through these states:
+ *
+ *	STARTING	HELLO and, but for an upgrade, the panes are being sent
+ *	WAITING		an upgrade's: it said HERE and waits for the panes
+ *	RESTORING	it has been given all panes
+ *	SERVING		it said READY and was told GO
+ *	YIELDING	it was told to yield to the one that is WAITING
+ *	YIELDED		it did
+ *	LEAVING		it was told to QUIT or STOP
+ */
+#ifndef KEEPER_KEEPER_H
+#define KEEPER_KEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/keep.h"
+
+enum { CRASHES_MAX = 60 };
+
+enum worker_state {
+	NO_WORKER,
+	STARTING,
+	WAITING,
+	RESTORING,
+	SERVING,
+	YIELDING,
+	YIELDED,
+	LEAVING,
+};
+
+struct worker {
+	enum worker_state state;
+	pid_t pid;
+	int fd;
+	bool first, hello, panes; /* the first of all; what has been sent */
+	size_t next_pane;         /* that it has not been told of yet */
+	uint32_t due;             /* bit per type of message without more */
+	uint64_t deadline_ms;     /* monotonic; 0: none */
+	uint64_t trying;          /* pane it is restoring, 0: none */
+	char *keeper;             /* path of the keeper it was built with */
+};
+
+struct pane {
+	uint64_t id;
+	pid_t pid;
+	int memory, master; /* -1: none */
+	bool reaped, tell;  /* tell: the worker must hear that it was */
+	int status;
+	unsigned tries; /* workers that died while restoring it */
+};
+
+struct keeper {
+	/* From the command line. */
+	int tcp, local;       /* listening sockets; -1: none */
+	int report;           /* goes to the first worker; -1 then */
+	char *socket;         /* path of the Unix one */
+	bool first;           /* no worker has been started yet */
+	unsigned crashes_max; /* in a minute; 0: any number */
+	char **worker_argv;   /* [0] is the program, which an upgrade replaces */
+
+	struct worker worker; /* the one that serves, or is to */
+	struct worker next;   /* the one that is to replace it */
+	char *next_program;   /* what it was started from */
+	struct pane *panes;   /* by id */
+	size_t npanes, cap;
+	uint64_t last_id; /* highest ever */
+
+	uint64_t crash_ms[CRASHES_MAX]; /* monotonic times, newest at ncrashes - 1 */
+	unsigned ncrashes;
+	unsigned failures;    /* workers in a row that died before they served */
+	uint64_t start_at_ms; /* a worker is due then; 0: none */
+	bool down;            /* too many crashes: waits for an upgrade */
+	bool exec_due;        /* an upgrade has been made: this process is to follow */
+	bool stopping;
+	bool first_failed;   /* the first worker could not start: last_status says how */
+	uint64_t kill_at_ms; /* while it ends the panes by itself */
+	pid_t checker;       /* runs the next keeper's --check */
+	int state_fd;        /* what it reads */
+	uint64_t started_ms;
+	uint32_t crashes, upgrades, upgrades_failed;
+	int last_status;
+	char last_failure[128];
+};
+
+uint64_t keeper_now(void); /* monotonic ms */
+
+/* panes.c */
+struct pane *panes_find(struct keeper *k, uint64_t id);
+struct pane *panes_by_pid(struct keeper *k, pid_t pid);
+struct pane *panes_add(struct keeper *k, uint64_t id); /* or the one that is there */
+void panes_remove(struct keeper *k, uint64_t id);
+unsigned panes_signal(struct keeper *k, int sig); /* returns how many are left */
+void close_fd(int *fd);
+
+/* worker.c */
+void worker_start(struct keeper *k, struct worker *w, const char *program);
+void worker_send(struct keeper *k, struct worker *w); /* what is due, as far as it takes it */
+bool worker_has_due(const struct keeper *k, const struct worker *w);
+void worker_receive(struct keeper *k, struct worker *w);
+bool worker_died(struct keeper *k, pid_t pid, int status); /* false: it is no worker */
+void worker_timed_out(struct keeper *k, struct worker *w);
+void upgrade_start(struct keeper *k, const char *program);
+
+/* state.c: what the next keeper needs to know, in a file of memory. */
+int state_write(const struct keeper *k); /* a descriptor, or -errno */
+int state_read(struct keeper *k, int fd);
+void state_pass(const struct keeper *k, bool on); /* whether descriptors outlive exec */
+
+#endif

@@ -1,0 +1,586 @@
+/* One worker: starting it, what it is told, what it says, and what follows from its end. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/xmalloc.h"
+#include "keeper/keeper.h"
+#include "os/os.h"
+
+enum {
+	UPGRADE_MS = 5000, /* for each of: to start, to yield, to restore */
+	RESTORE_MS = 60000,
+	LEAVE_MS = 2000,
+	STOP_MS = 12000, /* more than panes get to end */
+	CRASH_WINDOW_MS = 60000,
+	BACKOFF_MS = 50, /* times 4 for each that did not come up, up to BACKOFF_MAX_MS */
+	BACKOFF_MAX_MS = 5000,
+};
+
+static bool
+is_due(const struct worker *w, enum keep_type type)
+{
+	return (w->due >> type & 1) != 0;
+}
+
+static void
+set_due(struct worker *w, enum keep_type type)
+{
+	w->due |= 1u << type;
+}
+
+static void
+enter(struct worker *w, enum worker_state state, uint64_t timeout_ms)
+{
+	w->state = state;
+	w->deadline_ms = timeout_ms != 0 ? keeper_now() + timeout_ms : 0;
+}
+
+/* Starting. */
+
+static _Noreturn void
+child(struct keeper *k, const char *program, int fd)
+{
+	char number[16];
+	sigset_t none;
+
+	snprintf(number, sizeof number, "%d", fd);
+	setenv(KEEP_ENV, number, 1);
+	fcntl(fd, F_SETFD, 0);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execv(program, k->worker_argv);
+	log_error("keeper", "%s: %s", program, strerror(errno));
+	_exit(127);
+}
+
+static void
+could_not_start(struct keeper *k, struct worker *w)
+{
+	log_error("keeper", "no worker can be started: %s", strerror(errno));
+	close_fd(&w->fd);
+	*w = (struct worker){.fd = -1};
+	if (w == &k->worker)
+		k->start_at_ms = keeper_now() + BACKOFF_MAX_MS;
+}
+
+void
+worker_start(struct keeper *k, struct worker *w, const char *program)
+{
+	bool upgrade = w == &k->next;
+	int ends[2];
+
+	*w = (struct worker){.fd = -1, .first = k->first};
+	k->first = false;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+		could_not_start(k, w);
+		return;
+	}
+	w->fd = ends[0];
+	w->pid = fork();
+	if (w->pid == 0)
+		child(k, program, ends[1]);
+	close(ends[1]);
+	if (w->pid < 0) {
+		could_not_start(k, w);
+		return;
+	}
+	enter(w, STARTING, upgrade ? UPGRADE_MS : RESTORE_MS);
+	worker_send(k, w);
+}
+
+/* What it is told. */
+
+static int
+send_packet(struct worker *w, struct keep_packet *p, size_t len, const int *fds, unsigned nfds)
+{
+	int rc = os_send(w->fd, p, len, fds, nfds);
+
+	/* Any other failure is a worker that has gone, of which SIGCHLD tells. */
+	return rc == -EAGAIN || rc == -ENOBUFS || rc == -ETOOMANYREFS ? -EAGAIN : 0;
+}
+
+static int
+send_hello(struct keeper *k, struct worker *w)
+{
+	struct keep_packet p = {.m = {.number = k->last_id, .count = (uint32_t)k->npanes}};
+	int fds[KEEP_FDS] = {k->tcp, k->local, k->report};
+	unsigned n = w->first && k->report >= 0 ? 3 : 2;
+	int rc;
+
+	p.m.flags = w->first ? KEEP_FIRST : 0;
+	rc = send_packet(w, &p, keep_pack(&p, KEEP_HELLO, NULL, 0), fds, n);
+	if (rc == 0 && n == 3)
+		close_fd(&k->report);
+	return rc;
+}
+
+static int
+send_pane(struct worker *w, const struct pane *pane)
+{
+	struct keep_packet p = {.m = {.pane = pane->id,
+				    .pid = pane->pid,
+				    .status = pane->status,
+				    .flags = pane->reaped ? KEEP_ENDED : 0,
+				    .count = pane->tries}};
+	int fds[2] = {pane->memory, pane->master};
+
+	return send_packet(
+	    w, &p, keep_pack(&p, KEEP_PANE, NULL, 0), fds, pane->master >= 0 ? 2 : 1);
+}
+
+static int
+send_panes(struct keeper *k, struct worker *w)
+{
+	int rc = 0;
+
+	for (; rc == 0 && w->next_pane < k->npanes; w->next_pane += rc == 0) {
+		k->panes[w->next_pane].tell = false;
+		rc = send_pane(w, &k->panes[w->next_pane]);
+	}
+	return rc;
+}
+
+static int
+send_exits(struct keeper *k, struct worker *w)
+{
+	for (size_t i = 0; i < k->npanes; i++) {
+		struct pane *pane = &k->panes[i];
+		struct keep_packet p = {
+		    .m = {.pane = pane->id, .pid = pane->pid, .status = pane->status}};
+
+		if (!pane->tell)
+			continue;
+		if (send_packet(w, &p, keep_pack(&p, KEEP_EXITED, NULL, 0), NULL, 0) != 0)
+			return -EAGAIN;
+		pane->tell = false;
+	}
+	return 0;
+}
+
+static int
+send_status(struct keeper *k, struct worker *w)
+{
+	struct keep_packet p = {0};
+	struct keep_status s = {
+	    .size = sizeof s,
+	    .pid = getpid(),
+	    .panes = (uint32_t)k->npanes,
+	    .descriptors = os_open_descriptors(),
+	    .resident = os_resident_bytes(),
+	    .uptime_ms = keeper_now() - k->started_ms,
+	    .crashes = k->crashes,
+	    .upgrades = k->upgrades,
+	    .upgrades_failed = k->upgrades_failed,
+	    .last_status = k->last_status,
+	};
+
+	memcpy(s.last_failure, k->last_failure, sizeof s.last_failure);
+	return send_packet(w, &p, keep_pack(&p, KEEP_STATUS, &s, sizeof s), NULL, 0);
+}
+
+static int
+send_due(struct keeper *k, struct worker *w)
+{
+	for (unsigned type = KEEP_HELLO; type <= KEEP_STATUS; type++) {
+		struct keep_packet p = {0};
+		int rc;
+
+		if (!is_due(w, type))
+			continue;
+		if (type == KEEP_STATUS)
+			rc = send_status(k, w);
+		else
+			rc = send_packet(w, &p, keep_pack(&p, type, NULL, 0), NULL, 0);
+		if (rc != 0)
+			return rc;
+		w->due &= ~(1u << type);
+	}
+	return 0;
+}
+
+/* An upgrade's worker is told of the panes only when the one before has let go of them. */
+static bool
+wants_panes(const struct keeper *k, const struct worker *w)
+{
+	return !w->panes && w->state == (w == &k->next ? RESTORING : STARTING);
+}
+
+bool
+worker_has_due(const struct keeper *k, const struct worker *w)
+{
+	if (w->state == NO_WORKER)
+		return false;
+	if (!w->hello || w->due != 0 || wants_panes(k, w))
+		return true;
+	for (size_t i = 0; w->state == SERVING && i < k->npanes; i++)
+		if (k->panes[i].tell)
+			return true;
+	return false;
+}
+
+void
+worker_send(struct keeper *k, struct worker *w)
+{
+	if (w->state == NO_WORKER)
+		return;
+	if (!w->hello) {
+		if (send_hello(k, w) != 0)
+			return;
+		w->hello = true;
+	}
+	if (wants_panes(k, w)) {
+		if (send_panes(k, w) != 0)
+			return;
+		w->panes = true;
+		set_due(w, KEEP_PANES);
+		if (w->state == STARTING)
+			w->state = RESTORING;
+	}
+	if (send_due(k, w) == 0 && w->state == SERVING)
+		send_exits(k, w);
+}
+
+/* Upgrades. */
+
+static void
+upgrade_failed(struct keeper *k, const char *why)
+{
+	struct worker *old = &k->worker;
+
+	snprintf(k->last_failure, sizeof k->last_failure, "%s", why);
+	log_error("keeper", "the upgrade failed: %s", why);
+	k->upgrades_failed++;
+	free(k->next_program);
+	k->next_program = NULL;
+	if (old->state == YIELDING || old->state == YIELDED) {
+		set_due(old, KEEP_RESUME);
+		enter(old, SERVING, 0);
+	}
+}
+
+void
+upgrade_start(struct keeper *k, const char *program)
+{
+	if (k->stopping || k->next.state != NO_WORKER)
+		return;
+	if (k->worker.state == NO_WORKER) { /* none is left to take over from */
+		k->down = false;
+		k->ncrashes = k->failures = 0;
+		k->start_at_ms = keeper_now();
+		return;
+	}
+	if (*program == '\0')
+		program = k->worker_argv[0];
+	log_info("keeper", "upgrading to %s", program);
+	free(k->next_program);
+	k->next_program = xstrdup(program);
+	worker_start(k, &k->next, k->next_program);
+	if (k->next.state == NO_WORKER)
+		upgrade_failed(k, "no process could be started");
+}
+
+/* The new worker serves: the old one can go. Its end is awaited in k->next's place. */
+static void
+take_over(struct keeper *k)
+{
+	struct worker old = k->worker;
+
+	k->worker = k->next;
+	k->next = old;
+	if (old.state != NO_WORKER) {
+		set_due(&k->next, KEEP_QUIT);
+		enter(&k->next, LEAVING, LEAVE_MS);
+	}
+	free(k->worker_argv[0]);
+	k->worker_argv[0] = k->next_program;
+	k->next_program = NULL;
+	k->upgrades++;
+	k->exec_due = true;
+	log_info("keeper", "worker %d has taken over", (int)k->worker.pid);
+}
+
+/* What it says. */
+
+static void
+is_here(struct keeper *k, struct worker *w, const struct keep_packet *p)
+{
+	if (p->m.number != KEEP_VERSION) {
+		log_error("keeper", "worker %d speaks version %llu, not %d", (int)w->pid,
+		    (unsigned long long)p->m.number, KEEP_VERSION);
+		kill(w->pid, SIGKILL);
+		return;
+	}
+	free(w->keeper);
+	w->keeper = xstrdup(p->text);
+	if (w != &k->next || w->state != STARTING)
+		return;
+	enter(w, WAITING, UPGRADE_MS);
+	if (k->worker.state == SERVING) {
+		set_due(&k->worker, KEEP_YIELD);
+		enter(&k->worker, YIELDING, UPGRADE_MS);
+	} else {
+		kill(w->pid, SIGKILL); /* it is just being restarted anyway */
+	}
+}
+
+static void
+is_ready(struct keeper *k, struct worker *w)
+{
+	if (w->state != RESTORING)
+		return;
+	w->trying = 0;
+	for (size_t i = 0; i < k->npanes; i++)
+		k->panes[i].tries = 0;
+	if (w == &k->next) {
+		take_over(k);
+		w = &k->worker;
+	}
+	k->failures = 0;
+	set_due(w, KEEP_GO);
+	enter(w, SERVING, 0);
+}
+
+static void
+has_yielded(struct keeper *k, struct worker *w)
+{
+	if (w != &k->worker || w->state != YIELDING)
+		return;
+	enter(w, YIELDED, 0);
+	if (k->next.state == WAITING)
+		enter(&k->next, RESTORING, UPGRADE_MS);
+}
+
+static void
+on_born(struct keeper *k, const struct keep_packet *p, int *fds, unsigned nfds)
+{
+	struct pane *pane;
+
+	if (nfds == 0 || p->m.pane == 0)
+		return;
+	pane = panes_add(k, p->m.pane);
+	close_fd(&pane->memory);
+	close_fd(&pane->master);
+	pane->pid = p->m.pid;
+	pane->memory = fds[0];
+	fds[0] = -1;
+	if (nfds > 1) {
+		pane->master = fds[1];
+		fds[1] = -1;
+	}
+}
+
+static void
+about_pane(struct keeper *k, struct worker *w, const struct keep_packet *p)
+{
+	struct pane *pane = panes_find(k, p->m.pane);
+
+	if (pane == NULL)
+		return;
+	switch (p->m.type) {
+	case KEEP_TRY:
+		w->trying = p->m.pane;
+		break;
+	case KEEP_REAPED:
+		pane->reaped = true;
+		pane->status = p->m.status;
+		break;
+	case KEEP_DRAINED:
+		close_fd(&pane->master);
+		break;
+	default:
+		panes_remove(k, p->m.pane);
+		break;
+	}
+}
+
+static void
+on_packet(struct keeper *k, struct worker *w, struct keep_packet *p, int *fds, unsigned nfds)
+{
+	switch (p->m.type) {
+	case KEEP_HERE:
+		is_here(k, w, p);
+		break;
+	case KEEP_READY:
+		is_ready(k, w);
+		break;
+	case KEEP_BORN:
+		on_born(k, p, fds, nfds);
+		break;
+	case KEEP_TRY:
+	case KEEP_REAPED:
+	case KEEP_DRAINED:
+	case KEEP_GONE:
+		about_pane(k, w, p);
+		break;
+	case KEEP_YIELDED:
+		has_yielded(k, w);
+		break;
+	case KEEP_STOPPED: /* its end follows */
+		enter(w, LEAVING, LEAVE_MS);
+		break;
+	case KEEP_UPGRADE:
+		upgrade_start(k, p->text);
+		break;
+	case KEEP_END:
+		raise(SIGTERM);
+		break;
+	case KEEP_ASK:
+		set_due(w, KEEP_STATUS);
+		break;
+	default: /* of a later version */
+		break;
+	}
+}
+
+void
+worker_receive(struct keeper *k, struct worker *w)
+{
+	while (w->fd >= 0) {
+		struct keep_packet p;
+		int fds[OS_FDS_MAX];
+		unsigned nfds;
+		ssize_t n = os_receive(w->fd, &p, sizeof p, fds, OS_FDS_MAX, &nfds);
+
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0) { /* its end, of which SIGCHLD tells */
+			close_fd(&w->fd);
+			return;
+		}
+		if (keep_unpack(&p, (size_t)n) == 0)
+			on_packet(k, w, &p, fds, nfds);
+		for (unsigned i = 0; i < nfds; i++)
+			close_fd(&fds[i]);
+		/* Taking over exchanges the two, and this one is now the other. */
+		if (p.m.type == KEEP_READY)
+			return;
+	}
+}
+
+/* Its end. */
+
+static void
+describe(int status, char *buf, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(buf, size, "killed by signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else
+		snprintf(buf, size, "exit status %d", WEXITSTATUS(status));
+}
+
+/* True when it is one too many in a minute. */
+static bool
+note_crash(struct keeper *k)
+{
+	uint64_t now = keeper_now();
+	unsigned recent = 0;
+
+	if (k->ncrashes == CRASHES_MAX)
+		memmove(k->crash_ms, k->crash_ms + 1, --k->ncrashes * sizeof *k->crash_ms);
+	k->crash_ms[k->ncrashes++] = now;
+	for (unsigned i = 0; i < k->ncrashes; i++)
+		recent += now - k->crash_ms[i] < CRASH_WINDOW_MS;
+	k->crashes++;
+	return k->crashes_max != 0 && recent >= k->crashes_max;
+}
+
+static uint64_t
+backoff(struct keeper *k)
+{
+	uint64_t ms = BACKOFF_MS;
+
+	if (k->failures == 0)
+		return 0; /* the last one served: it can be replaced at once */
+	for (unsigned i = 1; i < k->failures && ms < BACKOFF_MAX_MS; i++)
+		ms *= 4;
+	return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+}
+
+static void
+crashed(struct keeper *k, const struct worker *w, int status)
+{
+	struct pane *pane = w->trying != 0 ? panes_find(k, w->trying) : NULL;
+	char how[64];
+
+	describe(status, how, sizeof how);
+	k->last_status = status;
+	if (pane != NULL)
+		pane->tries++;
+	if (w->state < SERVING)
+		k->failures++;
+	if (note_crash(k)) {
+		k->down = true;
+		log_error("keeper",
+		    "worker %d ended (%s), the %u. time in a minute: %zu panes are kept, but "
+		    "none "
+		    "is started until SIGUSR2 to process %d or panescry serve --upgrade",
+		    (int)w->pid, how, k->crashes_max, k->npanes, (int)getpid());
+		return;
+	}
+	k->start_at_ms = keeper_now() + backoff(k);
+	log_error("keeper", "worker %d ended (%s); starting another", (int)w->pid, how);
+}
+
+static struct worker *
+by_pid(struct keeper *k, pid_t pid)
+{
+	if (k->worker.state != NO_WORKER && k->worker.pid == pid)
+		return &k->worker;
+	return k->next.state != NO_WORKER && k->next.pid == pid ? &k->next : NULL;
+}
+
+bool
+worker_died(struct keeper *k, pid_t pid, int status)
+{
+	struct worker *w = by_pid(k, pid), was;
+
+	if (w == NULL)
+		return false;
+	worker_receive(k, w); /* what it still said, by which it may have taken over */
+	w = by_pid(k, pid);
+	was = *w;
+	close_fd(&w->fd);
+	*w = (struct worker){.fd = -1};
+	free(was.keeper);
+	if (w == &k->next) {
+		if (was.state != LEAVING)
+			upgrade_failed(k, "the new worker ended before it could take over");
+		if (k->worker.state == NO_WORKER && !k->down && !k->stopping)
+			k->start_at_ms = keeper_now();
+	} else if (was.first && was.state < SERVING) {
+		/* It has said why, to the terminal or the report. */
+		k->stopping = k->first_failed = true;
+		k->last_status = status;
+	} else if (!k->stopping) {
+		crashed(k, &was, status);
+		if (k->next.state == WAITING || k->next.state == RESTORING) {
+			k->start_at_ms = 0; /* what it was to yield to is there */
+			enter(&k->next, RESTORING, UPGRADE_MS);
+		}
+	}
+	return true;
+}
+
+void
+worker_timed_out(struct keeper *k, struct worker *w)
+{
+	w->deadline_ms = 0;
+	if (w == &k->worker && w->state == YIELDING) {
+		kill(k->next.pid, SIGKILL); /* it goes on with the old one */
+		return;
+	}
+	log_warn("keeper", "worker %d does not answer: it is ended", (int)w->pid);
+	kill(w->pid, SIGKILL);
+}

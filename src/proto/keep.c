@@ -1,0 +1,48 @@
+#include "config.h"
+
+#include "proto/keep.h"
+
+#include <errno.h>
+#include <string.h>
+
+size_t
+keep_pack(struct keep_packet *p, enum keep_type type, const void *text, size_t len)
+{
+	if (len > KEEP_TEXT_MAX)
+		len = KEEP_TEXT_MAX;
+	p->m.size = sizeof p->m;
+	p->m.type = type;
+	p->m.text = (uint32_t)len;
+	if (len != 0)
+		memcpy(p->text, text, len);
+	return sizeof p->m + len;
+}
+
+int
+keep_unpack(struct keep_packet *p, size_t len)
+{
+	uint32_t size = p->m.size, known = size < sizeof p->m ? size : sizeof p->m;
+	size_t text;
+
+	if (len < 2 * sizeof(uint32_t) || size < 2 * sizeof(uint32_t) || size > len ||
+	    len > sizeof *p)
+		return -EPROTO;
+	text = len - size;
+	if (text >= KEEP_TEXT_MAX)
+		return -EPROTO;
+	memmove(p->text, (char *)p + size, text);
+	memset((char *)&p->m + known, 0, sizeof p->m - known);
+	p->text[text] = '\0';
+	p->m.text = (uint32_t)text;
+	return 0;
+}
+
+void
+keep_read_status(const struct keep_packet *p, struct keep_status *s)
+{
+	size_t n = p->m.text < sizeof *s ? p->m.text : sizeof *s;
+
+	memset(s, 0, sizeof *s);
+	memcpy(s, p->text, n);
+	s->last_failure[sizeof s->last_failure - 1] = '\0';
+}

@@ -1,0 +1,134 @@
+/*
+ * The protocol between the keeper and a worker.
+ *
+ * A SOCK_SEQPACKET socket pair that the keeper makes for each worker it starts; the worker finds
+ * its end at the descriptor that the environment variable KEEP_ENV names. One packet is one
+ * message: a struct keep_message, then `text` bytes of UTF-8 (a path, a reason). Descriptors
+ * travel with it (SCM_RIGHTS), in the order that the table gives. Both ends run on one machine,
+ * so numbers are in its order.
+ *
+ * The two may be of different builds: a new worker under an old keeper, or the reverse. `size` is
+ * the size of the struct as the sender knows it. A receiver takes what it knows of a longer one,
+ * and reads fields that a shorter one lacks as 0; fields are only ever added at the end.
+ * A message of an unknown type is ignored. KEEP_VERSION changes only if that is not enough,
+ * and a keeper refuses a worker of another version.
+ *
+ * Keeper to worker:
+ *
+ *	HELLO	number: the highest pane id given out; count: panes that follow; flags; descriptors:
+ *		the listening sockets, TCP then Unix, and at the first start the pipe that the
+ *		first link or error goes to
+ *	PANE	pane, pid, status, flags, count: workers that died while restoring it;
+ *		descriptors: the memory file, then the PTY's master if it is held
+ *	PANES	all of them have been named: restore, then say READY; for an upgrade this comes when
+ *		the worker before has yielded
+ *	GO	take over: read the PTYs, accept connections
+ *	EXITED	pid, status: a child that was left to the keeper has been reaped
+ *	YIELD	stop reading the PTYs and accepting connections, then say YIELDED
+ *	RESUME	the other worker did not come up: go on
+ *	QUIT	another worker has taken over: end, and touch no pane
+ *	STOP	ask the panes to end, flush, then say STOPPED and end
+ *	STATUS	the answer to ASK: struct keep_status is in the text
+ *
+ * Worker to keeper:
+ *
+ *	HERE	it runs and has read HELLO; number: KEEP_VERSION; text: the path of its own keeper
+ *	READY	everything is restored
+ *	BORN	pane, pid; descriptors: the memory file, then the master if it is open; for a pane
+ *		that is known already, a new memory
+ *	TRY	pane: it is about to be restored
+ *	REAPED	pane, status: its command has ended; sent before it is reaped
+ *	DRAINED	pane: its PTY is at its end; the master can be closed
+ *	GONE	pane: it has been removed; forget it
+ *	YIELDED, STOPPED
+ *	UPGRADE	text: the program to start a worker from; empty for the one in use
+ *	END	somebody wants the daemon to end: STOP will follow
+ *	ASK	for STATUS
+ *
+ * Pure; any thread.
+ */
+#ifndef PROTO_KEEP_H
+#define PROTO_KEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KEEP_ENV "PANESCRY_KEEPER_FD"
+
+enum { KEEP_VERSION = 1, KEEP_TEXT_MAX = 4096, KEEP_FDS = 3 };
+
+enum keep_type {
+	KEEP_HELLO = 1,
+	KEEP_PANE,
+	KEEP_PANES,
+	KEEP_GO,
+	KEEP_EXITED,
+	KEEP_YIELD,
+	KEEP_RESUME,
+	KEEP_QUIT,
+	KEEP_STOP,
+	KEEP_STATUS,
+
+	KEEP_HERE = 101,
+	KEEP_READY,
+	KEEP_BORN,
+	KEEP_TRY,
+	KEEP_REAPED,
+	KEEP_DRAINED,
+	KEEP_GONE,
+	KEEP_YIELDED,
+	KEEP_STOPPED,
+	KEEP_UPGRADE,
+	KEEP_END,
+	KEEP_ASK,
+};
+
+enum {
+	KEEP_FIRST = 1 << 0, /* HELLO: the daemon has just been started */
+	KEEP_ENDED = 1 << 1, /* PANE: status is its wait(2) status */
+};
+
+struct keep_message {
+	uint32_t size;
+	uint32_t type;
+	uint64_t pane;   /* the number in its id */
+	uint64_t number; /* what it means depends on the type */
+	int32_t pid;
+	int32_t status; /* as from wait(2) */
+	uint32_t flags;
+	uint32_t count;
+	uint32_t text; /* bytes behind the struct */
+	uint32_t reserved;
+};
+
+/* What the keeper says of itself. */
+struct keep_status {
+	uint32_t size;
+	int32_t pid;
+	uint32_t panes, descriptors;
+	uint64_t resident; /* bytes */
+	uint64_t uptime_ms;
+	uint32_t crashes; /* workers that died by themselves */
+	uint32_t upgrades, upgrades_failed;
+	int32_t last_status;    /* wait(2) status of the worker that died last; 0: none did */
+	char last_failure[128]; /* why the last upgrade failed; NUL-terminated */
+};
+
+/* A packet as it is sent: the message with its text. */
+struct keep_packet {
+	struct keep_message m;
+	char text[KEEP_TEXT_MAX];
+};
+
+/* Fills in size and text; longer texts are cut. Returns the packet's length. */
+size_t keep_pack(struct keep_packet *p, enum keep_type type, const void *text, size_t len);
+
+/* Checks a packet of `len` bytes in place, and makes its text follow the struct as it is known
+ * here, with a NUL behind it. -EPROTO when it is not one. */
+int keep_unpack(struct keep_packet *p, size_t len);
+
+/* Copies the struct out of the text of a STATUS. */
+void keep_read_status(const struct keep_packet *p, struct keep_status *s);
+
+#endif
