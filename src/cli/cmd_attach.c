@@ -31,7 +31,7 @@
 
 enum {
 	ACK_EVERY = 128 * 1024, /* bytes shown */
-	NOTICE_TRIES = 4,       /* failed connections before something is said */
+	NOTICE_TRIES = 5,       /* failed connections before something is said */
 };
 
 struct attach {
@@ -196,7 +196,7 @@ on_retry(uv_timer_t *t)
 static void
 try_again(struct attach *a)
 {
-	static const unsigned wait_ms[] = {50, 200, 500, 1000, 2000, 5000};
+	static const unsigned wait_ms[] = {10, 50, 200, 500, 1000, 2000, 5000};
 	static const char notice[] = "\r\n[connection lost; trying again, ~. ends]\r\n";
 	unsigned n = sizeof wait_ms / sizeof *wait_ms;
 

@@ -45,7 +45,8 @@ export interface Sink {
   size(): Size;
 }
 
-const BACKOFF_S = [1, 2, 5, 15, 30];
+// The first attempt is at once: a daemon whose worker is replaced is back within a blink.
+const BACKOFF_S = [0.02, 0.5, 1, 2, 5, 15, 30];
 const JITTER = 0.2;
 const CONNECT_MS = 15_000;
 const PING_MS = 25_000; // well below what proxies and the daemon count as silence

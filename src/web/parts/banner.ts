@@ -3,6 +3,9 @@
 import type { LinkState } from '../api/link';
 import { button, el } from './dom';
 
+/** A connection that is back by then was hardly lost. */
+const GRACE_MS = 400;
+
 export interface BannerActions {
   reconnect(): void;
   remove(): void;
@@ -17,6 +20,7 @@ export class Banner {
   private readonly retry: HTMLButtonElement;
   private readonly removal: HTMLButtonElement;
   private ticker = 0;
+  private reveal = 0;
 
   constructor(actions: BannerActions) {
     this.retry = button('Reconnect now', { class: 'small' }, () => actions.reconnect());
@@ -28,7 +32,14 @@ export class Banner {
   show(state: LinkState, first: boolean): void {
     clearInterval(this.ticker);
     const quiet = state.kind === 'online' || (state.kind === 'connecting' && first);
-    this.element.hidden = quiet;
+    const brief = state.kind === 'waiting' || state.kind === 'connecting';
+    if (quiet || !brief) {
+      clearTimeout(this.reveal);
+      this.reveal = 0;
+      this.element.hidden = quiet;
+    } else if (this.element.hidden && !this.reveal) {
+      this.reveal = window.setTimeout(() => (this.element.hidden = false), GRACE_MS);
+    }
     this.element.dataset.state = state.kind;
     this.retry.hidden = state.kind !== 'waiting' && state.kind !== 'unauthorised';
     this.removal.hidden = state.kind !== 'ended';
@@ -51,6 +62,7 @@ export class Banner {
 
   dispose(): void {
     clearInterval(this.ticker);
+    clearTimeout(this.reveal);
   }
 
   private words(state: LinkState): string {

@@ -7,6 +7,8 @@ export async function startProxy(target) {
   let refusing = false;
   let cutAfter = Infinity;
   let refused = 0;
+  let attached = 0;
+  let cuts = 0;
   const server = net.createServer((client) => {
     if (refusing) {
       refused++;
@@ -23,6 +25,9 @@ export async function startProxy(target) {
     };
     client.on('error', end).on('close', end);
     upstream.on('error', end).on('close', end);
+    client.once('data', (data) => {
+      attached += data.includes('GET /ws/panes/');
+    });
     client.pipe(upstream);
     let seen = 0;
     upstream.on('data', (data) => {
@@ -31,6 +36,7 @@ export async function startProxy(target) {
         // Some bytes of a message arrive and the rest does not.
         client.write(data.subarray(0, Math.floor(data.length / 2)), end);
         cutAfter = Infinity;
+        cuts++;
       } else if (!client.write(data)) {
         upstream.pause();
         client.once('drain', () => upstream.resume());
@@ -52,6 +58,9 @@ export async function startProxy(target) {
     cutOnceAfter: (bytes) => (cutAfter = bytes),
     refuse: (on) => (refusing = on),
     refused: () => refused,
+    /** Viewers that have come so far, and connections that cutOnceAfter has cut. */
+    attached: () => attached,
+    cuts: () => cuts,
     stop: () =>
       new Promise((resolve) => {
         cut();
