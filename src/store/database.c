@@ -1,0 +1,389 @@
+#include "config.h"
+
+#include "store/database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/xmalloc.h"
+#include "store/sql.h"
+
+/* Beyond this many set aside in one second there is something else wrong. */
+enum { ASIDE_TRIES = 100 };
+
+enum fault
+database_fault(sqlite3 *db)
+{
+	switch (sqlite3_errcode(db) & 0xFF) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return FAULT_NONE;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return FAULT_DAMAGED;
+	case SQLITE_INTERRUPT:
+		return FAULT_INTERRUPTED;
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+	case SQLITE_BUSY:
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_PROTOCOL:
+		return FAULT_WAIT;
+	default:
+		return FAULT_OWN;
+	}
+}
+
+/* The connection's last failure in words. What is the statement's own fault while the file is
+ * being opened is a fault of ours, and comes again each time. */
+static enum fault
+failed(const struct database *d, char **cause, const char *doing)
+{
+	enum fault f = database_fault(d->db);
+	int rc = sql_error(d->db);
+
+	if (f == FAULT_WAIT && rc != -EBUSY)
+		err_sys(cause, rc, "%s %s", doing, d->path);
+	else
+		err_set(cause, rc, "%s %s: %s", doing, d->path, sqlite3_errmsg(d->db));
+	return f == FAULT_NONE || f == FAULT_OWN ? FAULT_FINAL : f;
+}
+
+/* SQLite would make it with what the umask leaves of 0644. The log and the index take over the
+ * mode of the file. */
+static int
+make_private(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), rc = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) != 0)
+		rc = -errno;
+	else if (!S_ISREG(st.st_mode))
+		rc = -EINVAL;
+	else if ((st.st_mode & 077) != 0 && fchmod(fd, 0600) != 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static void
+set_checkpoint(sqlite3 *db, bool at_close)
+{
+	sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, at_close ? 0 : 1, NULL);
+}
+
+enum fault
+database_connect(struct database *d, char **cause)
+{
+	const int flags =
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+	enum fault f;
+	int rc = make_private(d->path);
+
+	if (rc != 0) {
+		err_sys(cause, rc, "open %s", d->path);
+		return FAULT_WAIT;
+	}
+	if (sqlite3_open_v2(d->path, &d->db, flags, NULL) == SQLITE_OK) {
+		sqlite3_extended_result_codes(d->db, 1);
+		set_checkpoint(d->db, false);
+		return FAULT_NONE;
+	}
+	f = failed(d, cause, "open");
+	sqlite3_close(d->db);
+	d->db = NULL;
+	return f;
+}
+
+int
+database_sync(struct database *d)
+{
+	sqlite3_file *log = NULL;
+
+	/* At a checkpoint SQLite syncs the rest. */
+	sqlite3_file_control(d->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (log == NULL || log->pMethods == NULL)
+		return -EIO;
+	return log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK ? 0 : -EIO;
+}
+
+void
+database_close(struct database *d, bool checkpoint)
+{
+	if (d->db == NULL)
+		return;
+	set_checkpoint(d->db, checkpoint);
+	/* A reader keeps the log from being taken in at the close, but not this. */
+	if (checkpoint)
+		sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_close(d->db);
+	d->db = NULL;
+}
+
+static int
+known_version(const struct database *d)
+{
+	int n = 0;
+
+	while (d->scripts[n] != NULL)
+		n++;
+	return n;
+}
+
+static enum fault
+check_version(struct database *d, int *version, char **cause)
+{
+	int64_t v;
+
+	if (sql_get(d->db, &v, "PRAGMA user_version", "") != 0)
+		return failed(d, cause, "read");
+	if (v > known_version(d)) {
+		err_set(cause, -ENOTSUP,
+		    "%s is of a newer version of this program (%d, and this one knows %d)",
+		    d->path, (int)v, known_version(d));
+		return FAULT_FINAL;
+	}
+	if (v < 0) {
+		err_set(cause, -EBADMSG, "%s says to be of version %d", d->path, (int)v);
+		return FAULT_DAMAGED;
+	}
+	*version = (int)v;
+	return FAULT_NONE;
+}
+
+/* A log that a reader made grow is cut back to the limit when it starts anew. */
+static const char modes[] = "PRAGMA synchronous=NORMAL;"
+			    "PRAGMA foreign_keys=ON;"
+			    "PRAGMA trusted_schema=OFF;"
+			    "PRAGMA journal_size_limit=4194304";
+
+/* The log is what makes a row safe from a kill at any moment, and lets readers read on. */
+static enum fault
+set_modes(struct database *d, char **cause)
+{
+	sqlite3_stmt *st;
+	char *mode = NULL;
+	int rc = sql_prepare(d->db, &st, "PRAGMA journal_mode=WAL", "");
+
+	if (rc == 0 && (rc = sql_step(st)) == 1)
+		mode = sql_text(st, 0);
+	rc = sql_finish(st, rc);
+	if (rc != 0 || sqlite3_exec(d->db, modes, NULL, NULL, NULL) != SQLITE_OK) {
+		free(mode);
+		return failed(d, cause, "set up");
+	}
+	rc = mode != NULL && strcmp(mode, "wal") == 0 ? 0 : -ENOTSUP;
+	free(mode);
+	if (rc != 0) {
+		err_set(cause, rc, "%s is on a file system that cannot keep its log", d->path);
+		return FAULT_FINAL;
+	}
+	return FAULT_NONE;
+}
+
+static enum fault
+check_pages(struct database *d, char **cause)
+{
+	sqlite3_stmt *st;
+	char *text = NULL;
+	enum fault f = FAULT_NONE;
+	int rc = sql_prepare(d->db, &st, "PRAGMA quick_check(1)", "");
+
+	if (rc == 0 && (rc = sql_step(st)) == 1)
+		text = sql_text(st, 0);
+	if (rc < 0) {
+		f = failed(d, cause, "check");
+	} else if (text == NULL || strcmp(text, "ok") != 0) {
+		err_set(cause, -EBADMSG, "check %s: %.*s", d->path,
+		    text != NULL ? (int)strcspn(text, "\n") : 0, text != NULL ? text : "");
+		f = FAULT_DAMAGED;
+	}
+	sql_finish(st, rc);
+	free(text);
+	return f;
+}
+
+/* Page for page, so that whatever an older program left in it is in the copy. */
+static int
+copy_pages(sqlite3 *from, const char *to)
+{
+	sqlite3_backup *b = NULL;
+	sqlite3 *db = NULL;
+	int rc;
+
+	rc = sqlite3_open_v2(to, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK && (b = sqlite3_backup_init(db, "main", from, "main")) != NULL) {
+		sqlite3_backup_step(b, -1);
+		sqlite3_backup_finish(b);
+	}
+	rc = sql_error(db);
+	sqlite3_close(db);
+	return rc;
+}
+
+static enum fault
+keep_copy(struct database *d, int version, char **cause)
+{
+	char *copy = xasprintf("%s.v%d", d->path, version), *tmp = xasprintf("%s.new", copy);
+	int rc;
+
+	/* What an attempt before this one left would be taken for a database. */
+	unlink(tmp);
+	if ((rc = make_private(tmp)) == 0)
+		rc = copy_pages(d->db, tmp);
+	if (rc == 0 && rename(tmp, copy) != 0)
+		rc = -errno;
+	if (rc != 0) {
+		unlink(tmp);
+		err_sys(cause, rc, "copy %s to %s", d->path, copy);
+	} else {
+		log_info("store", "kept %s as it was before the upgrade", copy);
+	}
+	free(tmp);
+	free(copy);
+	return rc == 0 ? FAULT_NONE : FAULT_WAIT;
+}
+
+static enum fault
+run_script(struct database *d, int version, char **cause)
+{
+	/* The one statement that takes no parameters: the number is ours. */
+	char *set = xasprintf("PRAGMA user_version=%d", version + 1);
+	enum fault f = FAULT_NONE;
+
+	if (sqlite3_exec(d->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(d->db, d->scripts[version], NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(d->db, set, NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(d->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+		f = failed(d, cause, "upgrade");
+		if (!sqlite3_get_autocommit(d->db))
+			sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
+	}
+	free(set);
+	return f;
+}
+
+static enum fault
+migrate(struct database *d, int version, char **cause)
+{
+	int64_t things;
+	enum fault f = FAULT_NONE;
+
+	if (version == known_version(d))
+		return FAULT_NONE;
+	if (sql_get(d->db, &things, "SELECT count(*) FROM sqlite_master", "") != 0)
+		return failed(d, cause, "read");
+	if (things != 0)
+		f = keep_copy(d, version, cause);
+	while (f == FAULT_NONE && d->scripts[version] != NULL)
+		f = run_script(d, version++, cause);
+	return f;
+}
+
+enum fault
+database_prepare(struct database *d, char **cause)
+{
+	int version = 0;
+	enum fault f = check_version(d, &version, cause);
+
+	if (f == FAULT_NONE)
+		f = set_modes(d, cause);
+	if (f == FAULT_NONE)
+		f = check_pages(d, cause);
+	if (f == FAULT_NONE)
+		f = migrate(d, version, cause);
+	return f;
+}
+
+static const char *const parts[] = {"-wal", "-shm", ""};
+
+static bool
+is_free(const char *base)
+{
+	bool is = true;
+
+	for (size_t i = 0; is && i < sizeof parts / sizeof parts[0]; i++) {
+		struct stat st;
+		char *path = xasprintf("%s%s", base, parts[i]);
+		is = lstat(path, &st) != 0 && errno == ENOENT;
+		free(path);
+	}
+	return is;
+}
+
+/* PATH.damaged-20261121T020304Z, with -2 and so on behind it if there is one. */
+static char *
+aside_path(const char *path)
+{
+	time_t now = (time_t)(clock_wall_ms() / 1000);
+	char when[sizeof "20261121T020304Z"], *to;
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	if (strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &tm) == 0)
+		snprintf(when, sizeof when, "unknown");
+	to = xasprintf("%s.damaged-%s", path, when);
+	for (int i = 2; !is_free(to) && i < ASIDE_TRIES; i++) {
+		free(to);
+		to = xasprintf("%s.damaged-%s-%d", path, when, i);
+	}
+	if (is_free(to))
+		return to;
+	free(to);
+	return NULL;
+}
+
+/* The file itself goes last: as long as it is there, it is found damaged again. */
+int
+database_set_aside(const char *path, char **aside, char **cause)
+{
+	char *to = aside_path(path);
+	int rc = to == NULL ? -EEXIST : 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof parts[0]; i++) {
+		char *old = xasprintf("%s%s", path, parts[i]);
+		char *new = xasprintf("%s%s", to, parts[i]);
+		if (rename(old, new) != 0 && errno != ENOENT)
+			rc = -errno;
+		free(old);
+		free(new);
+	}
+	if (rc != 0) {
+		err_sys(cause, rc, "set %s aside", path);
+		free(to);
+		return rc;
+	}
+	*aside = to;
+	return 0;
+}
+
+uint64_t
+database_bytes(const char *path)
+{
+	char *log = xasprintf("%s-wal", path);
+	struct stat st;
+	uint64_t n = 0;
+
+	if (stat(path, &st) == 0)
+		n += (uint64_t)st.st_size;
+	if (stat(log, &st) == 0)
+		n += (uint64_t)st.st_size;
+	free(log);
+	return n;
+}
