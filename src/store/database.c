@@ -47,18 +47,52 @@ database_fault(sqlite3 *db)
 	}
 }
 
-/* The connection's last failure in words. What is the statement's own fault while the file is
- * being opened is a fault of ours, and comes again each time. */
+static sqlite3_file *
+log_file(sqlite3 *db)
+{
+	sqlite3_file *log = NULL;
+
+	sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	return log != NULL && log->pMethods != NULL ? log : NULL;
+}
+
+/* A commit that fails does not keep the system's error for sqlite3_system_errno. Nearly always
+ * it is of the log that it writes. */
+static int
+io_error(sqlite3 *db)
+{
+	sqlite3_file *log = log_file(db);
+	int err = 0;
+
+	if (log != NULL)
+		log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &err);
+	return err > 0 ? -err : sql_error(db);
+}
+
+void
+database_explain(const struct database *d, const char *doing, char **cause)
+{
+	switch (sqlite3_errcode(d->db) & 0xFF) {
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		err_sys(cause, io_error(d->db), "%s %s", doing, d->path);
+		break;
+	case SQLITE_FULL:
+		err_sys(cause, -ENOSPC, "%s %s", doing, d->path);
+		break;
+	default:
+		err_set(cause, -EIO, "%s %s: %s", doing, d->path, sqlite3_errmsg(d->db));
+	}
+}
+
+/* What is a statement's own fault while the file is being opened is one of ours, and comes again
+ * each time. */
 static enum fault
 failed(const struct database *d, char **cause, const char *doing)
 {
 	enum fault f = database_fault(d->db);
-	int rc = sql_error(d->db);
 
-	if (f == FAULT_WAIT && rc != -EBUSY)
-		err_sys(cause, rc, "%s %s", doing, d->path);
-	else
-		err_set(cause, rc, "%s %s: %s", doing, d->path, sqlite3_errmsg(d->db));
+	database_explain(d, doing, cause);
 	return f == FAULT_NONE || f == FAULT_OWN ? FAULT_FINAL : f;
 }
 
@@ -114,11 +148,10 @@ database_connect(struct database *d, char **cause)
 int
 database_sync(struct database *d)
 {
-	sqlite3_file *log = NULL;
+	sqlite3_file *log = log_file(d->db);
 
-	/* At a checkpoint SQLite syncs the rest. */
-	sqlite3_file_control(d->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-	if (log == NULL || log->pMethods == NULL)
+	/* What is no longer in the log was synced when it was taken in. */
+	if (log == NULL)
 		return -EIO;
 	return log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK ? 0 : -EIO;
 }
@@ -197,6 +230,15 @@ set_modes(struct database *d, char **cause)
 	return FAULT_NONE;
 }
 
+/* Its first line may be a heading. */
+static const char *
+finding(const char *text)
+{
+	const char *second = text == NULL ? NULL : strchr(text, '\n');
+
+	return second != NULL ? second + 1 : text != NULL ? text : "no answer";
+}
+
 static enum fault
 check_pages(struct database *d, char **cause)
 {
@@ -210,8 +252,7 @@ check_pages(struct database *d, char **cause)
 	if (rc < 0) {
 		f = failed(d, cause, "check");
 	} else if (text == NULL || strcmp(text, "ok") != 0) {
-		err_set(cause, -EBADMSG, "check %s: %.*s", d->path,
-		    text != NULL ? (int)strcspn(text, "\n") : 0, text != NULL ? text : "");
+		err_set(cause, -EBADMSG, "check %s: %s", d->path, finding(text));
 		f = FAULT_DAMAGED;
 	}
 	sql_finish(st, rc);

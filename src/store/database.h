@@ -35,6 +35,9 @@ struct database {
 /* What the connection's last call failed with. */
 enum fault database_fault(sqlite3 *db);
 
+/* The same in words, with what was being done. */
+void database_explain(const struct database *d, const char *doing, char **cause);
+
 /* Makes the file, mode 0600, where there is none. After a failure d->db is NULL. */
 enum fault database_connect(struct database *d, char **cause);
 

@@ -14,7 +14,6 @@
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "base/err.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "store/sql.h"
@@ -236,17 +235,13 @@ static enum fault
 write_batch(struct store *s, struct batch *b, char **cause)
 {
 	enum fault f = run_batch(s, b);
-	int rc = sql_error(s->d.db);
 
 	if (f == FAULT_NONE) {
 		if (b->flush)
 			sync_batch(s, b);
 		return f;
 	}
-	if (f == FAULT_WAIT && rc != 0 && rc != -EBUSY)
-		err_sys(cause, rc, "write %s", s->path);
-	else
-		err_set(cause, rc, "write %s: %s", s->path, sqlite3_errmsg(s->d.db));
+	database_explain(&s->d, "write", cause);
 	if (!sqlite3_get_autocommit(s->d.db))
 		exec(s, "ROLLBACK");
 	return f;
