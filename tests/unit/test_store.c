@@ -304,6 +304,7 @@ opening_waits_for_a_lock(void **state)
 	sqlite3 *other, *db;
 	char *cause = NULL;
 
+	o->config.retry_ms = 2 * OWNER_PATIENCE_MS; /* it is the lock that is waited for */
 	assert_int_equal(sqlite3_open(o->path, &other), SQLITE_OK);
 	assert_int_equal(sql_run(other, "BEGIN EXCLUSIVE", ""), 0);
 	owner_open(o);

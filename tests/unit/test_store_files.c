@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "store/sql.h"
 #include "store_owner.h"
@@ -381,6 +382,7 @@ static void
 a_file_without_a_version_is_copied(void **state)
 {
 	struct owner *o = *state;
+	struct stat st;
 	char copy[128];
 	sqlite3 *db;
 
@@ -389,7 +391,10 @@ a_file_without_a_version_is_copied(void **state)
 	assert_int_equal(sql_run(db, "CREATE TABLE old(x)", ""), 0);
 	assert_int_equal(sql_run(db, "INSERT INTO old VALUES(42)", ""), 0);
 	sqlite3_close(db);
+	assert_int_equal(chmod(o->path, 0644), 0);
 	owner_reopen(o);
+	assert_int_equal(stat(o->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(owner_ask(copy, "SELECT x FROM old"), 42);
 	assert_int_equal(owner_ask(copy, "SELECT count(*) FROM sqlite_master"), 1);
 }
@@ -537,7 +542,7 @@ is_done_or_full(struct owner *o, long n)
 static int
 fill_the_disk(struct owner *o)
 {
-	int n = 0, durable = 0, refused = 0;
+	int n = 0, durable = 0, refused = 0, last = -1;
 	struct store_status st;
 	char sql[64];
 
@@ -567,6 +572,10 @@ fill_the_disk(struct owner *o)
 		refused += o->done[i].rc == -ENOSPC;
 		snprintf(sql, sizeof sql, "SELECT count(*) FROM rows WHERE n=%d", o->done[i].n);
 		CHECK(owner_read(o, sql) == (o->done[i].rc == 0));
+		if (o->done[i].rc == 0) { /* in the order in which they came */
+			CHECK(o->done[i].n > last);
+			last = o->done[i].n;
+		}
 	}
 	CHECK(durable >= FULL_OPS && refused >= FULL_OPS && durable + refused == n);
 	CHECK(owner_read(o, "SELECT dropped FROM gaps") == refused);
@@ -596,6 +605,8 @@ start_on_a_full_disk(struct owner *o)
 static int
 close_on_a_full_disk(struct owner *o)
 {
+	uint64_t start;
+
 	signal(SIGXFSZ, SIG_IGN);
 	o->config.retry_ms = 60000;
 	owner_open(o);
@@ -603,7 +614,9 @@ close_on_a_full_disk(struct owner *o)
 	set_disk(1000);
 	owner_row(o, 1, 10);
 	CHECK(owner_await_state(o, STORE_FULL));
-	owner_close(o); /* does not wait for a minute */
+	start = clock_mono_us();
+	owner_close(o);
+	CHECK(clock_mono_us() - start < OWNER_PATIENCE_MS * 1000ull / 2);
 	CHECK(o->ndone == 1 && o->done[0].rc == -ECANCELED);
 	return 0;
 }
