@@ -95,7 +95,7 @@ owner_until(struct owner *o, bool (*cond)(struct owner *o, long arg), long arg)
 			return true;
 		if (clock_mono_us() >= end)
 			return false;
-		if (poll(&p, 1, 1000) > 0)
+		if (poll(&p, 1, 20) > 0)
 			while (read(o->wake[0], bytes, sizeof bytes) > 0)
 				;
 	}
@@ -145,6 +145,7 @@ row_run(sqlite3 *db, void *data)
 	int rc = sql_run(db, "INSERT INTO rows(n, pad) VALUES(?, randomblob(?))", "il", r->n,
 	    (int64_t)r->bytes);
 
+	r->o->attempts++;
 	return rc == 0 && r->fails ? -EDOM : rc;
 }
 

@@ -6,6 +6,7 @@
 #define TESTS_STORE_OWNER_H
 
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,7 +19,8 @@ struct owner {
 	int wake[2];
 	struct store_config config;
 	struct store *store;
-	int ndone; /* rows that were called back for, in this order */
+	atomic_int attempts; /* at rows */
+	int ndone;           /* rows that were called back for, in this order */
 	struct {
 		int n, rc;
 	} done[OWNER_DONE_MAX];

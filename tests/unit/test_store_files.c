@@ -418,6 +418,21 @@ a_script_that_fails_leaves_its_version(void **state)
 	    owner_ask(o->path, "SELECT count(*) FROM sqlite_master WHERE name='half'"), 0);
 }
 
+static void
+a_link_is_not_followed(void **state)
+{
+	struct owner *o = *state;
+	char target[128];
+
+	snprintf(target, sizeof target, "%s/elsewhere", o->dir);
+	assert_int_equal(symlink(target, o->path), 0);
+	owner_open(o);
+	assert_true(owner_await_state(o, STORE_FULL));
+	assert_int_equal(access(target, F_OK), -1);
+	assert_int_equal(unlink(o->path), 0);
+	assert_true(owner_await_state(o, STORE_READY));
+}
+
 /* A kill. */
 
 /* Writes rows from `first` on until it is killed, and each number that is durable to fd. */
@@ -539,6 +554,12 @@ is_done_or_full(struct owner *o, long n)
 	return st.state == STORE_FULL || o->ndone == n;
 }
 
+static bool
+has_attempts(struct owner *o, long n)
+{
+	return o->attempts >= n;
+}
+
 static int
 fill_the_disk(struct owner *o)
 {
@@ -564,6 +585,7 @@ fill_the_disk(struct owner *o)
 	CHECK(st.state == STORE_FULL && st.ops == FULL_OPS && st.dropped >= FULL_OPS);
 	CHECK(strstr(st.cause, "too large") != NULL);
 	store_status_release(&st);
+	CHECK(owner_until(o, has_attempts, o->attempts + 5));
 	set_disk(RLIM_INFINITY);
 	CHECK(owner_until(o, is_empty, 0));
 	CHECK(owner_await_done(o, n));
@@ -665,6 +687,7 @@ main(void)
 	    CASE(migrations_go_forward_and_keep_a_copy),
 	    CASE(a_file_without_a_version_is_copied),
 	    CASE(a_script_that_fails_leaves_its_version),
+	    CASE(a_link_is_not_followed),
 	    CASE(what_was_durable_outlives_a_kill),
 	    CASE(a_full_disk_is_waited_for),
 	    CASE(a_full_disk_does_not_stop_a_start),
