@@ -97,7 +97,8 @@ failed(const struct database *d, char **cause, const char *doing)
 }
 
 /* SQLite would make it with what the umask leaves of 0644. The log and the index take over the
- * mode of the file. */
+ * mode of the file. No connection of this process may have it open: by POSIX, closing any
+ * descriptor of a file drops the process's locks on it. */
 static int
 make_private(const char *path)
 {

@@ -20,7 +20,8 @@
  *	STORE_OPENING   not open yet, or being opened again
  *	STORE_READY     what is submitted is written
  *	STORE_FULL      the last attempt to write failed: the disk is full, or cannot be written, or
- *	                another process keeps it locked. It is tried again every retry_ms.
+ *	                another process keeps it locked. It is tried again every retry_ms, or
+ *	                less and less often, up to 32 times that, while it cannot be opened.
  *	STORE_DISABLED  nothing is written any more: the file is of a newer version of the program
  *	                (then it is left as it is, to the byte), or its second damage was found
  *
@@ -31,7 +32,8 @@
  * Bounds: at most max_ops operations and max_bytes, as their `size` says, wait at any time.
  * Beyond that new ones are refused with -ENOSPC and counted, and the next commit leaves a row
  * in `gaps`: between from_ms and to_ms, that many are missing. Whoever reads what operations
- * wrote can so tell "nothing happened" from "nothing was kept".
+ * wrote can so tell "nothing happened" from "nothing was kept". What store_close gives up is in no
+ * gap: there is nowhere to write it.
  *
  * The file may be open in another process for moments, as during an upgrade. It must not be a
  * symbolic link; the directory must be there.

@@ -509,6 +509,49 @@ what_was_durable_outlives_a_kill(void **state)
 	assert_true(first > 100);
 }
 
+#define CHECK(x) \
+	do { \
+		if (!(x)) { \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			return 1; \
+		} \
+	} while (0)
+
+/* Two processes at a time, as in an upgrade. */
+
+static int
+write_rows(struct owner *o, int first, int n)
+{
+	owner_open(o);
+	for (int i = 0; i < n; i++) {
+		owner_row(o, first + 2 * i, 100);
+		CHECK(i % 10 != 0 || owner_await_done(o, i + 1));
+	}
+	owner_close(o);
+	for (int i = 0; i < n; i++)
+		CHECK(o->done[i].rc == 0);
+	return 0;
+}
+
+static void
+two_processes_write_the_same_file(void **state)
+{
+	struct owner *o = *state;
+	int status, rc;
+	pid_t pid;
+
+	owner_reopen(o);
+	owner_close(o);
+	if ((pid = fork()) == 0)
+		_exit(write_rows(o, 1, 500));
+	rc = write_rows(o, 2, 500);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(rc, 0);
+	assert_int_equal(owner_ask(o->path, "SELECT count(*) FROM rows"), 1000);
+	assert_int_equal(owner_ask(o->path, "SELECT count(*) FROM gaps"), 0);
+}
+
 /* A full disk. */
 
 enum { DISK = 200 * 1024, FULL_OPS = 30 };
@@ -522,14 +565,6 @@ set_disk(rlim_t bytes)
 	r.rlim_cur = bytes;
 	setrlimit(RLIMIT_FSIZE, &r);
 }
-
-#define CHECK(x) \
-	do { \
-		if (!(x)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			return 1; \
-		} \
-	} while (0)
 
 static bool
 is_empty(struct owner *o, long arg)
@@ -689,6 +724,7 @@ main(void)
 	    CASE(a_script_that_fails_leaves_its_version),
 	    CASE(a_link_is_not_followed),
 	    CASE(what_was_durable_outlives_a_kill),
+	    CASE(two_processes_write_the_same_file),
 	    CASE(a_full_disk_is_waited_for),
 	    CASE(a_full_disk_does_not_stop_a_start),
 	    CASE(a_full_disk_does_not_hold_up_the_end),
