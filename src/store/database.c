@@ -181,7 +181,7 @@ known_version(const struct database *d)
 }
 
 static enum fault
-check_version(struct database *d, int *version, char **cause)
+check_version(struct database *d, int64_t *version, char **cause)
 {
 	int64_t v;
 
@@ -197,7 +197,7 @@ check_version(struct database *d, int *version, char **cause)
 		err_set(cause, -EBADMSG, "%s says to be of version %d", d->path, (int)v);
 		return FAULT_DAMAGED;
 	}
-	*version = (int)v;
+	*version = v;
 	return FAULT_NONE;
 }
 
@@ -263,85 +263,102 @@ check_pages(struct database *d, char **cause)
 
 /* Page for page, so that whatever an older program left in it is in the copy. */
 static int
-copy_pages(sqlite3 *from, const char *to)
+copy_pages(sqlite3 *from, const char *to, int64_t *version)
 {
 	sqlite3_backup *b = NULL;
 	sqlite3 *db = NULL;
-	int rc;
+	int rc = sqlite3_open_v2(to, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
-	rc = sqlite3_open_v2(to, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK && (b = sqlite3_backup_init(db, "main", from, "main")) != NULL) {
 		sqlite3_backup_step(b, -1);
 		sqlite3_backup_finish(b);
 	}
-	rc = sql_error(db);
+	if ((rc = sql_error(db)) == 0)
+		rc = sql_get(db, version, "PRAGMA user_version", "");
 	sqlite3_close(db);
 	return rc;
 }
 
+/* Another process that upgrades at the same time may have been faster: then the copy is of
+ * something else, and the right one is there. */
 static enum fault
 keep_copy(struct database *d, int version, char **cause)
 {
-	char *copy = xasprintf("%s.v%d", d->path, version), *tmp = xasprintf("%s.new", copy);
+	char *copy = xasprintf("%s.v%d", d->path, version);
+	char *tmp = xasprintf("%s.%ld", copy, (long)getpid());
+	int64_t copied = -1;
 	int rc;
 
-	/* What an attempt before this one left would be taken for a database. */
-	unlink(tmp);
+	unlink(tmp); /* an earlier attempt's would be taken for a database */
 	if ((rc = make_private(tmp)) == 0)
-		rc = copy_pages(d->db, tmp);
-	if (rc == 0 && rename(tmp, copy) != 0)
+		rc = copy_pages(d->db, tmp, &copied);
+	if (rc == 0 && copied == version && rename(tmp, copy) != 0)
 		rc = -errno;
-	if (rc != 0) {
-		unlink(tmp);
+	if (rc != 0)
 		err_sys(cause, rc, "copy %s to %s", d->path, copy);
-	} else {
+	if (rc != 0 || copied != version)
+		unlink(tmp);
+	else
 		log_info("store", "kept %s as it was before the upgrade", copy);
-	}
 	free(tmp);
 	free(copy);
 	return rc == 0 ? FAULT_NONE : FAULT_WAIT;
 }
 
-static enum fault
-run_script(struct database *d, int version, char **cause)
+static bool
+exec(struct database *d, const char *sql)
 {
-	/* The one statement that takes no parameters: the number is ours. */
-	char *set = xasprintf("PRAGMA user_version=%d", version + 1);
-	enum fault f = FAULT_NONE;
+	return sqlite3_exec(d->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
 
-	if (sqlite3_exec(d->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(d->db, d->scripts[version], NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(d->db, set, NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(d->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+/* One version further, or as far as another process has brought it in the meantime. */
+static enum fault
+run_script(struct database *d, int64_t *version, char **cause)
+{
+	/* No parameters are to be had here; the number is ours. */
+	char *set = xasprintf("PRAGMA user_version=%d", (int)*version + 1);
+	enum fault f = FAULT_NONE;
+	int64_t now = -1;
+	bool ok =
+	    exec(d, "BEGIN IMMEDIATE") && sql_get(d->db, &now, "PRAGMA user_version", "") == 0;
+
+	if (ok && now == *version) {
+		ok = exec(d, d->scripts[now]) && exec(d, set);
+		now++;
+	}
+	if (ok && exec(d, "COMMIT")) {
+		*version = now;
+	} else {
 		f = failed(d, cause, "upgrade");
 		if (!sqlite3_get_autocommit(d->db))
-			sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
+			exec(d, "ROLLBACK");
 	}
 	free(set);
 	return f;
 }
 
 static enum fault
-migrate(struct database *d, int version, char **cause)
+migrate(struct database *d, int64_t version, char **cause)
 {
+	const int64_t last = known_version(d);
 	int64_t things;
 	enum fault f = FAULT_NONE;
 
-	if (version == known_version(d))
+	if (version == last)
 		return FAULT_NONE;
 	if (sql_get(d->db, &things, "SELECT count(*) FROM sqlite_master", "") != 0)
 		return failed(d, cause, "read");
 	if (things != 0)
-		f = keep_copy(d, version, cause);
-	while (f == FAULT_NONE && d->scripts[version] != NULL)
-		f = run_script(d, version++, cause);
-	return f;
+		f = keep_copy(d, (int)version, cause);
+	while (f == FAULT_NONE && version < last)
+		f = run_script(d, &version, cause);
+	return f == FAULT_NONE ? check_version(d, &version, cause) : f;
 }
 
 enum fault
 database_prepare(struct database *d, char **cause)
 {
-	int version = 0;
+	int64_t version = 0;
 	enum fault f = check_version(d, &version, cause);
 
 	if (f == FAULT_NONE)

@@ -534,22 +534,42 @@ write_rows(struct owner *o, int first, int n)
 }
 
 static void
-two_processes_write_the_same_file(void **state)
+in_two_processes(struct owner *o)
 {
-	struct owner *o = *state;
+	pid_t pid = fork();
 	int status, rc;
-	pid_t pid;
 
-	owner_reopen(o);
-	owner_close(o);
-	if ((pid = fork()) == 0)
-		_exit(write_rows(o, 1, 500));
-	rc = write_rows(o, 2, 500);
+	if (pid == 0)
+		_exit(write_rows(o, 1001, 500));
+	rc = write_rows(o, 1002, 500);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(rc, 0);
-	assert_int_equal(owner_ask(o->path, "SELECT count(*) FROM rows"), 1000);
+	assert_int_equal(owner_ask(o->path, "SELECT count(*) FROM rows WHERE n > 1000"), 1000);
 	assert_int_equal(owner_ask(o->path, "SELECT count(*) FROM gaps"), 0);
+}
+
+static void
+two_processes_make_the_same_file(void **state)
+{
+	in_two_processes(*state);
+}
+
+static void
+two_processes_upgrade_the_same_file(void **state)
+{
+	struct owner *o = *state;
+	char copy[128];
+
+	snprintf(copy, sizeof copy, "%s.v1", o->path);
+	o->config.scripts = old_scripts;
+	fill(o, 10, 10);
+	o->config.scripts = new_scripts;
+	in_two_processes(o);
+	assert_int_equal(owner_ask(o->path, "PRAGMA user_version"), 3);
+	assert_int_equal(owner_ask(copy, "PRAGMA user_version"), 1);
+	assert_int_equal(owner_ask(copy, "SELECT count(*) FROM rows"), 10);
+	assert_int_equal(count_files(o, ".v1"), 1);
 }
 
 /* A full disk. */
@@ -724,7 +744,8 @@ main(void)
 	    CASE(a_script_that_fails_leaves_its_version),
 	    CASE(a_link_is_not_followed),
 	    CASE(what_was_durable_outlives_a_kill),
-	    CASE(two_processes_write_the_same_file),
+	    CASE(two_processes_make_the_same_file),
+	    CASE(two_processes_upgrade_the_same_file),
 	    CASE(a_full_disk_is_waited_for),
 	    CASE(a_full_disk_does_not_stop_a_start),
 	    CASE(a_full_disk_does_not_hold_up_the_end),
