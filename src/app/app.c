@@ -143,8 +143,10 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		free_parts(a);
 		return rc;
 	}
-	if ((rc = start_server(a, cause)) != 0) {
-		server_stop(a->server);
+	if ((rc = stored_open(a, cause)) != 0 || (rc = start_server(a, cause)) != 0) {
+		if (a->server != NULL)
+			server_stop(a->server);
+		stored_close(a);
 		uv_run(loop, UV_RUN_DEFAULT);
 		server_free(a->server);
 		free_parts(a);
@@ -170,11 +172,12 @@ close_all(struct app *a)
 	if (a->closed)
 		return;
 	a->closed = true;
-	if (a->keep != NULL)
-		worker_stop(a);
 	while (a->entries != NULL)
 		registry_remove(a->entries);
 	server_stop(a->server);
+	stored_close(a);
+	if (a->keep != NULL)
+		worker_stop(a);
 	uv_close((uv_handle_t *)&a->child, NULL);
 	uv_close((uv_handle_t *)&a->last_words, NULL);
 }

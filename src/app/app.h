@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "pane/record.h"
 
@@ -51,6 +52,9 @@ struct app_config {
 	struct keep *keep;          /* to the keeper, taken; NULL: this process runs alone */
 	const char *keeper_program; /* that belongs to this build */
 	uint64_t last_pane;         /* number of the newest pane there ever was */
+	bool first;                 /* no worker was there before */
+	pid_t daemon_pid;           /* the keeper's, or this one's, and when it was started */
+	int64_t daemon_started_ms;
 	/* Under a keeper: connections are accepted and panes read. From the loop, once. */
 	void (*started)(void *arg);
 	void *arg;

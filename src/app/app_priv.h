@@ -11,8 +11,10 @@
 #include "net/server.h"
 #include "net/ws.h"
 #include "pane/pane.h"
+#include "store/store.h"
 
 struct question;
+typedef struct cJSON cJSON;
 struct save;
 
 /* A pane and what the daemon knows of it beyond the pane itself. */
@@ -48,6 +50,10 @@ struct app {
 	unsigned restored;          /* panes that a worker before this one left */
 	bool going;                 /* it reads and accepts */
 	struct question *questions; /* of the keeper, utlist */
+
+	struct store *store;
+	uv_async_t stored; /* it has something to tell */
+	size_t lost_panes; /* of a daemon before this one, that was cut short */
 };
 
 /* worker.c: under a keeper. The first four do nothing without one. */
@@ -60,6 +66,16 @@ void worker_stop(struct app *a);
 uint64_t entry_number(const struct entry *e);
 
 extern const struct pane_callbacks app_pane_callbacks;
+
+/* stored.c: what goes to the store. */
+int stored_open(struct app *a, char **cause);
+void stored_close(struct app *a);     /* may wait for the disk, a little */
+bool stored_idle(struct app *a);      /* nothing waits to be written */
+void stored_started(struct entry *e); /* also when it is not sure that it was told before */
+void stored_ended(struct entry *e);
+
+/* Appends what is wrong, as {"alarm","message"}. */
+void stored_alarms(struct app *a, cJSON *list);
 
 /* info.c */
 struct keep_packet;

@@ -66,11 +66,18 @@ uptime(const struct app *a)
 void
 info_health(struct http_req *r, void *arg)
 {
-	const struct app *a = arg;
+	struct app *a = arg;
 	struct counts c = count(a);
-	cJSON *o = json_object();
+	cJSON *o = json_object(), *alarms = json_array();
+	const char *status = "ok";
 
-	cJSON_AddStringToObject(o, "status", a->stopping ? "stopping" : "ok");
+	stored_alarms(a, alarms);
+	if (a->stopping)
+		status = "stopping";
+	else if (cJSON_GetArraySize(alarms) != 0)
+		status = "alarm"; /* terminals go on */
+	cJSON_AddStringToObject(o, "status", status);
+	cJSON_AddItemToObject(o, "alarms", alarms);
 	cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
 	cJSON_AddNumberToObject(o, "panes", c.running + c.exited);
 	cJSON_AddNumberToObject(o, "uptime_s", uptime(a));
@@ -138,6 +145,22 @@ info_metrics(struct http_req *r, void *arg)
 	http_reply_take(r, 200, "text/plain; version=0.0.4; charset=utf-8", buf_take(&b), len);
 }
 
+static void
+add_store(cJSON *o, struct store *store)
+{
+	cJSON *s = cJSON_AddObjectToObject(o, "store");
+	struct store_status st;
+
+	store_status(store, &st);
+	cJSON_AddStringToObject(s, "state", store_state_name(st.state));
+	json_add_text(s, "cause", st.cause);
+	json_add_text(s, "set_aside", st.aside);
+	cJSON_AddNumberToObject(s, "queued", (double)st.ops);
+	cJSON_AddNumberToObject(s, "bytes", (double)st.size);
+	cJSON_AddNumberToObject(s, "dropped", (double)st.dropped);
+	store_status_release(&st);
+}
+
 static cJSON *
 about(const struct app *a)
 {
@@ -147,6 +170,8 @@ about(const struct app *a)
 	cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
 	cJSON_AddNumberToObject(o, "pid", getpid());
 	cJSON_AddNumberToObject(o, "panes_restored", a->restored);
+	cJSON_AddNumberToObject(o, "panes_lost", (double)a->lost_panes);
+	add_store(o, a->store);
 	cJSON_AddNumberToObject(o, "uptime_s", uptime(a));
 	cJSON_AddNumberToObject(o, "port", server_port(a->server));
 	cJSON_AddBoolToObject(o, "auth", !a->cfg.no_auth);

@@ -92,7 +92,9 @@ keep_hello(struct keep *k, struct keep_hello *hello, char **cause)
 	    .unix_fd = fds[1],
 	    .report_fd = nfds > 2 ? fds[2] : -1,
 	    .first = (p.m.flags & KEEP_FIRST) != 0,
-	    .last_pane = p.m.number};
+	    .last_pane = p.m.number,
+	    .pid = p.m.pid,
+	    .started_ms = p.m.time_ms};
 	close_all(fds + 3, nfds > 3 ? nfds - 3 : 0);
 	return 0;
 }

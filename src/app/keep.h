@@ -25,6 +25,8 @@ struct keep_hello {
 	int report_fd;       /* or -1 */
 	bool first;
 	uint64_t last_pane;
+	pid_t pid; /* the keeper's, and when it was started */
+	int64_t started_ms;
 };
 
 struct keep *keep_new(int fd);

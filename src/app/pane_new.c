@@ -161,6 +161,7 @@ on_started(struct pane *p, int err, const char *cause, void *arg)
 	}
 	e->listed = true;
 	e->app->panes_started++;
+	stored_started(e);
 	log_info("app", "pane %s started, pid %d", pane_id(p), (int)pane_pid(p));
 	if (r != NULL)
 		http_reply_json_take(r, 201, pane_json(e));
@@ -174,6 +175,7 @@ on_ended(struct pane *p, void *arg)
 
 	log_info("app", "pane %s ended with status %d", pane_id(p), pane_exit_status(p));
 	worker_drained(e);
+	stored_ended(e);
 	if (e->remove)
 		e->listed = false; /* it stays for the viewers that have not heard of its end */
 	registry_sweep(a);

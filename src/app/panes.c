@@ -92,6 +92,7 @@ panes_list(struct http_req *r, void *arg)
 		if (e->listed)
 			cJSON_AddItemToArray(list, pane_json(e));
 	}
+	stored_alarms(a, cJSON_AddArrayToObject(o, "alarms"));
 	http_reply_json_take(r, 200, o);
 }
 

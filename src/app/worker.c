@@ -9,8 +9,10 @@
 #include "config.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <utlist.h>
@@ -115,6 +117,10 @@ restore(struct app *a, const struct keep_message *m, int fds[], unsigned nfds)
 		a->restored++;
 		if (fresh)
 			worker_born(e);
+		/* The worker before may have died with this unwritten. */
+		stored_started(e);
+		if (pane_state(e->pane) == PANE_EXITED)
+			stored_ended(e);
 	}
 	free(warning);
 	free(id);
@@ -143,7 +149,7 @@ go(struct app *a)
 /* Yielding. */
 
 static bool
-owes_nothing(const struct app *a)
+owes_nothing(struct app *a)
 {
 	const struct entry *e;
 
@@ -151,7 +157,7 @@ owes_nothing(const struct app *a)
 		if (pane_input_pending(e->pane) != 0)
 			return false;
 	}
-	return a->viewer_count == 0 && a->saves == NULL && keep_sent(a->keep);
+	return a->viewer_count == 0 && a->saves == NULL && keep_sent(a->keep) && stored_idle(a);
 }
 
 static void
@@ -200,11 +206,21 @@ exited(struct app *a, const struct keep_message *m)
 		pane_reaped(e->pane, m->status);
 }
 
+/* Nobody will tell of the end of what an earlier worker started: it has had its SIGHUP. */
 static void
 keeper_lost(struct app *a)
 {
+	struct entry *e, *next;
+	siginfo_t si;
+
 	log_error("app", "the keeper has gone: everything ends");
 	app_stop(a);
+	DL_FOREACH_SAFE (a->entries, e, next) {
+		if (pane_state(e->pane) == PANE_RUNNING &&
+		    waitid(P_PID, (id_t)pane_pid(e->pane), &si, WEXITED | WNOHANG | WNOWAIT) !=
+			0)
+			pane_reaped(e->pane, SIGHUP);
+	}
 }
 
 /* Everything it holds goes on elsewhere: no destructor may run. */

@@ -123,6 +123,26 @@ check_door(struct report *r, const cJSON *info)
 }
 
 static void
+check_store(struct report *r, const cJSON *info)
+{
+	const cJSON *s = cJSON_GetObjectItemCaseSensitive(info, "store");
+	const char *state = json_string(s, "state"), *cause = json_string(s, "cause"),
+		   *aside = json_string(s, "set_aside");
+	uint64_t lost = number(info, "panes_lost");
+
+	if (state == NULL)
+		return;
+	say(r, "store", strcmp(state, "ready") == 0 || strcmp(state, "opening") == 0,
+	    "%s, %.1f MiB%s%s", state, (double)number(s, "bytes") / 1048576,
+	    cause != NULL ? ": " : "", cause != NULL ? cause : "");
+	if (aside != NULL)
+		say(r, "store", false, "a damaged database was set aside as %s", aside);
+	if (lost != 0)
+		say(r, "last run", false, "was cut short; %u panes ended with it: see the log",
+		    (unsigned)lost);
+}
+
+static void
 check_daemon(struct report *r)
 {
 	char *socket = paths_socket(), *cause = NULL;
@@ -144,6 +164,7 @@ check_daemon(struct report *r)
 		check_keeper(r, info);
 		check_door(r, info);
 		check_load(r, info);
+		check_store(r, info);
 		cJSON_Delete(info);
 	}
 	free(cause);

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "app/keep.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -235,8 +236,12 @@ int
 daemon_run(struct daemon *d, int report_fd)
 {
 	struct run r = {.d = d, .report = report_fd, .tell = true};
-	int rc = run_with(d, &r);
+	int rc;
 
+	d->cfg.first = true;
+	d->cfg.daemon_pid = getpid();
+	d->cfg.daemon_started_ms = clock_wall_ms();
+	rc = run_with(d, &r);
 	unlink(d->socket);
 	return rc;
 }
@@ -282,6 +287,9 @@ daemon_run_worker(struct daemon *d, int keeper_fd)
 	d->cfg.tcp_fd = hello.tcp_fd;
 	d->cfg.unix_fd = hello.unix_fd;
 	d->cfg.last_pane = hello.last_pane;
+	d->cfg.first = hello.first;
+	d->cfg.daemon_pid = hello.pid;
+	d->cfg.daemon_started_ms = hello.started_ms;
 	if (load_limits(d, &r) != 0)
 		return CLI_ERROR;
 	program = daemon_keeper_program();

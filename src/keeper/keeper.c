@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
@@ -401,6 +402,7 @@ main(int argc, char **argv)
 
 	k.worker.fd = k.next.fd = -1;
 	k.started_ms = keeper_now();
+	k.started_wall_ms = clock_wall_ms();
 	log_open(STDERR_FILENO, LOG_INFO);
 	if ((state = read_arguments(&k, argc, argv, &check)) == -2) {
 		log_error("keeper", "this program is started by panescry serve");

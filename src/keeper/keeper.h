@@ -93,6 +93,7 @@ struct keeper {
 	pid_t checker;       /* runs the next keeper's --check */
 	int state_fd;        /* what it reads */
 	uint64_t started_ms;
+	int64_t started_wall_ms;
 	uint32_t crashes, upgrades, upgrades_failed;
 	int last_status;
 	char last_failure[128];

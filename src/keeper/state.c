@@ -26,6 +26,7 @@ struct state {
 	int32_t last_status;
 	uint32_t socket; /* bytes of its path */
 	uint64_t last_id, started_ms;
+	int64_t started_wall_ms;
 };
 
 int
@@ -34,7 +35,7 @@ state_write(const struct keeper *k)
 	struct state s = {STATE_MAGIC, sizeof s, sizeof(struct pane), (uint32_t)k->npanes,
 	    k->tcp, k->local, k->worker.fd, k->worker.pid, k->crashes_max, k->crashes,
 	    k->upgrades, k->upgrades_failed, k->last_status, (uint32_t)strlen(k->socket),
-	    k->last_id, k->started_ms};
+	    k->last_id, k->started_ms, k->started_wall_ms};
 	int fd = memfd_create("panescry-keeper", MFD_CLOEXEC), rc = -EIO;
 	struct buf b;
 
@@ -69,6 +70,7 @@ take(struct keeper *k, const struct state *s, const char *panes)
 	k->upgrades_failed = s->upgrades_failed;
 	k->last_status = s->last_status;
 	k->started_ms = s->started_ms;
+	k->started_wall_ms = s->started_wall_ms;
 	k->socket = xstrndup(panes + (size_t)s->npanes * s->pane_size, s->socket);
 	k->worker = (struct worker){.state = SERVING, .pid = s->worker_pid, .fd = s->worker_fd};
 	k->worker.hello = k->worker.panes = true;

@@ -113,7 +113,10 @@ send_packet(struct worker *w, struct keep_packet *p, size_t len, const int *fds,
 static int
 send_hello(struct keeper *k, struct worker *w)
 {
-	struct keep_packet p = {.m = {.number = k->last_id, .count = (uint32_t)k->npanes}};
+	struct keep_packet p = {.m = {.number = k->last_id,
+				    .count = (uint32_t)k->npanes,
+				    .pid = getpid(),
+				    .time_ms = k->started_wall_ms}};
 	int fds[KEEP_FDS] = {k->tcp, k->local, k->report};
 	unsigned n = w->first && k->report >= 0 ? 3 : 2;
 	int rc;

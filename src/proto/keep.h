@@ -15,7 +15,8 @@
  *
  * Keeper to worker:
  *
- *	HELLO	number: the highest pane id given out; count: panes that follow; flags; descriptors:
+ *	HELLO	number: the highest pane id given out; count: panes that follow; flags; pid: the
+ *		keeper's; time_ms: when it was started; descriptors:
  *		the listening sockets, TCP then Unix, and at the first start the pipe that the
  *		first link or error goes to
  *	PANE	pane, pid, status, flags, count: workers that died while restoring it;
@@ -100,6 +101,7 @@ struct keep_message {
 	uint32_t count;
 	uint32_t text; /* bytes behind the struct */
 	uint32_t reserved;
+	int64_t time_ms; /* wall clock */
 };
 
 /* What the keeper says of itself. */

@@ -65,12 +65,23 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 
 const panePath = (id: string): string => `api/v1/panes/${encodeURIComponent(id)}`;
 
-export async function listPanes(): Promise<Pane[]> {
-  const answer = await call<{ panes?: Pane[] } | null>('GET', 'api/v1/panes');
+/** What the daemon cannot do for now, in words for a person. */
+export interface Alarm {
+  alarm: string;
+  message: string;
+}
+
+export interface Listing {
+  panes: Pane[];
+  alarms: Alarm[];
+}
+
+export async function listPanes(): Promise<Listing> {
+  const answer = await call<Partial<Listing> | null>('GET', 'api/v1/panes');
   if (!answer || !Array.isArray(answer.panes)) {
     throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
   }
-  return answer.panes;
+  return { panes: answer.panes, alarms: Array.isArray(answer.alarms) ? answer.alarms : [] };
 }
 
 export interface NewPane {

@@ -1,19 +1,20 @@
 // The list of panes, asked for every two seconds while somebody can see it.
 
-import { ApiError, listPanes, type Pane } from '../api/http';
+import { ApiError, listPanes, type Alarm, type Pane } from '../api/http';
 import { Value } from './value';
 
 const INTERVAL_MS = 2000;
 
 export interface PaneList {
   panes: Pane[];
+  alarms: Alarm[];
   /** null while the daemon answers. */
   trouble: 'offline' | 'unauthorised' | null;
   /** False until the first answer. */
   known: boolean;
 }
 
-export const paneList = new Value<PaneList>({ panes: [], trouble: null, known: false });
+export const paneList = new Value<PaneList>({ panes: [], alarms: [], trouble: null, known: false });
 
 let timer = 0;
 let asking = false;
@@ -39,11 +40,11 @@ export async function refreshPanes(): Promise<void> {
 
 async function ask(): Promise<void> {
   try {
-    paneList.set({ panes: await listPanes(), trouble: null, known: true });
+    paneList.set({ ...(await listPanes()), trouble: null, known: true });
   } catch (e) {
     const unauthorised = e instanceof ApiError && e.status === 401;
-    const { panes, known } = paneList.get();
-    paneList.set({ panes, known, trouble: unauthorised ? 'unauthorised' : 'offline' });
+    const { panes, alarms, known } = paneList.get();
+    paneList.set({ panes, alarms, known, trouble: unauthorised ? 'unauthorised' : 'offline' });
   }
 }
 

@@ -1,7 +1,7 @@
 // The list of panes and the form that makes a new one. Beside the terminal, or over it as a
 // drawer where there is no room.
 
-import { ApiError, killPane, newPane, type NewPane, type Pane } from '../api/http';
+import { ApiError, killPane, newPane, type Alarm, type NewPane, type Pane } from '../api/http';
 import { CommandError, splitCommand } from '../parts/command';
 import { confirm } from '../parts/dialog';
 import { button, el, icon } from '../parts/dom';
@@ -24,6 +24,7 @@ export class Sidebar {
   readonly element: HTMLElement;
   private readonly list = el('ul', { class: 'panes' });
   private readonly empty = el('p', { class: 'empty' });
+  private readonly alarm = el('p', { class: 'error', role: 'alert', hidden: true });
   private readonly error = el('p', { class: 'error', role: 'alert', hidden: true });
   private readonly command: HTMLInputElement;
   private readonly rows = new Map<string, { row: HTMLElement; update: (pane: Pane) => void }>();
@@ -56,13 +57,25 @@ export class Sidebar {
       el('div', { class: 'brand' }, el('span', { class: 'wordmark' }, 'panescry'), close),
       this.list,
       this.empty,
-      el('div', { class: 'foot' }, this.error, form),
+      el('div', { class: 'foot' }, this.alarm, this.error, form),
     );
     paneList.watch((list) => this.show(list));
     route.watch(() => this.mark());
   }
 
-  private show({ panes, trouble, known }: PaneList): void {
+  private warn(alarms: Alarm[]): void {
+    const words: Record<string, string> = {
+      store_full: 'Nothing is written to disk for now',
+      store_disabled: 'Nothing is written to disk',
+      store_damaged: 'A damaged database was set aside',
+    };
+    const text = alarms.map((a) => `${words[a.alarm] ?? a.alarm}: ${a.message}.`).join(' ');
+    if (this.alarm.textContent !== text) this.alarm.textContent = text;
+    this.alarm.hidden = text === '';
+  }
+
+  private show({ panes, alarms, trouble, known }: PaneList): void {
+    this.warn(alarms);
     const ids = new Set(panes.map((p) => p.id));
     for (const [id, { row }] of this.rows) {
       if (ids.has(id)) continue;

@@ -46,16 +46,14 @@ export function request(where, method, path, { headers = {}, body, ms } = {}) {
 
 /**
  * A daemon of one's own. `stop` ends it with SIGTERM and checks that it went well: status 0, no
- * complaint of a sanitizer, no socket left.
+ * complaint of a sanitizer, no socket left. `under` is a command that executes the rest.
  */
-export async function startDaemon({ args = [], env = {}, dir, listen = '127.0.0.1:0', keep = false } = {}) {
+export async function startDaemon({ args = [], env = {}, dir, listen = '127.0.0.1:0', keep = false, under = [] } = {}) {
   dir ??= await privateDir();
   const socket = join(dir, 's.sock');
-  const child = spawn(
-    BINARY,
-    ['serve', '--foreground', '--listen', listen, '--socket', socket, '--state-dir', dir, ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv(env) },
-  );
+  const serve = ['serve', '--foreground', '--listen', listen, '--socket', socket, '--state-dir', dir];
+  const [program, ...rest] = [...under, BINARY, ...serve, ...args];
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv(env) });
   let out = '';
   let err = '';
   let failed = null;
@@ -150,9 +148,10 @@ export async function startDaemon({ args = [], env = {}, dir, listen = '127.0.0.
       const { text } = await d.request('GET', '/metrics');
       return Number(text.match(new RegExp(`^${name} (\\S+)$`, 'm'))[1]);
     },
-    /** Resident memory, from outside. */
+    /** Resident memory of the worker, from outside. */
     rss: async () => {
-      const text = await readFile(`/proc/${child.pid}/status`, 'latin1');
+      const { pid } = await d.info();
+      const text = await readFile(`/proc/${pid}/status`, 'latin1');
       return Number(text.match(/^VmRSS:\s+(\d+) kB/m)[1]) * 1024;
     },
     cli: (cmd, more = {}) => panescry(cmd, { ...more, env: { PANESCRY_SOCKET: socket, ...more.env } }),

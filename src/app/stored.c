@@ -1,0 +1,157 @@
+/* What the daemon puts on record in its store, and what it reads there. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "app/app_priv.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "proto/json.h"
+#include "store/panes.h"
+
+enum { CLOSE_MS = 2000 };
+
+static struct store_run
+run_of(const struct app *a)
+{
+	return (struct store_run){a->cfg.daemon_started_ms, a->cfg.daemon_pid, PACKAGE_VERSION};
+}
+
+static void
+on_stored(uv_async_t *h)
+{
+	store_collect(((struct app *)h->data)->store);
+}
+
+static void
+notify(void *arg)
+{
+	uv_async_send(&((struct app *)arg)->stored);
+}
+
+static void
+on_lost(int rc, const struct store_lost *lost, void *arg)
+{
+	struct app *a = arg;
+
+	if (rc != 0 || lost->count == 0)
+		return;
+	a->lost_panes = lost->count;
+	log_warn("app", "the daemon before this one was cut short: %zu panes ended with it",
+	    lost->count);
+	for (size_t i = 0; i < lost->n; i++)
+		log_warn("app", "ended: %s %s%s%s", lost->panes[i].id,
+		    lost->panes[i].name != NULL ? lost->panes[i].name : "",
+		    lost->panes[i].name != NULL ? " " : "", lost->panes[i].command);
+}
+
+int
+stored_open(struct app *a, char **cause)
+{
+	struct store_config cfg = {.dir = a->state_dir, .notify = notify, .arg = a};
+	struct store_run run = run_of(a);
+	int rc;
+
+	uv_async_init(a->loop, &a->stored, on_stored);
+	a->stored.data = a;
+	if ((rc = store_open(&cfg, &a->store, cause)) != 0)
+		return rc;
+	if (a->cfg.first)
+		store_run_begin(a->store, &run, on_lost, a);
+	else
+		store_run_continue(a->store, &run, NULL, NULL);
+	return 0;
+}
+
+void
+stored_close(struct app *a)
+{
+	struct store_run run = run_of(a);
+
+	if (a->store != NULL) {
+		store_run_end(a->store, &run, clock_wall_ms(), NULL, NULL);
+		store_close(a->store, CLOSE_MS);
+		a->store = NULL;
+	}
+	uv_close((uv_handle_t *)&a->stored, NULL);
+}
+
+bool
+stored_idle(struct app *a)
+{
+	struct store_status st;
+	bool idle;
+
+	store_status(a->store, &st);
+	idle = st.ops == 0 || st.state != STORE_READY;
+	store_status_release(&st);
+	return idle;
+}
+
+static char *
+command_json(const struct pane *p)
+{
+	cJSON *list = json_array();
+
+	for (char *const *arg = pane_argv(p); *arg != NULL; arg++)
+		json_add_item(list, *arg);
+	return json_print_take(list);
+}
+
+void
+stored_started(struct entry *e)
+{
+	struct store_run run = run_of(e->app);
+	char *command = command_json(e->pane);
+	struct store_pane pane = {
+	    .id = pane_id(e->pane),
+	    .name = pane_name(e->pane),
+	    .command = command,
+	    .cwd = pane_birth_cwd(e->pane),
+	    .pid = pane_pid(e->pane),
+	    .started_ms = pane_created(e->pane),
+	};
+
+	store_pane_started(e->app->store, &run, &pane, NULL, NULL);
+	free(command);
+}
+
+void
+stored_ended(struct entry *e)
+{
+	struct store_run run = run_of(e->app);
+
+	store_pane_ended(e->app->store, &run, pane_id(e->pane), pane_last_activity(e->pane),
+	    pane_exit_status(e->pane), NULL, NULL);
+}
+
+static void
+add_alarm(cJSON *list, const char *alarm, const char *message)
+{
+	cJSON *o = json_object();
+
+	cJSON_AddStringToObject(o, "alarm", alarm);
+	json_add_text(o, "message", message);
+	cJSON_AddItemToArray(list, o);
+}
+
+void
+stored_alarms(struct app *a, cJSON *list)
+{
+	struct store_status st;
+
+	if (a->store == NULL)
+		return;
+	store_status(a->store, &st);
+	if (st.state == STORE_FULL || st.state == STORE_DISABLED)
+		add_alarm(list, st.state == STORE_FULL ? "store_full" : "store_disabled",
+		    st.cause != NULL ? st.cause : "nothing is written");
+	if (st.aside != NULL)
+		add_alarm(list, "store_damaged", st.aside);
+	store_status_release(&st);
+}
