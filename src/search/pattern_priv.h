@@ -1,0 +1,23 @@
+/* What a pattern is made of, for the folder itself. */
+#ifndef SEARCH_PATTERN_PRIV_H
+#define SEARCH_PATTERN_PRIV_H
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "search/literal.h"
+
+struct pattern {
+	pcre2_code *line;    /* the user's, for a line of valid UTF-8 as the subject */
+	pcre2_code *invalid; /* for other lines, without machine code */
+	pcre2_code *many; /* for lines with newlines between, of any bytes; NULL: not exact */
+	bool line_jit, many_jit;
+	struct literal literal; /* in every match; len 0: none */
+	bool whole;             /* and nothing else */
+	size_t window;          /* most bytes of lines for one call */
+};
+
+#endif
