@@ -15,7 +15,6 @@ enum {
 	STACK_MAX = 1024 * 1024,
 	HEAP_MAX = 16 * 1024, /* KiB, for the interpreter */
 	DEPTH_MAX = 100 * 1000,
-	STEPS_MANY = 2000, /* from each place, in text of many lines */
 	STEPS_FIRST = 10 * 1000,
 	STEPS_MORE = 8, /* times as many in the next attempt */
 	STEPS_MOST = 1000 * 1000,
@@ -132,9 +131,10 @@ call(struct matcher *m, enum code which, const char *text, size_t len, size_t fr
 }
 
 enum match
-matcher_many(struct matcher *m, const char *text, size_t len, size_t from, size_t *at)
+matcher_many(
+    struct matcher *m, const char *text, size_t len, size_t from, size_t steps, size_t *at)
 {
-	int r = call(m, MANY, text, len, from, 0, STEPS_MANY);
+	int r = call(m, MANY, text, len, from, 0, (uint32_t)steps);
 
 	if (r < 0)
 		return r == PCRE2_ERROR_NOMATCH ? MATCH_NONE : MATCH_LIMIT;
@@ -230,12 +230,17 @@ search_line(struct matcher *m, const char *text, size_t len, size_t from, uint32
 static bool
 is_valid(const char *text, size_t len)
 {
-	uint64_t word;
+	uint64_t word[4];
 	size_t i = 0;
 
 	for (; len - i >= sizeof word; i += sizeof word) {
-		memcpy(&word, text + i, sizeof word);
-		if (word & 0x8080808080808080U)
+		memcpy(word, text + i, sizeof word);
+		if ((word[0] | word[1] | word[2] | word[3]) & 0x8080808080808080U)
+			break;
+	}
+	for (; len - i >= sizeof *word; i += sizeof *word) {
+		memcpy(word, text + i, sizeof *word);
+		if (word[0] & 0x8080808080808080U)
 			break;
 	}
 	while (i < len && (unsigned char)text[i] < 0x80)

@@ -41,10 +41,10 @@ bool matcher_over(struct matcher *m);
 bool matcher_partial(const struct matcher *m);
 
 /* The line that `from`, a line's beginning in lines with '\n' behind each, or a later one has a
- * match: *at is a byte in the first that does, its newline being part of it. One attempt only:
- * MATCH_LIMIT asks for line by line. The pattern must be one for many lines. */
+ * match: *at is a byte in the first that does, its newline being part of it. One attempt only,
+ * with so many steps from each place. The pattern must be one for many lines. */
 enum match matcher_many(
-    struct matcher *m, const char *text, size_t len, size_t from, size_t *at);
+    struct matcher *m, const char *text, size_t len, size_t from, size_t steps, size_t *at);
 
 /* Whether a line matches. */
 enum match matcher_line(struct matcher *m, const char *text, size_t len);

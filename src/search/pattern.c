@@ -10,13 +10,11 @@
 #include "base/err.h"
 #include "base/utf8.h"
 #include "base/xmalloc.h"
-#include "history/slab.h"
 #include "search/pattern_priv.h"
 #include "search/syntax.h"
 
 enum {
 	MESSAGE_MAX = 256,
-	WINDOW_MIN = 4 * 1024,
 	TEXT_MAX = PATTERN_LIST_MAX * (2 * PATTERN_MAX + 16),
 	OPTIONS = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UCP,
 };
@@ -235,18 +233,6 @@ without_case(const struct pattern_text *texts, size_t n, unsigned flags)
 	return !capital;
 }
 
-/* How much is scanned in one call. Nothing interrupts a call of PCRE2, so the more a pattern can
- * do at one place within the limits, the fewer places it gets. */
-static size_t
-window_for(const struct syntax *s)
-{
-	if (s->repeats <= 1)
-		return SLAB_SIZE;
-	if (s->nested || s->repeats == 3)
-		return 16 * 1024;
-	return s->repeats == 2 ? 64 * 1024 : WINDOW_MIN;
-}
-
 /* Text that may come from a damaged block is not looked through before it is searched: this code
  * can stand any bytes. */
 static void
@@ -255,15 +241,11 @@ set_many(struct pattern *p, const struct syntax *s, uint32_t options, bool word)
 	size_t offset;
 	int err;
 
-	p->window = window_for(s);
 	p->literal = s->literal;
 	p->whole = s->whole && !word;
 	p->many = compile(s->text.data, s->text.len,
 	    options | PCRE2_MULTILINE | PCRE2_MATCH_INVALID_UTF, word, &err, &offset);
 	p->many_jit = p->many != NULL && pcre2_jit_compile(p->many, PCRE2_JIT_COMPLETE) == 0;
-	/* Without machine code every call looks through the whole window first. */
-	if (!p->many_jit)
-		p->window = WINDOW_MIN;
 }
 
 /* All checks but those of PCRE2 on the joined text have been made. */
@@ -287,7 +269,6 @@ make(struct pattern *p, const struct buf *text, unsigned flags, bool caseless,
 	p->line_jit = pcre2_jit_compile(p->line, PCRE2_JIT_COMPLETE) == 0;
 	p->invalid = compile(
 	    text->data, text->len, options | PCRE2_MATCH_INVALID_UTF, word, &err, &offset);
-	p->window = 16 * 1024;
 	syntax_read(&s, text->data, text->len, caseless);
 	if (s.exact)
 		set_many(p, &s, options & ~(uint32_t)PCRE2_USE_OFFSET_LIMIT, word);

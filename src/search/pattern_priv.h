@@ -17,7 +17,6 @@ struct pattern {
 	bool line_jit, many_jit;
 	struct literal literal; /* in every match; len 0: none */
 	bool whole;             /* and nothing else */
-	size_t window;          /* most bytes of lines for one call */
 };
 
 #endif

@@ -32,11 +32,10 @@ struct atom {
 	char bytes[UTF8_MAX]; /* of a character */
 	size_t len;
 	struct literal inside; /* of a group: what it always contains */
-	bool repeats;          /* a group with a repetition in it */
 };
 
 struct quantifier {
-	bool there, optional, endless;
+	bool there, optional;
 };
 
 static bool read_branches(struct reader *r, struct literal *best);
@@ -177,7 +176,6 @@ read_braces(struct reader *r, struct quantifier *q)
 	q->optional = zero;
 	if (p < r->end && *p == ',') {
 		p++;
-		q->endless = p < r->end && *p == '}';
 		while (p < r->end && is_digit(*p))
 			p++;
 	}
@@ -209,7 +207,6 @@ read_quantifier(struct reader *r, struct quantifier *q)
 	} else if (*r->p == '*' || *r->p == '+' || *r->p == '?') {
 		q->there = true;
 		q->optional = *r->p != '+';
-		q->endless = *r->p != '?';
 		put(r, r->p++, 1);
 	} else {
 		return true;
@@ -551,7 +548,6 @@ static bool
 read_group(struct reader *r, struct atom *a)
 {
 	bool lookaround = false, group, caseless = r->caseless, dotall = r->dotall;
-	unsigned repeats = r->s->repeats;
 
 	if (next_is(r, "(?#"))
 		return read_comment(r, a);
@@ -569,7 +565,6 @@ read_group(struct reader *r, struct atom *a)
 	r->caseless = caseless;
 	r->dotall = dotall;
 	a->kind = OTHER;
-	a->repeats = r->s->repeats != repeats;
 	if (lookaround)
 		a->inside.len = 0;
 	return true;
@@ -635,10 +630,6 @@ read_branch(struct reader *r, struct run *run)
 		q = (struct quantifier){0};
 		if (a.kind != NOTHING && !read_quantifier(r, &q))
 			return false;
-		if (q.endless) {
-			r->s->repeats++;
-			r->s->nested = r->s->nested || a.repeats;
-		}
 		run_atom(r, run, &a, &q);
 	}
 	run_close(run);

@@ -37,8 +37,6 @@
 struct syntax {
 	bool exact;             /* text stands for the pattern among many lines */
 	bool named;             /* it has named groups */
-	bool nested;            /* a repetition without end within another */
-	unsigned repeats;       /* repetitions without end */
 	struct buf text;        /* the pattern written anew; undefined where not exact */
 	struct literal literal; /* len 0: none is known */
 	bool whole;             /* the pattern is the literal and nothing else */

@@ -15,6 +15,12 @@ enum {
 	SAMPLE = 16 * 1024,  /* bytes that are enough to judge a way by */
 	AGAIN = 64,          /* windows until the slower way is timed again */
 	LINES_PER_LOOK = 32, /* at the clock */
+	/* A bite is what one call of PCRE2 is given. Nothing interrupts it, so the larger it is, the
+	 * fewer steps there are for each place in it. */
+	BITE_MIN = 1024,
+	BITE_MAX = 256 * 1024,
+	BITE_STEPS = 32 * 1024 * 1024, /* for a byte's worth */
+	CALM = 16,                     /* bites without trouble, until there are larger ones */
 };
 
 enum { PLAIN, LITERAL };
@@ -36,6 +42,8 @@ finder_start(struct finder *f, enum scan_way way)
 {
 	f->way = way;
 	f->size = SIZE_FIRST;
+	f->bite = BITE_MAX;
+	f->calm = 0;
 	f->cost[PLAIN] = f->cost[LITERAL] = 0;
 	f->windows = 0;
 }
@@ -93,45 +101,68 @@ try_line(struct finder *f, struct window *w, size_t begin, size_t end)
 	return more;
 }
 
-static void
-find_by_line(struct finder *f, struct window *w)
+/* Up to `to`. */
+static bool
+find_by_line(struct finder *f, struct window *w, size_t to)
 {
 	unsigned n = 0;
 
-	while (w->end < w->len) {
+	while (w->end < to) {
 		size_t end = line_end(w, w->end);
 
 		if ((n++ % LINES_PER_LOOK == 0 || end - w->end > SIZE_FIRST) &&
 		    matcher_over(f->matcher))
-			return;
+			return false;
 		if (!try_line(f, w, w->end, end))
-			return;
+			return false;
 	}
+	return true;
 }
 
-static void
-find_by_many(struct finder *f, struct window *w)
+/* Many lines in one call, from w->end up to `to`. */
+static enum match
+find_in_bite(struct finder *f, struct window *w, size_t to, bool *more)
 {
-	size_t at;
+	size_t at = 0;
+	enum match m = MATCH_FOUND;
 
-	while (w->end < w->len) {
-		switch (matcher_many(f->matcher, w->text, w->len, w->end, &at)) {
-		case MATCH_NONE:
-			w->end = w->len;
-			return;
-		case MATCH_LIMIT:
-			f->size = SIZE_FIRST;
-			find_by_line(f, w);
-			return;
-		case MATCH_FOUND:
+	while (*more && w->end < to) {
+		m = matcher_many(f->matcher, w->text, to, w->end, BITE_STEPS / f->bite, &at);
+		if (m != MATCH_FOUND)
 			break;
-		}
 		size_t end = line_end(w, at);
 
 		if (w->record)
 			at = line_begin(w, at);
 		w->end = end < w->len ? end + 1 : end;
-		if (!add(f, w, at))
+		*more = add(f, w, at);
+	}
+	if (m == MATCH_NONE)
+		w->end = to;
+	return m;
+}
+
+/* Where steps did not suffice they are tried with smaller bites, which get more. */
+static void
+find_by_many(struct finder *f, struct window *w)
+{
+	bool more = true;
+
+	while (more && w->end < w->len) {
+		size_t to =
+		    w->len - w->end > f->bite ? line_end(w, w->end + f->bite) + 1 : w->len;
+
+		if (find_in_bite(f, w, to, &more) == MATCH_LIMIT) {
+			f->calm = 0;
+			if (f->bite <= BITE_MIN)
+				more = find_by_line(f, w, to);
+			else
+				f->bite /= 4;
+		} else if (f->bite < BITE_MAX && ++f->calm >= CALM) {
+			f->calm = 0;
+			f->bite *= 4;
+		}
+		if (w->end < w->len && matcher_over(f->matcher))
 			return;
 	}
 }
@@ -192,14 +223,18 @@ choose(struct finder *f)
 static void
 learn(struct finder *f, int way, const struct window *w, uint64_t ns)
 {
+	size_t most;
+
 	if (w->end >= SAMPLE / 2)
 		f->cost[way] = (double)(ns + 1) / (double)w->end;
 	if (ns * 4 < WINDOW_NS)
 		f->size *= 4;
 	else if (ns > WINDOW_NS)
 		f->size /= 4;
-	if (f->size > f->pattern->window)
-		f->size = f->pattern->window;
+	/* Without machine code, every call looks through all of its text first. */
+	most = f->pattern->many != NULL && !f->pattern->many_jit ? BITE_MIN * 4 : BITE_MAX;
+	if (f->size > most)
+		f->size = most;
 	if (f->size < 1)
 		f->size = 1;
 }
@@ -217,6 +252,6 @@ finder_find(struct finder *f, struct window *w)
 	else if (f->pattern->many != NULL && f->way != SCAN_LINES)
 		find_by_many(f, w);
 	else
-		find_by_line(f, w);
+		find_by_line(f, w, w->len);
 	learn(f, way, w, now_ns() - began);
 }

@@ -32,6 +32,8 @@ struct finder {
 	uint32_t *found; /* beginnings of the lines in the window */
 	size_t cap;
 	size_t size;      /* bytes that the next window should have */
+	size_t bite;      /* of a window that one call is given */
+	unsigned calm;    /* bites since one was too large */
 	double cost[2];   /* ns a byte: without and with the literal; 0: not known */
 	unsigned windows; /* since the slower one was tried */
 };
