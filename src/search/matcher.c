@@ -20,6 +20,7 @@ enum {
 	STEPS_MOST = 1000 * 1000,
 	STEPS_LEAST_MOST = 16 * 1000, /* what the most is reduced to at last */
 	LINE_LONG = 4096,             /* bytes; from there on a line is tried piece by piece */
+	LINE_WHOLE = 16 * 1024,       /* what must be tried in one call may not be longer */
 	PIECE_FIRST = 256,            /* places to begin at in a piece */
 	PIECE_US = 1000,              /* a piece should not take longer */
 };
@@ -113,7 +114,7 @@ call(struct matcher *m, enum code which, const char *text, size_t len, size_t fr
 {
 	const struct pattern *p = m->pattern;
 	const pcre2_code *code = which == MANY ? p->many : which == LINE ? p->line : p->invalid;
-	bool jit = which == MANY ? p->many_jit : which == LINE && p->line_jit;
+	bool jit = which == MANY || (which == LINE && p->line_jit);
 	int r = PCRE2_ERROR_JIT_STACKLIMIT;
 
 	pcre2_set_match_limit(m->context, steps);
@@ -216,14 +217,15 @@ piecemeal(struct matcher *m, const char *text, size_t len, size_t from, uint32_t
 	return r;
 }
 
-/* Only what is exact among many lines is known not to ask where a search began (\G), or to end
- * it (verbs). */
 static enum match
 search_line(struct matcher *m, const char *text, size_t len, size_t from, uint32_t options)
 {
-	if (len - from > LINE_LONG && m->pattern->many != NULL)
+	if (len - from <= LINE_LONG)
+		return attempts(m, text, len, from, options);
+	if (m->pattern->pieces)
 		return piecemeal(m, text, len, from, options);
-	return attempts(m, text, len, from, options);
+	/* What takes time for each byte behind each place is not counted as steps. */
+	return len <= LINE_WHOLE ? attempts(m, text, len, from, options) : give_up(m);
 }
 
 /* Most lines are ASCII. */

@@ -55,6 +55,17 @@ compile(const char *text, size_t len, uint32_t options, bool word, int *err, siz
 	return code;
 }
 
+static bool
+compiles(const char *text, size_t len, uint32_t options)
+{
+	size_t offset;
+	int err;
+	pcre2_code *code = compile(text, len, options, false, &err, &offset);
+
+	pcre2_code_free(code);
+	return code != NULL;
+}
+
 static void
 message_of(int err, char message[MESSAGE_MAX])
 {
@@ -233,6 +244,46 @@ without_case(const struct pattern_text *texts, size_t n, unsigned flags)
 	return !capital;
 }
 
+/*
+ * Machine code counts its steps where something is repeated, but not where a capturing group with
+ * alternatives is left: (a|a)(a|a)(a|a)... takes for ever, whatever the limit (10.42). Nor does it
+ * count recursion. Therefore groups capture only where something refers to them, and a pattern in
+ * which that comes together with alternatives is left to the interpreter, which counts everything.
+ */
+static bool
+may_jit(const struct syntax *s, bool captures)
+{
+	return !captures || (s->exact && !s->alternatives);
+}
+
+static bool
+jit(pcre2_code *code)
+{
+	return code != NULL && pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
+}
+
+/* Not if it may ask where a search began, or end it. */
+static bool
+may_cut(const struct buf *text)
+{
+	for (size_t i = 0; i + 1 < text->len; i++)
+		if ((text->data[i] == '\\' && text->data[i + 1] == 'G') ||
+		    (text->data[i] == '(' && text->data[i + 1] == '*'))
+			return false;
+	return true;
+}
+
+/* Whether the pattern can do without captures. If a reference by number is all there is, it does
+ * not compile without, which may be tried where nothing else could change its meaning. */
+static bool
+needs_captures(const struct syntax *s, const struct buf *text, uint32_t options)
+{
+	if (s->exact)
+		return s->refers;
+	return !syntax_bounded(text->data, text->len) ||
+	       !compiles(text->data, text->len, options | PCRE2_NO_AUTO_CAPTURE);
+}
+
 /* Text that may come from a damaged block is not looked through before it is searched: this code
  * can stand any bytes. */
 static void
@@ -245,7 +296,11 @@ set_many(struct pattern *p, const struct syntax *s, uint32_t options, bool word)
 	p->whole = s->whole && !word;
 	p->many = compile(s->text.data, s->text.len,
 	    options | PCRE2_MULTILINE | PCRE2_MATCH_INVALID_UTF, word, &err, &offset);
-	p->many_jit = p->many != NULL && pcre2_jit_compile(p->many, PCRE2_JIT_COMPLETE) == 0;
+	if (!jit(p->many)) {
+		/* The interpreter would look through all of the text with every call. */
+		pcre2_code_free(p->many);
+		p->many = NULL;
+	}
 }
 
 /* All checks but those of PCRE2 on the joined text have been made. */
@@ -254,24 +309,34 @@ make(struct pattern *p, const struct buf *text, unsigned flags, bool caseless,
     struct pattern_error *error, char **cause)
 {
 	uint32_t options = caseless ? PCRE2_CASELESS : 0;
-	bool word = (flags & PATTERN_WORD) != 0;
+	bool word = (flags & PATTERN_WORD) != 0, captures;
+	const char *line;
 	char message[MESSAGE_MAX];
 	struct syntax s;
-	size_t offset = 0;
+	size_t len, offset = 0;
 	int err;
 
-	options |= PCRE2_USE_OFFSET_LIMIT;
-	p->line = compile(text->data, text->len, options, word, &err, &offset);
-	if (p->line == NULL) {
+	syntax_read(&s, text->data, text->len, caseless);
+	s.exact = s.exact && compiles(s.text.data, s.text.len, options);
+	p->pieces = s.exact || may_cut(text);
+	captures = needs_captures(&s, text, options);
+	if (!captures)
+		options |= PCRE2_NO_AUTO_CAPTURE;
+	/* What is exact among many lines is so in one, and has lost the names of its groups. */
+	line = s.exact ? s.text.data : text->data;
+	len = s.exact ? s.text.len : text->len;
+	p->line = compile(line, len, options | PCRE2_USE_OFFSET_LIMIT, word, &err, &offset);
+	p->invalid = compile(line, len,
+	    options | PCRE2_USE_OFFSET_LIMIT | PCRE2_MATCH_INVALID_UTF, word, &err, &offset);
+	if (p->line == NULL || p->invalid == NULL) {
+		syntax_release(&s);
 		message_of(err, message);
 		return fail(error, 0, 0, -EINVAL, cause, message);
 	}
-	p->line_jit = pcre2_jit_compile(p->line, PCRE2_JIT_COMPLETE) == 0;
-	p->invalid = compile(
-	    text->data, text->len, options | PCRE2_MATCH_INVALID_UTF, word, &err, &offset);
-	syntax_read(&s, text->data, text->len, caseless);
-	if (s.exact)
-		set_many(p, &s, options & ~(uint32_t)PCRE2_USE_OFFSET_LIMIT, word);
+	if (may_jit(&s, captures))
+		p->line_jit = jit(p->line);
+	if (s.exact && may_jit(&s, captures))
+		set_many(p, &s, options, word);
 	syntax_release(&s);
 	return 0;
 }

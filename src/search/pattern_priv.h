@@ -13,8 +13,10 @@
 struct pattern {
 	pcre2_code *line;    /* the user's, for a line of valid UTF-8 as the subject */
 	pcre2_code *invalid; /* for other lines, without machine code */
-	pcre2_code *many; /* for lines with newlines between, of any bytes; NULL: not exact */
-	bool line_jit, many_jit;
+	pcre2_code *many;    /* for lines with newlines between, of any bytes; always with
+				machine code; NULL: line by line */
+	bool line_jit;
+	bool pieces;            /* places of a line may be tried in several calls */
 	struct literal literal; /* in every match; len 0: none */
 	bool whole;             /* and nothing else */
 };

@@ -32,6 +32,7 @@ struct run {
 	uint64_t left;  /* lines up to the limit */
 	uint64_t ahead; /* bytes, once there are none left */
 	struct slab_cursor cursor;
+	bool long_lines; /* in the present slab */
 	bool stop;
 };
 
@@ -275,6 +276,7 @@ scan_window(struct run *r, const struct history_part *p, uint32_t from, uint32_t
 {
 	struct window w = {.text = slab_text(p->slab) + from, .len = to - from};
 
+	w.long_lines = r->long_lines;
 	w.record = r->cb != NULL && r->left > 0;
 	if (r->left == 0)
 		w.want = 1;
@@ -319,6 +321,20 @@ scan_newest_first(struct run *r, const struct history_part *p, struct range *g)
 	}
 }
 
+/* Whether there is a line of which a good part lies in a stride that it did not begin in. At each
+ * of its places a pattern may go to the end of the line, and nothing counts that. */
+static bool
+has_long_lines(const struct history_part *p)
+{
+	const struct slab_stride *st = (const struct slab_stride *)(p->slab + 1);
+	uint32_t n = p->extent.strides < SLAB_STRIDES ? p->extent.strides : SLAB_STRIDES;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (st[i].text > i * SLAB_STRIDE + SLAB_STRIDE / 2)
+			return true;
+	return n > 0 && p->extent.text > n * SLAB_STRIDE + SLAB_STRIDE / 2;
+}
+
 static void
 scan_part(struct run *r, const struct history_part *p)
 {
@@ -330,6 +346,7 @@ scan_part(struct run *r, const struct history_part *p)
 		return;
 	begin = g.line;
 	end = g.line_end;
+	r->long_lines = has_long_lines(p);
 	if (r->o->newest_first)
 		scan_newest_first(r, p, &g);
 	else

@@ -448,6 +448,7 @@ read_escape(struct reader *r, struct atom *a)
 		if (c == '0' || (r->end - r->p > 2 && is_digit(r->p[2])))
 			return false;
 		a->kind = OTHER;
+		r->s->refers = true;
 	} else if (c >= ' ' && (unsigned char)c < 0x7F) {
 		is_character(a, &c, 1);
 	} else {
@@ -519,7 +520,7 @@ group_begin(struct reader *r, bool *lookaround, bool *group)
 
 			if (end == NULL)
 				return false;
-			put(r, r->p, (size_t)(end + 1 - r->p));
+			puts_to(r, "(");
 			r->p = end + 1;
 			r->s->named = true;
 			return true;
@@ -649,6 +650,7 @@ read_branches(struct reader *r, struct literal *best)
 		put(r, r->p++, 1);
 		best->len = 0;
 		r->plain = false;
+		r->s->alternatives = true;
 		run = (struct run){0};
 		if (!read_branch(r, &run))
 			return false;
@@ -668,6 +670,28 @@ syntax_read(struct syntax *s, const char *pattern, size_t len, bool caseless)
 	if (!s->exact)
 		s->literal.len = 0;
 	s->whole = r.plain && s->literal.len > 0 && s->literal.len == r.bytes;
+}
+
+bool
+syntax_bounded(const char *pattern, size_t len)
+{
+	static const char *const known[] = {
+	    ":", "=", "!", ">", "#", "i", "x", "s", "m", "<=", "<!"};
+	const char *end = pattern + len;
+
+	for (const char *p = pattern; p + 1 < end; p++) {
+		bool found = p[0] != '(' || p[1] != '?';
+
+		if ((p[0] == '(' && p[1] == '*') ||
+		    (p[0] == '\\' && is_digit(p[1]) && p + 2 < end && is_digit(p[2])))
+			return false;
+		for (size_t i = 0; !found && i < sizeof known / sizeof *known; i++)
+			found = (size_t)(end - p - 2) >= strlen(known[i]) &&
+				memcmp(p + 2, known[i], strlen(known[i])) == 0;
+		if (!found)
+			return false;
+	}
+	return true;
 }
 
 void

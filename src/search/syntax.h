@@ -21,6 +21,8 @@
  * It is an allow-list: a construct that is not known here (\G, \K, \R, \X, conditions,
  * recursion, verbs, callouts, (?x)...) leaves `exact` false, and the pattern is tried line by line.
  *
+ * Names of groups are dropped, numbers stay.
+ *
  * The reading also gives a string that every match contains, which can be looked for faster.
  *
  * The pattern must be one that PCRE2 has compiled, in UTF mode without UCP. Pure; any thread.
@@ -36,6 +38,8 @@
 
 struct syntax {
 	bool exact;             /* text stands for the pattern among many lines */
+	bool refers;            /* it has references to groups, which must be kept then */
+	bool alternatives;      /* and | somewhere */
 	bool named;             /* it has named groups */
 	struct buf text;        /* the pattern written anew; undefined where not exact */
 	struct literal literal; /* len 0: none is known */
@@ -44,5 +48,9 @@ struct syntax {
 
 void syntax_read(struct syntax *s, const char *pattern, size_t len, bool caseless);
 void syntax_release(struct syntax *s);
+
+/* Whether a pattern without references is surely free of recursion, names, conditions and verbs,
+ * be it exact or not. */
+bool syntax_bounded(const char *pattern, size_t len);
 
 #endif

@@ -223,18 +223,14 @@ choose(struct finder *f)
 static void
 learn(struct finder *f, int way, const struct window *w, uint64_t ns)
 {
-	size_t most;
-
 	if (w->end >= SAMPLE / 2)
 		f->cost[way] = (double)(ns + 1) / (double)w->end;
 	if (ns * 4 < WINDOW_NS)
 		f->size *= 4;
 	else if (ns > WINDOW_NS)
 		f->size /= 4;
-	/* Without machine code, every call looks through all of its text first. */
-	most = f->pattern->many != NULL && !f->pattern->many_jit ? BITE_MIN * 4 : BITE_MAX;
-	if (f->size > most)
-		f->size = most;
+	if (f->size > BITE_MAX)
+		f->size = BITE_MAX;
 	if (f->size < 1)
 		f->size = 1;
 }
@@ -249,7 +245,7 @@ finder_find(struct finder *f, struct window *w)
 	w->end = 0;
 	if (way == LITERAL)
 		find_by_literal(f, w);
-	else if (f->pattern->many != NULL && f->way != SCAN_LINES)
+	else if (f->pattern->many != NULL && f->way != SCAN_LINES && !w->long_lines)
 		find_by_many(f, w);
 	else
 		find_by_line(f, w, w->len);

@@ -18,10 +18,11 @@ struct pattern;
 struct window {
 	const char *text;
 	size_t len;
-	uint64_t want;  /* lines, then it ends; 0: all */
-	bool record;    /* which they are; otherwise they are counted */
-	uint64_t count; /* found */
-	size_t end;     /* bytes that were looked at: len, or less where it ended early */
+	uint64_t want;   /* lines, then it ends; 0: all */
+	bool long_lines; /* there may be some that are too long for a call of many lines */
+	bool record;     /* which they are; otherwise they are counted */
+	uint64_t count;  /* found */
+	size_t end;      /* bytes that were looked at: len, or less where it ended early */
 };
 
 /* What a window leaves behind for the next ones. */
