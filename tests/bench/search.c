@@ -184,7 +184,14 @@ scan_by_line(struct job *j)
 static uint64_t
 memory(struct job *j)
 {
-	return memchr(j->d->text, 0xFF, j->d->len) != NULL;
+	const char *p = j->d->text, *end = p + j->d->len;
+	uint64_t n = 0;
+
+	while (p < end && (p = memchr(p, 0xFF, (size_t)(end - p))) != NULL) {
+		n++;
+		p++;
+	}
+	return n;
 }
 
 static const struct {
