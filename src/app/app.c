@@ -39,6 +39,10 @@ const struct http_route app_routes[] = {
     {"POST", "/api/v1/panes/:id/signal", AUTH_WRITE, K, panes_signal,
 	"signal a pane's processes"},
     {"GET", "/api/v1/panes/:id/capture", AUTH_READ, 0, panes_capture, "what a pane shows"},
+    {"GET", "/api/v1/panes/:id/search", AUTH_READ, 0, search_pane, "search one pane"},
+    {"GET", "/api/v1/search", AUTH_READ, 0, search_all, "search all panes"},
+    {"GET", "/api/term/sessions/:sid/panes/:pid/search", AUTH_READ, 0, search_older,
+	"search one pane, in the older shape"},
     {"GET", "/api/v1/panes/:id/commands", AUTH_READ, 0, panes_commands,
 	"commands that the shell marked"},
     {"POST", "/api/v1/upgrade", AUTH_LOCAL, 8 * K, info_upgrade,
@@ -172,6 +176,7 @@ close_all(struct app *a)
 	if (a->closed)
 		return;
 	a->closed = true;
+	searches_cancel(a);
 	while (a->entries != NULL)
 		registry_remove(a->entries);
 	server_stop(a->server);

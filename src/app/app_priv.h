@@ -14,6 +14,7 @@
 #include "store/store.h"
 
 struct question;
+struct search;
 typedef struct cJSON cJSON;
 struct save;
 
@@ -50,6 +51,9 @@ struct app {
 	unsigned restored;          /* panes that a worker before this one left */
 	bool going;                 /* it reads and accepts */
 	struct question *questions; /* of the keeper, utlist */
+
+	struct search *searches; /* under way and waiting, utlist */
+	unsigned searches_running, searches_count;
 
 	struct store *store;
 	uv_async_t stored; /* it has something to tell */
@@ -112,6 +116,12 @@ void info_metrics(struct http_req *r, void *arg);
 void info_get(struct http_req *r, void *arg);
 void info_upgrade(struct http_req *r, void *arg);
 void tokens_create(struct http_req *r, void *arg);
+void search_all(struct http_req *r, void *arg);
+void search_pane(struct http_req *r, void *arg);
+void search_older(struct http_req *r, void *arg);
+
+/* search.c */
+void searches_cancel(struct app *a);
 
 /* tokens.c */
 int tokens_load(struct app *a, char **cause);

@@ -88,6 +88,19 @@ http_query(const struct http_req *r, const char *name)
 	return query_get(&r->query, name);
 }
 
+const char *
+http_query_nth(const struct http_req *r, const char *name, unsigned n)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < r->query.count; i++) {
+		const char *item = r->query.items[i];
+		if (strncmp(item, name, len) == 0 && item[len] == '=' && n-- == 0)
+			return item + len + 1;
+	}
+	return NULL;
+}
+
 bool
 http_query_u64(struct http_req *r, const char *name, uint64_t lo, uint64_t hi,
     uint64_t fallback, uint64_t *out)

@@ -39,6 +39,9 @@ const char *http_param(const struct http_req *r, unsigned n);
 /* A query argument, decoded; NULL where it is missing. */
 const char *http_query(const struct http_req *r, const char *name);
 
+/* The n-th of those with that name, from 0. */
+const char *http_query_nth(const struct http_req *r, const char *name, unsigned n);
+
 /* An integer query argument within lo..hi, or `fallback` where it is missing. For any other
  * value a 400 that names the argument is sent and false returned: the request is gone. */
 bool http_query_u64(struct http_req *r, const char *name, uint64_t lo, uint64_t hi,

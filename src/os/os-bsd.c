@@ -162,6 +162,19 @@ os_terminal_program(int master, char *buf, size_t size)
 	return -ENOSYS;
 }
 
+void
+os_thread_background(void)
+{
+}
+
+unsigned
+os_processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (unsigned)n : 1;
+}
+
 size_t
 os_resident_bytes(void)
 {

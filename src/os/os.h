@@ -57,6 +57,10 @@ pid_t os_forkpty(int *master, const struct winsize *size);
 int os_process_cwd(pid_t pid, char *buf, size_t size);
 int os_terminal_program(int master, char *buf, size_t size);
 
+/* Work of this thread gives way to that of others from now on; where that cannot be had, nothing. */
+void os_thread_background(void);
+unsigned os_processors(void); /* that this process may use, at least 1 */
+
 /* This process: resident memory in bytes and open descriptors; 0 where unknown. */
 size_t os_resident_bytes(void);
 unsigned os_open_descriptors(void);

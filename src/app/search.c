@@ -1,0 +1,342 @@
+#include "config.h"
+
+#include "app/search.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+#include <utlist.h>
+
+#include "app/app_priv.h"
+#include "app/search_json.h"
+#include "base/clock.h"
+#include "base/xmalloc.h"
+#include "os/os.h"
+#include "pane/record.h"
+#include "proto/json.h"
+
+enum {
+	RUNNING_MAX = 2,  /* searches at a time */
+	THREADS_MAX = 4,  /* of one: libuv's pool has no more */
+	SMALL_PIECES = 4, /* up to these a second hand-over costs more than it saves */
+};
+
+struct step {
+	uv_work_t work;
+	struct search *search;
+};
+
+struct search {
+	struct search *prev, *next;
+	struct app *app;
+	struct http_req *req; /* NULL: the client has gone */
+	char *patterns[PATTERN_LIST_MAX], *pane;
+	struct search_spec spec; /* its strings are the copies above */
+	bool running;
+
+	struct record_view *views; /* one a source */
+	struct search_source *names;
+	struct query_source *sources;
+	struct scan_line **screens;
+	size_t n;
+
+	struct pattern *pattern;
+	struct query *query;
+	atomic_int cancel;
+	atomic_size_t next_piece;
+	atomic_uint busy; /* steps that are still at work */
+	unsigned steps_left;
+	struct step steps[THREADS_MAX];
+
+	bool done; /* there is an answer */
+	int status;
+	char *answer;
+	size_t answer_len;
+};
+
+/* Sources. */
+
+static bool
+is_meant(const struct search *s, const struct entry *e)
+{
+	const char *name = pane_name(e->pane), *glob = s->pane;
+
+	if (!e->listed)
+		return false;
+	return glob == NULL || fnmatch(glob, pane_id(e->pane), 0) == 0 ||
+	       (name != NULL && fnmatch(glob, name, 0) == 0);
+}
+
+static struct scan_line *
+screen_lines(const struct record_view *v, int64_t time_ms)
+{
+	const struct term_text *t = &v->screen;
+	struct scan_line *lines = xcalloc(t->used + 1, sizeof *lines);
+
+	for (size_t i = 0; i < t->used; i++)
+		lines[i] = (struct scan_line){
+		    t->text + t->lines[i].text, t->lines[i].len, v->first_line + i, time_ms};
+	return lines;
+}
+
+static void
+add_source(struct search *s, struct entry *e)
+{
+	size_t i = s->n++;
+	struct record_view *v = &s->views[i];
+
+	record_view(pane_record(e->pane), UINT64_MAX, true, false, v);
+	s->names[i].pane = xstrdup(pane_id(e->pane));
+	s->names[i].what = s->spec.sources & SEARCH_RING ? "ring" : "capture";
+	s->screens[i] = screen_lines(v, pane_last_activity(e->pane));
+	s->sources[i] = (struct query_source){&v->history, s->screens[i], v->screen.used};
+}
+
+static void
+take_sources(struct search *s)
+{
+	struct app *a = s->app;
+	size_t max = a->entry_count + 1;
+	struct entry *e;
+
+	s->views = xcalloc(max, sizeof *s->views);
+	s->names = xcalloc(max, sizeof *s->names);
+	s->sources = xcalloc(max, sizeof *s->sources);
+	s->screens = xcalloc(max, sizeof *s->screens);
+	if (!(s->spec.sources & (SEARCH_RING | SEARCH_CAPTURE)))
+		return;
+	DL_FOREACH (a->entries, e) {
+		if (is_meant(s, e))
+			add_source(s, e);
+	}
+}
+
+static void
+free_search(struct search *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		record_view_release(&s->views[i]);
+		free(s->names[i].pane);
+		free(s->screens[i]);
+	}
+	free(s->views);
+	free(s->names);
+	free(s->sources);
+	free(s->screens);
+	query_free(s->query);
+	pattern_free(s->pattern);
+	for (unsigned i = 0; i < s->spec.npatterns; i++)
+		free(s->patterns[i]);
+	free(s->pane);
+	free(s->answer);
+	free(s);
+}
+
+/* On the pool. */
+
+static void
+set_answer(struct search *s, int status, cJSON *take)
+{
+	s->status = status;
+	s->answer = json_print_take(take);
+	s->answer_len = strlen(s->answer);
+	s->done = true;
+}
+
+static bool
+compile(struct search *s)
+{
+	struct pattern_text texts[PATTERN_LIST_MAX];
+	struct pattern_error error = {0};
+	char *cause = NULL;
+	unsigned n = s->spec.npatterns;
+	int rc;
+
+	for (unsigned i = 0; i < n; i++)
+		texts[i] = (struct pattern_text){s->patterns[i], strlen(s->patterns[i])};
+	if (n == 1)
+		rc = pattern_new(
+		    &s->pattern, texts[0].text, texts[0].len, s->spec.flags, &error, &cause);
+	else
+		rc = pattern_new_list(&s->pattern, texts, n, s->spec.flags, &error, &cause);
+	if (rc != 0)
+		set_answer(s, 400, search_json_bad_pattern(s->spec.older, &error, cause));
+	free(cause);
+	return rc == 0;
+}
+
+static void
+finish(struct search *s)
+{
+	struct query_result r;
+
+	query_finish(s->query, &r);
+	set_answer(s, 200,
+	    s->spec.older ? search_json_older(s->names, &r)
+			  : search_json(s->names, s->n, s->spec.sources, &r));
+	query_result_release(&r);
+}
+
+/* All that shares the pool with searches is work for the background, too. */
+static void
+give_way(void)
+{
+	static _Thread_local bool done;
+
+	if (!done)
+		os_thread_background();
+	done = true;
+}
+
+static void
+prepare_work(uv_work_t *w)
+{
+	struct search *s = ((struct step *)w->data)->search;
+	size_t pieces;
+
+	give_way();
+	if (!compile(s))
+		return;
+	s->spec.options.cancel = &s->cancel;
+	s->query = query_new(s->pattern, s->sources, s->n, &s->spec.options);
+	pieces = query_pieces(s->query);
+	if (pieces > SMALL_PIECES)
+		return;
+	for (size_t i = 0; i < pieces; i++)
+		query_run_piece(s->query, i);
+	finish(s);
+}
+
+static void
+pieces_work(uv_work_t *w)
+{
+	struct search *s = ((struct step *)w->data)->search;
+	size_t pieces = query_pieces(s->query), i;
+
+	give_way();
+	while ((i = atomic_fetch_add(&s->next_piece, 1)) < pieces)
+		query_run_piece(s->query, i);
+	if (atomic_fetch_sub(&s->busy, 1) == 1)
+		finish(s);
+}
+
+/* On the loop. */
+
+static void start_waiting(struct app *a);
+
+static void
+end(struct search *s)
+{
+	struct app *a = s->app;
+
+	if (s->req != NULL) {
+		http_reply_take(
+		    s->req, s->status, "application/json", s->answer, s->answer_len);
+		s->answer = NULL;
+	}
+	DL_DELETE(a->searches, s);
+	a->searches_running--;
+	a->searches_count--;
+	free_search(s);
+	start_waiting(a);
+}
+
+static void
+pieces_done(uv_work_t *w, int status)
+{
+	struct search *s = ((struct step *)w->data)->search;
+
+	(void)status;
+	if (--s->steps_left == 0)
+		end(s);
+}
+
+static void
+queue_step(struct search *s, unsigned i, uv_work_cb work, uv_after_work_cb after)
+{
+	s->steps[i].search = s;
+	s->steps[i].work.data = &s->steps[i];
+	uv_queue_work(s->app->loop, &s->steps[i].work, work, after);
+}
+
+static void
+prepared(uv_work_t *w, int status)
+{
+	struct search *s = ((struct step *)w->data)->search;
+	unsigned n = os_processors();
+
+	(void)status;
+	if (s->done) {
+		end(s);
+		return;
+	}
+	if (n > THREADS_MAX)
+		n = THREADS_MAX;
+	s->steps_left = n;
+	atomic_store(&s->busy, n);
+	for (unsigned i = 0; i < n; i++)
+		queue_step(s, i, pieces_work, pieces_done);
+}
+
+static void
+start_waiting(struct app *a)
+{
+	struct search *s;
+
+	DL_FOREACH (a->searches, s) {
+		if (a->searches_running >= RUNNING_MAX)
+			return;
+		if (s->running)
+			continue;
+		s->running = true;
+		a->searches_running++;
+		take_sources(s);
+		queue_step(s, 0, prepare_work, prepared);
+	}
+}
+
+static void
+asker_gone(void *arg)
+{
+	struct search *s = arg;
+
+	s->req = NULL;
+	atomic_store(&s->cancel, 1);
+}
+
+void
+search_start(struct app *a, struct http_req *r, const struct search_spec *spec)
+{
+	struct search *s;
+
+	if (a->searches_count >= RUNNING_MAX + SEARCH_WAITING) {
+		http_add_header(r, "retry-after", "1");
+		http_reply_error(r, 429, "too_many_searches",
+		    "%u searches are under way or waiting", a->searches_count);
+		return;
+	}
+	s = xcalloc(1, sizeof *s);
+	s->app = a;
+	s->req = r;
+	s->spec = *spec;
+	for (unsigned i = 0; i < spec->npatterns; i++)
+		s->patterns[i] = xstrdup(spec->patterns[i]);
+	s->pane = spec->pane != NULL ? xstrdup(spec->pane) : NULL;
+	http_on_gone(r, asker_gone, s);
+	DL_APPEND(a->searches, s);
+	a->searches_count++;
+	start_waiting(a);
+}
+
+void
+searches_cancel(struct app *a)
+{
+	struct search *s;
+
+	DL_FOREACH (a->searches, s)
+		atomic_store(&s->cancel, 1);
+}

@@ -1,0 +1,45 @@
+/*
+ * Searches: over the histories and screens of panes, on the thread pool.
+ *
+ * search_start takes views of all panes that are meant, on the loop, and from then on
+ * nothing of it touches the loop until the answer is there: compiling, scanning, merging and
+ * writing JSON are the pool's. A few searches run at a time, more wait in order, and beyond
+ * SEARCH_WAITING they are refused. A client that goes away cancels its search.
+ *
+ * Loop's thread.
+ */
+#ifndef APP_SEARCH_H
+#define APP_SEARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "search/pattern.h"
+#include "search/query.h"
+
+struct app;
+struct http_req;
+
+enum { SEARCH_WAITING = 64 };
+
+/* Where lines are looked for. */
+enum {
+	SEARCH_RING = 1 << 0,
+	SEARCH_CAPTURE = 1 << 1,
+	SEARCH_ARCHIVE = 1 << 2,
+};
+
+struct search_spec {
+	const char *patterns[PATTERN_LIST_MAX]; /* borrowed until search_start returns */
+	unsigned npatterns;
+	unsigned flags; /* PATTERN_* */
+	unsigned sources;
+	const char *pane; /* an id or name, or a glob over these; NULL: all */
+	struct query_options options;
+	bool older; /* the shape of /api/term */
+};
+
+/* Answers the request, at once or later. */
+void search_start(struct app *a, struct http_req *r, const struct search_spec *spec);
+
+#endif
