@@ -12,6 +12,8 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/events.h"
+#include "app/watch.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -39,12 +41,17 @@ const struct http_route app_routes[] = {
     {"POST", "/api/v1/panes/:id/signal", AUTH_WRITE, K, panes_signal,
 	"signal a pane's processes"},
     {"GET", "/api/v1/panes/:id/capture", AUTH_READ, 0, panes_capture, "what a pane shows"},
+    {"POST", "/api/v1/panes/:id/wait", AUTH_READ, 8 * K, panes_wait,
+	"wait until a pane prints what matches"},
     {"GET", "/api/v1/panes/:id/search", AUTH_READ, 0, search_pane, "search one pane"},
     {"GET", "/api/v1/search", AUTH_READ, 0, search_all, "search all panes"},
     {"GET", "/api/term/sessions/:sid/panes/:pid/search", AUTH_READ, 0, search_older,
 	"search one pane, in the older shape"},
     {"GET", "/api/v1/panes/:id/commands", AUTH_READ, 0, panes_commands,
 	"commands that the shell marked"},
+    {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
+    {"POST", "/api/v1/watches", AUTH_WRITE, 16 * K, watches_create, "watch for a pattern"},
+    {"DELETE", "/api/v1/watches/:id", AUTH_WRITE, 0, watches_delete, "watch no more"},
     {"POST", "/api/v1/upgrade", AUTH_LOCAL, 8 * K, info_upgrade,
 	"replace the worker, from the Unix socket only"},
     {"POST", "/api/v1/tokens", AUTH_WRITE, K, tokens_create, "make an access token"},
@@ -60,7 +67,7 @@ wait_status(const siginfo_t *si)
 	return si->si_code == CLD_EXITED ? (si->si_status & 0xFF) << 8 : si->si_status;
 }
 
-/* Panes are the only children, and a pane is told at once. The keeper hears of an end before the
+/* Children are panes and commands of watches; who it was is told at once. The keeper hears of an end before the
  * process is reaped: if this process dies in between, it is still there for the keeper. */
 static void
 on_child(uv_signal_t *h, int signum)
@@ -79,6 +86,8 @@ on_child(uv_signal_t *h, int signum)
 		waitpid(si.si_pid, NULL, 0);
 		if (e != NULL)
 			pane_reaped(e->pane, status);
+		else
+			watches_reaped(a, si.si_pid);
 		si.si_pid = 0;
 	}
 }
@@ -93,6 +102,8 @@ static void
 free_parts(struct app *a)
 {
 	auth_free(a->auth);
+	watches_free(a);
+	events_free(a->events);
 	free(a->host);
 	free(a->token_file);
 	free(a->state_dir);
@@ -115,7 +126,7 @@ start_server(struct app *a, char **cause)
 	    .loopback = a->cfg.loopback,
 	    .auth = a->auth,
 	    .routes = app_routes,
-	    .endpoints = app_endpoints,
+	    .endpoints = a->endpoints,
 	    .arg = a,
 	};
 
@@ -141,7 +152,10 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	a->next_id = cfg->last_pane;
 	a->started_us = clock_mono_us();
 	a->auth = auth_new();
-	if ((rc = tokens_load(a, cause)) != 0) {
+	a->events = events_new();
+	a->endpoints[0] = attach_endpoint;
+	a->endpoints[1] = events_endpoint;
+	if ((rc = tokens_load(a, cause)) != 0 || (rc = watches_load(a, cause)) != 0) {
 		close(cfg->tcp_fd);
 		close(cfg->unix_fd);
 		free_parts(a);

@@ -32,6 +32,7 @@ struct app_limits {
 	unsigned panes_max, viewers_max;
 	unsigned
 	    crashes_max; /* of workers in a minute, before none is started; 0: any number */
+	bool webhooks_remote;         /* watches may call other machines */
 	struct record_options record; /* of every pane */
 };
 

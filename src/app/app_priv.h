@@ -13,8 +13,12 @@
 #include "pane/pane.h"
 #include "store/store.h"
 
+struct events;
 struct question;
+struct watches;
 struct search;
+struct lookout;
+struct watched;
 typedef struct cJSON cJSON;
 struct save;
 
@@ -24,6 +28,8 @@ struct entry {
 	struct app *app;
 	struct pane *pane;
 	struct http_req *creator; /* waits for the command to start; NULL: nobody */
+	struct lookout *lookouts; /* utlist */
+	struct watched *watched;  /* lookout.c's, NULL before the first */
 	bool listed;              /* it has started */
 	bool kept;                /* the keeper knows of it */
 	bool remove;              /* goes away when it has ended and its viewers know */
@@ -37,7 +43,7 @@ struct app {
 	struct server *server;
 	struct entry *entries; /* utlist, oldest first */
 	unsigned entry_count, viewer_count;
-	struct save *saves; /* of tokens, utlist; the first is under way */
+	struct save *saves; /* utlist; the first is under way */
 	uint64_t next_id;
 	uint64_t started_us;
 	uint64_t panes_started, output_gone; /* output_gone: bytes of panes that were removed */
@@ -54,6 +60,10 @@ struct app {
 
 	struct search *searches; /* under way and waiting, utlist */
 	unsigned searches_running, searches_count;
+
+	struct events *events;
+	struct watches *watches;
+	struct ws_endpoint endpoints[3]; /* ends with an empty one */
 
 	struct store *store;
 	uv_async_t stored; /* it has something to tell */
@@ -120,8 +130,22 @@ void search_all(struct http_req *r, void *arg);
 void search_pane(struct http_req *r, void *arg);
 void search_older(struct http_req *r, void *arg);
 
+void panes_wait(struct http_req *r, void *arg);
+
+/* wait.c. A pattern as in a JSON body; NULL when an error has been sent. */
+struct sighting;
+struct pattern;
+unsigned pattern_flags_from_json(const cJSON *o);
+struct pattern *pattern_from_json(struct http_req *r, const cJSON *o);
+cJSON *sighting_json(const struct sighting *s);
+
 /* search.c */
 void searches_cancel(struct app *a);
+
+/* saves.c: what `dump` gives when it is its turn goes to the file of that name in the state
+ * directory, off the loop; then `done` (may be NULL) is called. */
+void saves_add(struct app *a, const char *name, char *(*dump)(struct app *),
+    void (*done)(int err, void *), void *arg);
 
 /* tokens.c */
 int tokens_load(struct app *a, char **cause);
@@ -132,7 +156,7 @@ void tokens_save(struct app *a, void (*done)(int err, void *), void *arg);
 /* The entry that the route's first parameter names, or NULL: an error has been sent then. */
 struct entry *panes_resolve(struct http_req *r, struct app *a);
 
-extern const struct ws_endpoint app_endpoints[];
+extern const struct ws_endpoint attach_endpoint, events_endpoint;
 extern const struct http_route app_routes[];
 
 char *app_make_link(struct app *a, const char *token);

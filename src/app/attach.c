@@ -168,8 +168,10 @@ attach_closed(void *data)
 	app_check_stopped(a);
 }
 
-const struct ws_endpoint app_endpoints[] = {
-    {ATTACH_SUBPROTOCOL, "/ws/panes/:id", ATTACH_MESSAGE_MAX, attach_open, attach_message,
-	attach_pull, attach_closed},
-    {0},
-};
+const struct ws_endpoint attach_endpoint = {.subprotocol = ATTACH_SUBPROTOCOL,
+    .path = "/ws/panes/:id",
+    .max_message = ATTACH_MESSAGE_MAX,
+    .open = attach_open,
+    .message = attach_message,
+    .pull = attach_pull,
+    .closed = attach_closed};

@@ -10,6 +10,9 @@
 #include <cjson/cJSON.h>
 
 #include "app/app_priv.h"
+#include "app/events.h"
+#include "app/watch.h"
+#include "app/lookout.h"
 #include "app/pane_json.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -146,6 +149,16 @@ creator_gone(void *arg)
 }
 
 static void
+pane_event(const struct entry *e, const char *type)
+{
+	cJSON *o = json_object();
+
+	cJSON_AddStringToObject(o, "type", type);
+	cJSON_AddItemToObject(o, "pane", pane_json(e));
+	events_add(e->app, "panes", o);
+}
+
+static void
 on_started(struct pane *p, int err, const char *cause, void *arg)
 {
 	struct entry *e = arg;
@@ -162,9 +175,18 @@ on_started(struct pane *p, int err, const char *cause, void *arg)
 	e->listed = true;
 	e->app->panes_started++;
 	stored_started(e);
+	watches_pane(e);
+	pane_event(e, "started");
 	log_info("app", "pane %s started, pid %d", pane_id(p), (int)pane_pid(p));
 	if (r != NULL)
 		http_reply_json_take(r, 201, pane_json(e));
+}
+
+static void
+on_output(struct pane *p, void *arg)
+{
+	(void)p;
+	lookouts_output(arg);
 }
 
 static void
@@ -176,13 +198,14 @@ on_ended(struct pane *p, void *arg)
 	log_info("app", "pane %s ended with status %d", pane_id(p), pane_exit_status(p));
 	worker_drained(e);
 	stored_ended(e);
+	pane_event(e, "exited");
 	if (e->remove)
 		e->listed = false; /* it stays for the viewers that have not heard of its end */
 	registry_sweep(a);
 	app_check_stopped(a);
 }
 
-const struct pane_callbacks app_pane_callbacks = {on_started, on_ended};
+const struct pane_callbacks app_pane_callbacks = {on_started, on_output, on_ended};
 
 static int
 start(struct app *a, struct http_req *r, const struct wish *w, char **cause)

@@ -4,11 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/events.h"
+#include "app/lookout.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
+#include "proto/json.h"
 
 struct entry *
 registry_add(struct app *a, struct pane *p)
@@ -22,6 +26,16 @@ registry_add(struct app *a, struct pane *p)
 	return e;
 }
 
+static void
+removed_event(const struct entry *e)
+{
+	cJSON *o = json_object();
+
+	cJSON_AddStringToObject(o, "type", "removed");
+	cJSON_AddStringToObject(o, "id", pane_id(e->pane));
+	events_add(e->app, "panes", o);
+}
+
 void
 registry_remove(struct entry *e)
 {
@@ -32,6 +46,9 @@ registry_remove(struct entry *e)
 	if (e->pane != NULL) {
 		a->output_gone += ring_end(pane_ring(e->pane));
 		worker_gone(e);
+		if (e->listed && !a->closed)
+			removed_event(e);
+		lookouts_gone(e);
 		pane_free(e->pane);
 	}
 	free(e);

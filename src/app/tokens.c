@@ -25,10 +25,12 @@
 
 enum { FILE_MAX_BYTES = 1024 * 1024, TOKEN_FILE_MAX = 4096 };
 
+#define TOKENS_FILE "tokens.json"
+
 static char *
 tokens_path(const struct app *a)
 {
-	return xasprintf("%s/tokens.json", a->state_dir);
+	return xasprintf("%s/" TOKENS_FILE, a->state_dir);
 }
 
 /* A damaged file must not lock its owner out for good: it is set aside, and all links end. */
@@ -95,70 +97,16 @@ tokens_load(struct app *a, char **cause)
 	return rc;
 }
 
-/* One at a time, in the order in which they were asked for: they share a temporary file, and an
- * older list must not replace a newer one. */
-struct save {
-	struct save *prev, *next;
-	uv_work_t work;
-	struct app *app;
-	char *path, *text;
-	int err;
-	void (*done)(int err, void *);
-	void *arg;
-};
-
-static void
-save_work(uv_work_t *w)
+static char *
+dump(struct app *a)
 {
-	struct save *s = w->data;
-
-	s->err = file_replace(s->path, s->text, strlen(s->text));
-}
-
-static void save_done(uv_work_t *w, int status);
-
-static void
-save_first(struct app *a)
-{
-	struct save *s = a->saves;
-
-	if (s == NULL)
-		return;
-	s->text = auth_dump(a->auth);
-	uv_queue_work(a->loop, &s->work, save_work, save_done);
-}
-
-static void
-save_done(uv_work_t *w, int status)
-{
-	struct save *s = w->data;
-
-	DL_DELETE(s->app->saves, s);
-	save_first(s->app);
-	if (status != 0)
-		s->err = status;
-	if (s->err != 0)
-		log_error("app", "cannot write %s: %s", s->path, strerror(-s->err));
-	if (s->done != NULL)
-		s->done(s->err, s->arg);
-	free(s->path);
-	free(s->text);
-	free(s);
+	return auth_dump(a->auth);
 }
 
 void
 tokens_save(struct app *a, void (*done)(int err, void *), void *arg)
 {
-	struct save *s = xcalloc(1, sizeof *s);
-
-	s->app = a;
-	s->path = tokens_path(a);
-	s->done = done;
-	s->arg = arg;
-	s->work.data = s;
-	DL_APPEND(a->saves, s);
-	if (a->saves == s)
-		save_first(a);
+	saves_add(a, TOKENS_FILE, dump, done, arg);
 }
 
 /* POST /api/v1/tokens: the answer waits until the token is on disk. */

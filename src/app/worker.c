@@ -18,6 +18,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/watch.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
 
@@ -119,6 +120,7 @@ restore(struct app *a, const struct keep_message *m, int fds[], unsigned nfds)
 			worker_born(e);
 		/* The worker before may have died with this unwritten. */
 		stored_started(e);
+		watches_pane(e);
 		if (pane_state(e->pane) == PANE_EXITED)
 			stored_ended(e);
 	}

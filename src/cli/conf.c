@@ -36,6 +36,7 @@ static const struct key {
     {"ring_bytes", RING, AT(ring_size), 64 * 1024, 1ull << 30},
     {"max_panes", COUNT, AT(panes_max), 1, 10000},
     {"max_crashes", COUNT, AT(crashes_max), 0, 60},
+    {"webhooks_remote", SWITCH, AT(webhooks_remote), 0, 1},
     {"max_viewers", COUNT, AT(viewers_max), 1, 1000000},
 };
 

@@ -298,7 +298,7 @@ send_one(struct ws_conn *c, size_t max)
 	}
 	len = (int)(b->len - LWS_PRE);
 	if (lws_write(c->wsi, (unsigned char *)b->data + LWS_PRE, (size_t)len,
-		LWS_WRITE_BINARY) < len)
+		c->endpoint->text ? LWS_WRITE_TEXT : LWS_WRITE_BINARY) < len)
 		return -1;
 	c->server->stats.ws_messages_out++;
 	c->server->stats.ws_bytes_out += (unsigned)len;

@@ -36,12 +36,13 @@ struct ws_endpoint {
 	const char *subprotocol;
 	const char *path;   /* as in a route, with at most one colon segment */
 	size_t max_message; /* bytes; a longer one closes with 1009 */
+	bool text;          /* what is pulled is UTF-8 text, not bytes */
 
 	/* Returns 0 and the connection's data, or the code to close with and a reason. */
 	int (*open)(struct ws_conn *, const struct ws_request *, void *arg, void **data,
 	    const char **reason);
 	void (*message)(struct ws_conn *, void *data, bool binary, const void *msg, size_t len);
-	/* Appends at most one binary message of about `max` bytes. Returns 1 when it did, 0 when
+	/* Appends at most one message of about `max` bytes. Returns 1 when it did, 0 when
 	 * there is none now, or the code to close with. */
 	int (*pull)(struct ws_conn *, void *data, struct buf *b, size_t max);
 	void (*closed)(void *data); /* after an open that returned 0 */

@@ -86,6 +86,7 @@ finish(struct pane *p)
 	p->input_at = 0;
 	viewers_input_drained(p); /* the rest goes out as they acknowledge it */
 	viewers_wake(p, false);
+	p->cb.output(p, p->arg);
 	p->cb.ended(p, p->arg);
 }
 
@@ -157,6 +158,7 @@ flush(struct pane *p, uint64_t now_us)
 	p->unflushed = 0;
 	p->flushed_us = now_us;
 	viewers_wake(p, now);
+	p->cb.output(p, p->arg);
 }
 
 static void

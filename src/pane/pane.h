@@ -56,6 +56,8 @@ struct pane_callbacks {
 	/* The command runs (cause NULL), or could not be started (a text for a person, err a
 	 * positive errno); then the pane is of no use but for pane_free. */
 	void (*started)(struct pane *, int err, const char *cause, void *arg);
+	/* It has written something: now and then under a flood, and after the last byte. */
+	void (*output)(struct pane *, void *arg);
 	/* The pane has ended; every byte is in the ring. */
 	void (*ended)(struct pane *, void *arg);
 };

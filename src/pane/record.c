@@ -424,6 +424,12 @@ record_first_line(const struct record *r)
 }
 
 uint64_t
+record_history_last(const struct record *r)
+{
+	return history_last(r->history);
+}
+
+uint64_t
 record_last_line(const struct record *r)
 {
 	struct term_text screen;

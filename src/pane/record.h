@@ -70,6 +70,7 @@ uint64_t record_snapshot(const struct record *r, unsigned lines, struct buf *b);
 
 const char *record_title(const struct record *r); /* "" where there is none */
 uint64_t record_first_line(const struct record *r);
+uint64_t record_history_last(const struct record *r); /* of the last that has left the screen */
 uint64_t record_last_line(const struct record *r); /* of the screen's last line with text */
 void record_stats(const struct record *r, struct history_stats *stats, size_t *terminal);
 

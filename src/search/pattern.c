@@ -333,6 +333,9 @@ make(struct pattern *p, const struct buf *text, unsigned flags, bool caseless,
 		message_of(err, message);
 		return fail(error, 0, 0, -EINVAL, cause, message);
 	}
+	if (flags & PATTERN_GROUPS)
+		p->groups = compile(text->data, text->len, options & ~PCRE2_NO_AUTO_CAPTURE,
+		    word, &err, &offset);
 	if (may_jit(&s, captures))
 		p->line_jit = jit(p->line);
 	if (s.exact && may_jit(&s, captures))
@@ -388,6 +391,7 @@ pattern_free(struct pattern *p)
 		return;
 	pcre2_code_free(p->line);
 	pcre2_code_free(p->invalid);
+	pcre2_code_free(p->groups);
 	pcre2_code_free(p->many);
 	free(p);
 }

@@ -30,6 +30,7 @@ enum {
 	PATTERN_SMART_CASE = 1 << 1, /* without case, unless there is a capital in it */
 	PATTERN_FIXED = 1 << 2,      /* a string, not an expression */
 	PATTERN_WORD = 1 << 3,       /* between \b and \b */
+	PATTERN_GROUPS = 1 << 4,     /* what its groups hold is wanted: search/captures.h */
 };
 
 struct pattern_text {

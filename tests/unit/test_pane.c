@@ -40,6 +40,13 @@ on_started(struct pane *p, int err, const char *cause, void *arg)
 }
 
 static void
+on_output(struct pane *p, void *arg)
+{
+	(void)p;
+	(void)arg;
+}
+
+static void
 on_ended(struct pane *p, void *arg)
 {
 	(void)p;
@@ -89,7 +96,7 @@ teardown(void **state)
 static void
 start(struct fixture *f, const char *script)
 {
-	static const struct pane_callbacks callbacks = {on_started, on_ended};
+	static const struct pane_callbacks callbacks = {on_started, on_output, on_ended};
 	char *argv[] = {"sh", "-c", (char *)script, NULL};
 	struct pane_spec spec = {.id = "p1",
 	    .argv = argv,
@@ -142,7 +149,7 @@ pull_all(struct viewer *v, struct buf *b, unsigned *snapshots, enum viewer_pull 
 static void
 a_command_that_cannot_run_says_why(void **state)
 {
-	static const struct pane_callbacks callbacks = {on_started, on_ended};
+	static const struct pane_callbacks callbacks = {on_started, on_output, on_ended};
 	struct fixture *f = *state;
 	char *argv[] = {"/nonexistent/command", NULL};
 	struct pane_spec spec = {.id = "p1",

@@ -1,0 +1,543 @@
+#include "config.h"
+
+#include "app/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+#include <utlist.h>
+
+#include "app/app_priv.h"
+#include "app/events.h"
+#include "app/lookout.h"
+#include "app/search_json.h"
+#include "app/webhook.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/xmalloc.h"
+#include "pane/env.h"
+#include "proto/json.h"
+#include "search/captures.h"
+#include "search/pattern.h"
+
+#define WATCHES_FILE "watches.json"
+
+enum {
+	FILE_MAX = 1024 * 1024,
+	COMMAND_MAX = 4096,
+	TEXT_MAX = 4096,   /* bytes of a line that a command is given */
+	EVERY_MS = 1000,   /* default */
+	EVERY_MAX = 86400, /* s */
+};
+
+struct watch {
+	struct watch *prev, *next;
+	struct app *app;
+	uint64_t id;
+	char *pane, *command, *url; /* or NULL */
+	cJSON *wish;                /* as it was asked for: what is kept */
+	struct pattern *pattern;
+	uint64_t every_ms;
+	struct post *posts;         /* utlist */
+	uint64_t fired, suppressed; /* suppressed: sooner than every_ms */
+	int64_t last_ms;            /* wall clock; 0: never */
+	char *last_text;
+	bool removed;
+};
+
+/* One watch at one pane. */
+struct post {
+	struct post *prev, *next;
+	struct watch *watch;
+	struct lookout *lookout;
+};
+
+struct watches {
+	struct watch *list; /* utlist */
+	unsigned count;
+	uint64_t last_id;
+	pid_t commands[COMMANDS_MAX]; /* that run; 0: none */
+};
+
+/* What it does. */
+
+static int
+spawn(char *const argv[], char *const envp[], pid_t *pid)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	int rc;
+
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawnattr_init(&attr);
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setflags(
+	    &attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	rc = posix_spawn(pid, argv[0], &files, &attr, argv, envp);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&files);
+	return -rc;
+}
+
+static void
+run_command(struct watch *w, const struct sighting *s)
+{
+	struct watches *all = w->app->watches;
+	char *extra[] = {xasprintf("PANESCRY_WATCH=w%llu", (unsigned long long)w->id),
+	    xasprintf("PANESCRY_LINE=%llu", (unsigned long long)s->line),
+	    xasprintf("PANESCRY_TEXT=%.*s", TEXT_MAX, s->text), NULL};
+	struct env_spec env = {s->pane, w->app->socket_path, NULL, extra};
+	char sh[] = "/bin/sh", c[] = "-c", *argv[] = {sh, c, w->command, NULL}, **envp;
+	unsigned i = 0;
+	int rc;
+
+	while (i < COMMANDS_MAX && all->commands[i] != 0)
+		i++;
+	if (i == COMMANDS_MAX) {
+		log_warn("watch", "w%llu: %d commands run already: this one is left out",
+		    (unsigned long long)w->id, COMMANDS_MAX);
+	} else {
+		envp = env_make(&env);
+		if ((rc = spawn(argv, envp, &all->commands[i])) != 0) {
+			all->commands[i] = 0;
+			log_warn("watch", "w%llu: no command: %s", (unsigned long long)w->id,
+			    strerror(-rc));
+		}
+		env_free(envp);
+	}
+	for (char **e = extra; *e != NULL; e++)
+		free(*e);
+}
+
+void
+watches_reaped(struct app *a, pid_t pid)
+{
+	for (unsigned i = 0; i < COMMANDS_MAX; i++)
+		if (a->watches->commands[i] == pid)
+			a->watches->commands[i] = 0;
+}
+
+static char *
+id_of(const struct watch *w)
+{
+	return xasprintf("w%llu", (unsigned long long)w->id);
+}
+
+static cJSON *
+fired_json(const struct watch *w, const struct sighting *s)
+{
+	cJSON *o = json_object();
+	char *id = id_of(w);
+
+	cJSON_AddStringToObject(o, "type", "fired");
+	cJSON_AddStringToObject(o, "watch", id);
+	cJSON_AddNumberToObject(o, "suppressed", (double)w->suppressed);
+	cJSON_AddItemToObject(o, "match", sighting_json(s));
+	free(id);
+	return o;
+}
+
+static void
+on_found(struct lookout *l, const struct sighting *s, void *arg)
+{
+	struct watch *w = ((struct post *)arg)->watch;
+	int64_t now = clock_wall_ms();
+	char *text;
+
+	(void)l;
+	if (w->removed)
+		return;
+	if (w->last_ms != 0 && now >= w->last_ms &&
+	    (uint64_t)(now - w->last_ms) < w->every_ms) {
+		w->suppressed++;
+		return;
+	}
+	w->fired++;
+	w->last_ms = now;
+	free(w->last_text);
+	w->last_text = xstrdup(s->text);
+	if (w->command != NULL)
+		run_command(w, s);
+	if (w->url != NULL) {
+		text = json_print_take(fired_json(w, s));
+		webhook_post(w->app->loop, w->url, text);
+		free(text);
+	}
+	events_add(w->app, "watches", fired_json(w, s));
+	w->suppressed = 0;
+}
+
+/* Where it looks. */
+
+static void
+free_watch(struct watch *w)
+{
+	pattern_free(w->pattern);
+	cJSON_Delete(w->wish);
+	free(w->pane);
+	free(w->command);
+	free(w->url);
+	free(w->last_text);
+	free(w);
+}
+
+static void
+on_freed(void *arg)
+{
+	struct post *p = arg;
+	struct watch *w = p->watch;
+
+	DL_DELETE(w->posts, p);
+	free(p);
+	if (w->removed && w->posts == NULL)
+		free_watch(w);
+}
+
+static void
+on_over(struct lookout *l, void *arg)
+{
+	(void)arg;
+	lookout_free(l, on_freed);
+}
+
+static void
+post(struct watch *w, struct entry *e)
+{
+	static const struct lookout_callbacks callbacks = {on_found, on_over};
+	const char *name = pane_name(e->pane);
+	struct post *p;
+
+	if (pane_state(e->pane) == PANE_EXITED)
+		return;
+	if (w->pane != NULL && fnmatch(w->pane, pane_id(e->pane), 0) != 0 &&
+	    (name == NULL || fnmatch(w->pane, name, 0) != 0))
+		return;
+	p = xcalloc(1, sizeof *p);
+	p->watch = w;
+	DL_APPEND(w->posts, p);
+	p->lookout = lookout_new(e, w->pattern, false, &callbacks, p);
+}
+
+void
+watches_pane(struct entry *e)
+{
+	struct watch *w;
+
+	DL_FOREACH (e->app->watches->list, w)
+		post(w, e);
+}
+
+/* Making and removing. */
+
+static const char *
+read_wish(struct watch *w, const cJSON *o)
+{
+	static const char *const names[] = {"pane", "command", "url"};
+	char **to[] = {&w->pane, &w->command, &w->url};
+	uint64_t every = 0;
+	int rc;
+
+	for (int i = 0; i < 3; i++) {
+		const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, names[i]);
+		if (item == NULL || cJSON_IsNull(item))
+			continue;
+		if (!cJSON_IsString(item) || strlen(item->valuestring) > COMMAND_MAX ||
+		    *item->valuestring == '\0')
+			return "pane, command and url must be strings of 1 to 4096 bytes";
+		*to[i] = xstrdup(item->valuestring);
+	}
+	rc = json_u64(o, "every_s", 0, EVERY_MAX, &every);
+	if (rc == -EINVAL)
+		return "every_s must be a number of seconds, at most a day's";
+	w->every_ms = rc == 0 ? every * 1000 : EVERY_MS;
+	if (w->url != NULL)
+		return webhook_check(w->url, w->app->cfg.limits.webhooks_remote);
+	return NULL;
+}
+
+static void
+keep_member(cJSON *to, const cJSON *from, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, name);
+
+	if (item != NULL)
+		cJSON_AddItemToObject(to, name, cJSON_Duplicate(item, false));
+}
+
+static cJSON *
+kept_json(const struct watch *w, const cJSON *from)
+{
+	static const char *const names[] = {
+	    "pattern", "icase", "fixed", "pane", "command", "url", "every_s"};
+	cJSON *o = json_object();
+	char *id = id_of(w);
+
+	cJSON_AddStringToObject(o, "id", id);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		keep_member(o, from, names[i]);
+	free(id);
+	return o;
+}
+
+static void
+add(struct app *a, struct watch *w, const cJSON *o)
+{
+	struct entry *e;
+
+	w->wish = kept_json(w, o);
+	DL_APPEND(a->watches->list, w);
+	a->watches->count++;
+	DL_FOREACH (a->entries, e) {
+		if (e->listed)
+			post(w, e);
+	}
+}
+
+static char *
+dump(struct app *a)
+{
+	cJSON *o = json_object(), *list;
+	const struct watch *w;
+
+	cJSON_AddNumberToObject(o, "last_id", (double)a->watches->last_id);
+	list = cJSON_AddArrayToObject(o, "watches");
+	DL_FOREACH (a->watches->list, w)
+		cJSON_AddItemToArray(list, cJSON_Duplicate(w->wish, true));
+	return json_print_take(o);
+}
+
+static void
+take_down(struct watch *w)
+{
+	struct post *p, *next;
+
+	DL_DELETE(w->app->watches->list, w);
+	w->app->watches->count--;
+	w->removed = true;
+	if (w->posts == NULL) {
+		free_watch(w);
+		return;
+	}
+	DL_FOREACH_SAFE (w->posts, p, next) {
+		/* The last one frees the watch, and with it the list. */
+		bool last = next == NULL;
+		lookout_free(p->lookout, on_freed);
+		if (last)
+			break;
+	}
+}
+
+/* The file. */
+
+static void
+load_one(struct app *a, const cJSON *o)
+{
+	struct watch *w = xcalloc(1, sizeof *w);
+	const char *id = json_string(o, "id"), *text = json_string(o, "pattern"), *wrong;
+	unsigned flags = pattern_flags_from_json(o);
+
+	w->app = a;
+	if (id == NULL || *id != 'w' || text == NULL ||
+	    str_u64(id + 1, 1, JSON_INT_MAX, &w->id) != 0)
+		wrong = "it has no id or no pattern";
+	else if ((wrong = read_wish(w, o)) == NULL &&
+		 pattern_new(&w->pattern, text, strlen(text), flags, NULL, NULL) != 0)
+		wrong = "its pattern does not compile";
+	if (wrong != NULL) {
+		log_warn("watch", "%s is left out: %s", id != NULL ? id : "a watch", wrong);
+		free_watch(w);
+		return;
+	}
+	if (w->id > a->watches->last_id)
+		a->watches->last_id = w->id;
+	add(a, w, o);
+}
+
+int
+watches_load(struct app *a, char **cause)
+{
+	char *path = xasprintf("%s/" WATCHES_FILE, a->state_dir), *text = NULL;
+	const cJSON *item;
+	size_t len = 0;
+	cJSON *o = NULL;
+	int rc;
+
+	a->watches = xcalloc(1, sizeof *a->watches);
+	rc = file_read(path, FILE_MAX, &text, &len);
+	if (rc == 0 && (o = json_parse(text, len)) == NULL)
+		log_warn("watch", "%s is damaged: there are no watches", path);
+	json_u64(o, "last_id", 0, JSON_INT_MAX, &a->watches->last_id);
+	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(o, "watches"))
+		load_one(a, item);
+	if (rc != 0 && rc != -ENOENT)
+		err_sys(cause, rc, "read %s", path);
+	cJSON_Delete(o);
+	free(text);
+	free(path);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+void
+watches_free(struct app *a)
+{
+	struct watch *w, *next;
+
+	if (a->watches == NULL)
+		return;
+	DL_FOREACH_SAFE (a->watches->list, w, next)
+		take_down(w);
+	free(a->watches);
+	a->watches = NULL;
+}
+
+/* Routes. */
+
+static cJSON *
+watch_json(const struct watch *w)
+{
+	cJSON *o = cJSON_Duplicate(w->wish, true);
+	char iso[CLOCK_ISO_LEN];
+
+	cJSON_AddNumberToObject(o, "fired", (double)w->fired);
+	clock_iso(w->last_ms, iso);
+	json_add_text(o, "last_fired", w->last_ms != 0 ? iso : NULL);
+	json_add_text(o, "last_content", w->last_text);
+	return o;
+}
+
+cJSON *
+watches_json(struct app *a)
+{
+	cJSON *list = json_array();
+	const struct watch *w;
+
+	DL_FOREACH (a->watches->list, w)
+		cJSON_AddItemToArray(list, watch_json(w));
+	return list;
+}
+
+void
+watches_list(struct http_req *r, void *arg)
+{
+	cJSON *o = json_object();
+
+	cJSON_AddItemToObject(o, "watches", watches_json(arg));
+	http_reply_json_take(r, 200, o);
+}
+
+/* An answer that waits until the file is written. */
+struct answer {
+	struct http_req *req; /* NULL: the client has gone */
+	int status;
+	cJSON *json;
+};
+
+static void
+asker_gone(void *arg)
+{
+	((struct answer *)arg)->req = NULL;
+}
+
+static void
+saved(int err, void *arg)
+{
+	struct answer *n = arg;
+
+	if (n->req == NULL) {
+		cJSON_Delete(n->json);
+	} else if (err != 0) {
+		cJSON_Delete(n->json);
+		http_reply_error(
+		    n->req, 500, "not_saved", "it could not be saved: %s", strerror(-err));
+	} else {
+		http_reply_json_take(n->req, n->status, n->json);
+	}
+	free(n);
+}
+
+static void
+changed(struct app *a, struct http_req *r, int status, const char *type, cJSON *take)
+{
+	struct answer *n = xcalloc(1, sizeof *n);
+	cJSON *event = json_object();
+
+	*n = (struct answer){r, status, take};
+	cJSON_AddStringToObject(event, "type", type);
+	cJSON_AddItemToObject(event, "watch", cJSON_Duplicate(take, true));
+	events_add(a, "watches", event);
+	http_on_gone(r, asker_gone, n);
+	saves_add(a, WATCHES_FILE, dump, saved, n);
+}
+
+void
+watches_create(struct http_req *r, void *arg)
+{
+	struct app *a = arg;
+	cJSON *o = http_body_json(r);
+	struct watch *w;
+	const char *wrong;
+
+	if (o == NULL)
+		return;
+	if (a->watches->count >= WATCHES_MAX) {
+		http_reply_error(
+		    r, 429, "too_many_watches", "there are %d watches already", WATCHES_MAX);
+		cJSON_Delete(o);
+		return;
+	}
+	w = xcalloc(1, sizeof *w);
+	w->app = a;
+	if ((wrong = read_wish(w, o)) != NULL)
+		http_reply_error(r, 400, "bad_params", "%s", wrong);
+	else if ((w->pattern = pattern_from_json(r, o)) != NULL) {
+		w->id = ++a->watches->last_id;
+		add(a, w, o);
+		changed(a, r, 201, "created", watch_json(w));
+		w = NULL;
+	}
+	if (w != NULL)
+		free_watch(w);
+	cJSON_Delete(o);
+}
+
+void
+watches_delete(struct http_req *r, void *arg)
+{
+	struct app *a = arg;
+	const char *id = http_param(r, 0);
+	struct watch *w;
+	uint64_t n = 0;
+	cJSON *o;
+
+	if (*id == 'w')
+		str_u64(id + 1, 1, JSON_INT_MAX, &n);
+	DL_FOREACH (a->watches->list, w) {
+		if (w->id == n)
+			break;
+	}
+	if (w == NULL) {
+		http_reply_error(r, 404, "no_such_watch", "there is no watch %s", id);
+		return;
+	}
+	o = watch_json(w);
+	take_down(w);
+	changed(a, r, 200, "removed", o);
+}

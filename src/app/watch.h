@@ -1,0 +1,44 @@
+/*
+ * Watches: patterns that stay, for panes that a glob names, with something to do when one is seen.
+ *
+ * A watch is kept in the state directory (watches.json) and survives restarts. For each pane
+ * that it means there is a lookout (app/lookout.h). What it does, besides the event "fired" of the
+ * topic watches that it always is:
+ *
+ *	command	sh -c, with PANESCRY_WATCH, PANESCRY_PANE, PANESCRY_LINE and PANESCRY_TEXT in its
+ *		environment; at most COMMANDS_MAX at a time
+ *	url	POST of the event as JSON by plain http, to this machine unless
+ *		panescry.conf allows others
+ *
+ * Not more often than every `every_ms`; what comes sooner is counted. Loop's thread.
+ */
+#ifndef APP_WATCH_H
+#define APP_WATCH_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct app;
+struct entry;
+struct http_req;
+typedef struct cJSON cJSON;
+
+enum { WATCHES_MAX = 256, COMMANDS_MAX = 8 };
+
+/* Reads the file; blocks. */
+int watches_load(struct app *a, char **cause);
+void watches_free(struct app *a);
+
+/* A pane can be watched from now on. */
+void watches_pane(struct entry *e);
+
+/* A child has ended that is no pane. */
+void watches_reaped(struct app *a, pid_t pid);
+
+cJSON *watches_json(struct app *a);
+
+void watches_list(struct http_req *r, void *arg);
+void watches_create(struct http_req *r, void *arg);
+void watches_delete(struct http_req *r, void *arg);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * A POST of some JSON to an address, without waiting for anything that blocks.
+ *
+ * Plain http/1.1, one connection each, WEBHOOK_MS in all; what the other end answers is not
+ * read beyond its status. Loop's thread.
+ */
+#ifndef APP_WEBHOOK_H
+#define APP_WEBHOOK_H
+
+#include <stdbool.h>
+
+typedef struct uv_loop_s uv_loop_t;
+
+enum { WEBHOOK_MS = 5000, WEBHOOKS_MAX = 8, WEBHOOK_URL_MAX = 1000 };
+
+/* NULL, or what is wrong: not http://HOST[:PORT]/..., or a host that is not this machine's
+ * loopback where only that is allowed. */
+const char *webhook_check(const char *url, bool anywhere);
+
+/* The body is copied. Failures go to the log; WEBHOOKS_MAX at a time, more are dropped. */
+void webhook_post(uv_loop_t *loop, const char *url, const char *json);
+
+#endif
