@@ -337,7 +337,7 @@ begin_now(struct lookout *l, struct entry *e)
 }
 
 struct lookout *
-lookout_new(struct entry *e, const struct pattern *p, bool from_start,
+lookout_new(struct entry *e, const struct pattern *p, uint64_t from_line,
     const struct lookout_callbacks *cb, void *arg)
 {
 	struct lookout *l = xcalloc(1, sizeof *l);
@@ -346,8 +346,8 @@ lookout_new(struct entry *e, const struct pattern *p, bool from_start,
 	l->pattern = p;
 	l->cb = *cb;
 	l->arg = arg;
-	l->next_line = 1;
-	if (!from_start)
+	l->next_line = from_line;
+	if (from_line == 0)
 		begin_now(l, e);
 	if (e->watched == NULL) {
 		e->watched = xcalloc(1, sizeof *e->watched);

@@ -140,7 +140,8 @@ on_timeout(uv_timer_t *t)
 }
 
 static void
-start(struct http_req *r, struct entry *e, struct pattern *take, uint64_t ms, bool from_start)
+start(
+    struct http_req *r, struct entry *e, struct pattern *take, uint64_t ms, uint64_t from_line)
 {
 	static const struct lookout_callbacks callbacks = {on_found, on_over};
 	struct wait *w = xcalloc(1, sizeof *w);
@@ -151,7 +152,7 @@ start(struct http_req *r, struct entry *e, struct pattern *take, uint64_t ms, bo
 	w->timer.data = w;
 	uv_timer_start(&w->timer, on_timeout, ms, 0);
 	http_on_gone(r, asker_gone, w);
-	w->lookout = lookout_new(e, take, from_start, &callbacks, w);
+	w->lookout = lookout_new(e, take, from_line, &callbacks, w);
 }
 
 unsigned
@@ -190,7 +191,7 @@ panes_wait(struct http_req *r, void *arg)
 {
 	struct entry *e = panes_resolve(r, arg);
 	cJSON *o = e != NULL ? http_body_json(r) : NULL;
-	uint64_t ms = TIMEOUT_MS;
+	uint64_t ms = TIMEOUT_MS, line = 0;
 	struct pattern *p;
 	const char *from;
 
@@ -199,10 +200,12 @@ panes_wait(struct http_req *r, void *arg)
 	from = json_string(o, "from");
 	if (from != NULL && strcmp(from, "now") != 0 && strcmp(from, "start") != 0)
 		http_reply_error(r, 400, "bad_params", "from must be now or start");
+	else if (json_u64(o, "from_line", 1, JSON_INT_MAX, &line) == -EINVAL)
+		http_reply_error(r, 400, "bad_params", "from_line must be a line's number");
 	else if (json_u64(o, "timeout_ms", 0, TIMEOUT_MAX_MS, &ms) == -EINVAL)
 		http_reply_error(r, 400, "bad_params",
 		    "timeout_ms must be a number of milliseconds, at most a week's");
 	else if ((p = pattern_from_json(r, o)) != NULL)
-		start(r, e, p, ms, from != NULL && *from == 's');
+		start(r, e, p, ms, line == 0 && from != NULL && *from == 's' ? 1 : line);
 	cJSON_Delete(o);
 }

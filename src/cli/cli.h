@@ -36,7 +36,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cmd_serve, cmd_new, cmd_ls, cmd_attach, cmd_capture, cmd_send,
-    cmd_resize, cmd_kill, cmd_token, cmd_doctor;
+    cmd_resize, cmd_kill, cmd_token, cmd_doctor, cmd_wait, cmd_watch;
 
 int cli_main(int argc, char **argv);
 
