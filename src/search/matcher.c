@@ -124,10 +124,11 @@ call(struct matcher *m, enum code which, const char *text, size_t len, size_t fr
 			    code, (PCRE2_SPTR)text, len, from, options, m->data, m->context);
 		while (r == PCRE2_ERROR_JIT_STACKLIMIT && make_stack(m));
 	/* Without machine code, or where its stack is not enough; that of the interpreter is on
-	 * the heap. */
+	 * the heap. When it checks text, what it has not checked is not there for (?<=\b.). */
 	if (r == PCRE2_ERROR_JIT_STACKLIMIT)
-		r = pcre2_match(code, (PCRE2_SPTR)text, len, from, options | PCRE2_NO_JIT,
-		    m->data, m->context);
+		r = pcre2_match(code, (PCRE2_SPTR)text, len, from,
+		    options | PCRE2_NO_JIT | (which == LINE ? PCRE2_NO_UTF_CHECK : 0), m->data,
+		    m->context);
 	return r;
 }
 

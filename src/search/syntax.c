@@ -73,7 +73,7 @@ is_letter(char c)
 }
 
 /* Lets what was written since `from`, one character wide, match no newline. */
-static void
+static bool
 wrap(struct reader *r, size_t from)
 {
 	static const char before[] = "(?:(?!\\n)";
@@ -81,11 +81,12 @@ wrap(struct reader *r, size_t from)
 	size_t n = sizeof before - 1, len = text->len - from;
 
 	if (buf_reserve(text, n + 1) == NULL)
-		return;
+		return false;
 	memmove(text->data + from + n, text->data + from, len);
 	memcpy(text->data + from, before, n);
 	buf_commit(text, n);
 	puts_to(r, ")");
+	return true;
 }
 
 /* Characters in a row */
@@ -315,10 +316,7 @@ read_class(struct reader *r, struct atom *a)
 		return false;
 	put(r, r->p++, 1);
 	a->kind = OTHER;
-	if (c.newline && !c.negated) {
-		wrap(r, from);
-	}
-	return true;
+	return !c.newline || c.negated || wrap(r, from);
 }
 
 /* Escapes */
@@ -372,9 +370,8 @@ escape_property(struct reader *r, struct atom *a)
 		return false;
 	put(r, r->p, (size_t)(p + 1 - r->p));
 	r->p = p + 1;
-	wrap(r, from);
 	a->kind = OTHER;
-	return true;
+	return wrap(r, from);
 }
 
 struct escape {
