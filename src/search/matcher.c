@@ -35,7 +35,9 @@ struct matcher {
 	const atomic_int *cancel;
 	uint32_t most; /* steps */
 	bool partial, over;
-	bool valid; /* the present line is */
+	bool valid;                        /* the present line is */
+	uint32_t steps;                    /* that the context allows */
+	const char *trusted, *trusted_end; /* text that is valid */
 };
 
 enum code { MANY, LINE, INVALID };
@@ -76,6 +78,7 @@ matcher_start(struct matcher *m, uint64_t deadline_us, const atomic_int *cancel)
 	m->cancel = cancel;
 	m->most = STEPS_MOST;
 	m->partial = m->over = false;
+	m->trusted = m->trusted_end = NULL;
 }
 
 bool
@@ -117,7 +120,8 @@ call(struct matcher *m, enum code which, const char *text, size_t len, size_t fr
 	bool jit = which == MANY || (which == LINE && p->line_jit);
 	int r = PCRE2_ERROR_JIT_STACKLIMIT;
 
-	pcre2_set_match_limit(m->context, steps);
+	if (steps != m->steps)
+		pcre2_set_match_limit(m->context, m->steps = steps);
 	if (jit)
 		do
 			r = pcre2_jit_match(
@@ -229,12 +233,11 @@ search_line(struct matcher *m, const char *text, size_t len, size_t from, uint32
 	return len <= LINE_WHOLE ? attempts(m, text, len, from, options) : give_up(m);
 }
 
-/* Most lines are ASCII. */
-static bool
-is_valid(const char *text, size_t len)
+/* Most text is ASCII. */
+static size_t
+skip_ascii(const char *text, size_t len, size_t i)
 {
 	uint64_t word[4];
-	size_t i = 0;
 
 	for (; len - i >= sizeof word; i += sizeof word) {
 		memcpy(word, text + i, sizeof word);
@@ -248,13 +251,42 @@ is_valid(const char *text, size_t len)
 	}
 	while (i < len && (unsigned char)text[i] < 0x80)
 		i++;
-	return i == len || utf8_valid(text + i, len - i);
+	return i;
+}
+
+static bool
+is_valid(const char *text, size_t len)
+{
+	size_t i = 0, from;
+
+	while ((i = skip_ascii(text, len, i)) < len) {
+		for (from = i; i < len && (unsigned char)text[i] >= 0x80; i++)
+			;
+		if (!utf8_valid(text + from, i - from))
+			return false;
+	}
+	return true;
+}
+
+void
+matcher_trust(struct matcher *m, const char *text, size_t len)
+{
+	if (is_valid(text, len)) {
+		m->trusted = text;
+		m->trusted_end = text + len;
+	}
+}
+
+static bool
+is_trusted(const struct matcher *m, const char *text, size_t len)
+{
+	return m->trusted != NULL && text >= m->trusted && text + len <= m->trusted_end;
 }
 
 enum match
 matcher_line(struct matcher *m, const char *text, size_t len)
 {
-	m->valid = is_valid(text, len);
+	m->valid = is_trusted(m, text, len) || is_valid(text, len);
 	return search_line(m, text, len, 0, 0);
 }
 
@@ -264,7 +296,7 @@ matcher_spans(struct matcher *m, const char *text, size_t len, struct span *span
 	uint32_t options = 0;
 	size_t n = 0, from = 0;
 
-	m->valid = is_valid(text, len);
+	m->valid = is_trusted(m, text, len) || is_valid(text, len);
 	while (
 	    n < max && from <= len && search_line(m, text, len, from, options) == MATCH_FOUND) {
 		size_t a = m->found[0], b = m->found[1];

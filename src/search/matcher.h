@@ -46,6 +46,10 @@ bool matcher_partial(const struct matcher *m);
 enum match matcher_many(
     struct matcher *m, const char *text, size_t len, size_t from, size_t steps, size_t *at);
 
+/* Looks whether a text is valid UTF-8 in one go, for the lines of it that are tried next. It must
+ * stay until others are trusted or the next matcher_start. */
+void matcher_trust(struct matcher *m, const char *text, size_t len);
+
 /* Whether a line matches. */
 enum match matcher_line(struct matcher *m, const char *text, size_t len);
 

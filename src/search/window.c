@@ -107,6 +107,7 @@ find_by_line(struct finder *f, struct window *w, size_t to)
 {
 	unsigned n = 0;
 
+	matcher_trust(f->matcher, w->text + w->end, to - w->end);
 	while (w->end < to) {
 		size_t end = line_end(w, w->end);
 
@@ -123,11 +124,11 @@ find_by_line(struct finder *f, struct window *w, size_t to)
 static enum match
 find_in_bite(struct finder *f, struct window *w, size_t to, bool *more)
 {
-	size_t at = 0;
+	size_t at = 0, steps = BITE_STEPS / f->bite;
 	enum match m = MATCH_FOUND;
 
 	while (*more && w->end < to) {
-		m = matcher_many(f->matcher, w->text, to, w->end, BITE_STEPS / f->bite, &at);
+		m = matcher_many(f->matcher, w->text, to, w->end, steps, &at);
 		if (m != MATCH_FOUND)
 			break;
 		size_t end = line_end(w, at);
