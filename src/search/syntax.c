@@ -266,7 +266,7 @@ class_escape(struct reader *r, struct class *c)
 		r->p += 2;
 		return true;
 	}
-	if ((is_letter(e) || is_digit(e)) && strchr("dwShVb", e) == NULL)
+	if ((is_letter(e) || is_digit(e)) && strchr("dwShV", e) == NULL)
 		c->newline = true;
 	put(r, r->p, 2);
 	r->p += 2;
