@@ -8,11 +8,12 @@
  * and trying the lines that have it, or line by line. Which of the first two is faster depends
  * on the text, so both are timed now and then, and the faster one has the rest.
  *
- * A line that was found is matched once more by itself for its spans, in which the user's
- * pattern as it was written decides.
+ * A line that was found is matched once more by itself for its spans, and told only if it has any.
  *
  * Bounds: a scan ends at the limit of lines, at the deadline or when it is cancelled (both
- * looked at between windows and, where lines are slow, between lines). Nothing here is an
+ * looked at between windows and, where lines are slow, between lines and between the places of a
+ * long line). What one call of PCRE2 may cost is bounded, too; a line that would cost more is left
+ * out, and so are lines of more than 16 KiB for patterns with \G or verbs. Nothing here is an
  * error: a scan that could not do everything says `partial`.
  *
  * A scanner belongs to one thread at a time and borrows the pattern, which many can share. Views

@@ -1,7 +1,7 @@
 /*
  * Random patterns over random lines: what a scan finds in any of its ways is what PCRE2 finds
- * when its interpreter is given each line alone. SEARCH_SECONDS says for how long (4), SEARCH_SEED where
- * to begin (1): another one for every longer run.
+ * when its interpreter is given each line alone. SEARCH_SECONDS says for how long (4), SEARCH_SEED
+ * where to begin (1): another one for every longer run.
  */
 #include "config.h"
 
