@@ -108,7 +108,7 @@ run_close(struct run *run)
 	run->now.len = 0;
 }
 
-/* Characters that are equal to others than their own capital are left out where there is no case. */
+/* Without case, characters that equal others than their own capital are left out. */
 static bool
 can_be_literal(const struct atom *a, bool caseless)
 {
