@@ -12,7 +12,8 @@ struct ring_header {
 	uint64_t magic;
 	uint64_t size;
 	uint64_t end;
-	uint64_t reserved[5];
+	uint64_t blank; /* from end to here nothing but RING_BLANK and what is being read */
+	uint64_t reserved[4];
 };
 
 static size_t
@@ -37,21 +38,6 @@ ring_init(struct ring *r, void *block, size_t size)
 	r->head->size = size;
 	r->head->end = 0;
 	r->head->magic = RING_MAGIC;
-}
-
-int
-ring_open(struct ring *r, void *block, size_t len)
-{
-	const struct ring_header *h = block;
-
-	if (len < sizeof *h || h->magic != RING_MAGIC)
-		return -EINVAL;
-	if (h->size < RING_MIN || h->size > RING_MAX || ring_block_size(h->size) > len)
-		return -EINVAL;
-	r->head = block;
-	r->data = (unsigned char *)block + sizeof *h;
-	r->size = h->size;
-	return 0;
 }
 
 uint64_t
@@ -80,10 +66,35 @@ pieces(const struct ring *r, uint64_t offset, size_t n, struct iovec iov[2])
 	return n > first ? 2 : 1;
 }
 
-int
-ring_space(const struct ring *r, struct iovec iov[2])
+/* How far behind the end it is blank; more than anybody fills is a damaged header. */
+static size_t
+blank_bytes(const struct ring *r)
 {
-	return pieces(r, r->head->end, RING_SLACK, iov);
+	uint64_t end = r->head->end, blank = r->head->blank;
+
+	return blank > end && blank - end <= RING_READ ? (size_t)(blank - end) : 0;
+}
+
+static void
+fill_blank(struct ring *r, uint64_t from, uint64_t to)
+{
+	struct iovec iov[2];
+
+	if (from >= to)
+		return;
+	pieces(r, from, to - from, iov);
+	memset(iov[0].iov_base, RING_BLANK, iov[0].iov_len);
+	memset(iov[1].iov_base, RING_BLANK, iov[1].iov_len);
+	__atomic_store_n(&r->head->blank, to, __ATOMIC_RELEASE);
+}
+
+int
+ring_space(struct ring *r, struct iovec iov[2])
+{
+	uint64_t end = r->head->end;
+
+	fill_blank(r, end + blank_bytes(r), end + RING_READ);
+	return pieces(r, end, RING_READ, iov);
 }
 
 void
@@ -91,6 +102,33 @@ ring_commit(struct ring *r, size_t len)
 {
 	assert(len <= RING_SLACK);
 	__atomic_store_n(&r->head->end, r->head->end + len, __ATOMIC_RELEASE);
+}
+
+/* The number of bytes behind the end that somebody was reading when he died. */
+static size_t
+count_read(const struct ring *r)
+{
+	size_t n = blank_bytes(r);
+
+	while (n != 0 && r->data[(r->head->end + n - 1) % capacity(r)] == RING_BLANK)
+		n--;
+	return n;
+}
+
+int
+ring_open(struct ring *r, void *block, size_t len)
+{
+	const struct ring_header *h = block;
+
+	if (len < sizeof *h || h->magic != RING_MAGIC)
+		return -EINVAL;
+	if (h->size < RING_MIN || h->size > RING_MAX || ring_block_size(h->size) > len)
+		return -EINVAL;
+	r->head = block;
+	r->data = (unsigned char *)block + sizeof *h;
+	r->size = h->size;
+	ring_commit(r, count_read(r));
+	return 0;
 }
 
 void

@@ -98,7 +98,7 @@ space_spares_what_is_kept(void **state)
 			memset(iov[k].iov_base, 0xFF, iov[k].iov_len);
 			sum += iov[k].iov_len;
 		}
-		assert_int_equal(sum, RING_SLACK);
+		assert_int_equal(sum, RING_READ);
 		uint64_t start = ring_start(r);
 		int64_t got = ring_read(r, start, out, sizeof out);
 		for (int64_t k = 0; k < got; k++)
@@ -119,6 +119,44 @@ a_block_is_taken_up_again(void **state)
 	assert_int_equal(ring_open(&again, f->block, 8), -EINVAL);
 	((char *)f->block)[0] ^= 1;
 	assert_int_equal(ring_open(&again, f->block, ring_block_size(RING_MIN)), -EINVAL);
+}
+
+/* Dies as if killed within read(2), after it took `len` bytes; checks what the next one finds. */
+static void
+die_reading(struct fixture *f, const char *data, size_t len, size_t found)
+{
+	struct ring *r = &f->ring, again;
+	uint64_t end = ring_end(r);
+	unsigned char got[RING_READ];
+	struct iovec iov[2];
+
+	ring_space(r, iov);
+	for (size_t i = 0; i < len; i++)
+		*((char *)iov[i >= iov[0].iov_len].iov_base +
+		    (i >= iov[0].iov_len ? i - iov[0].iov_len : i)) = data[i];
+	assert_int_equal(ring_open(&again, f->block, ring_block_size(RING_MIN)), 0);
+	assert_int_equal(ring_end(&again), end + found);
+	assert_int_equal(ring_read(&again, end, got, sizeof got), found);
+	assert_memory_equal(got, data, found);
+}
+
+static void
+a_read_in_flight_is_not_lost(void **state)
+{
+	struct fixture *f = *state;
+	char data[RING_READ];
+
+	memset(data, 'x', sizeof data);
+	for (int i = 0; i < 100; i++) {
+		die_reading(f, data, 0, 0);
+		die_reading(f, "a", 1, 1);
+		die_reading(f, "\0\0\0", 3, 3);
+		die_reading(f, "a\377b\377", 4, 3);
+		die_reading(f, data, sizeof data, sizeof data);
+		ring_append(&f->ring, data, 1);
+		die_reading(f, data, 1000, 1000);
+		die_reading(f, "", 0, 0);
+	}
 }
 
 static void
@@ -148,6 +186,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(offsets_outside_are_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(space_spares_what_is_kept, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_block_is_taken_up_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_read_in_flight_is_not_lost, setup, teardown),
 	    cmocka_unit_test_setup_teardown(line_starts, setup, teardown),
 	};
 
