@@ -94,10 +94,9 @@ read_answer(struct lws *wsi)
 static int
 on_request(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-	struct request *r = lws_context_user(lws_get_context(wsi));
+	struct request *r = user; /* not the context's: what failed to connect has none */
 	unsigned char **p = in;
 
-	(void)user;
 	switch (reason) {
 	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
 		return put_request_headers(r, wsi, p, *p + len);
@@ -138,7 +137,6 @@ client_request(const char *socket, const char *method, const char *path, const v
 	    .protocols = protocols,
 	    .gid = (gid_t)-1,
 	    .uid = (uid_t)-1,
-	    .user = &r,
 	    .timeout_secs = REQUEST_TIMEOUT_S,
 	};
 	char *address = unix_address(socket);
@@ -149,6 +147,7 @@ client_request(const char *socket, const char *method, const char *path, const v
 	    .method = method,
 	    .alpn = "http/1.1",
 	    .protocol = "http",
+	    .userdata = &r,
 	};
 
 	lws_set_log_level(0, quiet);
