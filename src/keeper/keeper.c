@@ -132,9 +132,18 @@ reap(struct keeper *k)
 	}
 }
 
-/* While there is no worker and none will come, clients hear so. They are not read from. */
 static void
-refuse(int listener)
+forget_refused(struct keeper *k)
+{
+	for (size_t i = 0; i < REFUSED_MAX; i++)
+		close_fd(&k->refused[i]);
+}
+
+/* While there is no worker and none will come, clients hear so. They are not read from; one that
+ * is still sending would not see the answer if its connection was closed, so the last few are
+ * left open. */
+static void
+refuse(struct keeper *k, int listener)
 {
 	static const char answer[] =
 	    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
@@ -148,7 +157,9 @@ refuse(int listener)
 	if (write(fd, answer, sizeof answer - 1) < 0)
 		log_warn("keeper", "a client could not be told that there is no worker");
 	shutdown(fd, SHUT_WR);
-	close(fd);
+	close_fd(&k->refused[k->next_refused]);
+	k->refused[k->next_refused] = fd;
+	k->next_refused = (k->next_refused + 1) % REFUSED_MAX;
 }
 
 /* This process's own upgrade: the next keeper is first asked whether it understands the state. */
@@ -305,8 +316,10 @@ turn(struct keeper *k)
 	if (k->exec_due && k->next.state == NO_WORKER && k->checker == 0)
 		check_next_keeper(k);
 	if (k->down) {
-		refuse(k->tcp);
-		refuse(k->local);
+		refuse(k, k->tcp);
+		refuse(k, k->local);
+	} else {
+		forget_refused(k);
 	}
 }
 
@@ -401,6 +414,7 @@ main(int argc, char **argv)
 	int state;
 
 	k.worker.fd = k.next.fd = -1;
+	memset(k.refused, -1, sizeof k.refused);
 	k.started_ms = keeper_now();
 	k.started_wall_ms = clock_wall_ms();
 	log_open(STDERR_FILENO, LOG_INFO);

@@ -31,7 +31,7 @@
 
 #include "proto/keep.h"
 
-enum { CRASHES_MAX = 60 };
+enum { CRASHES_MAX = 60, REFUSED_MAX = 16 };
 
 enum worker_state {
 	NO_WORKER,
@@ -62,7 +62,7 @@ struct pane {
 	int memory, master; /* -1: none */
 	bool reaped, tell;  /* tell: the worker must hear that it was */
 	int status;
-	unsigned tries; /* workers that died while restoring it */
+	unsigned tries; /* 2 for each worker that crashed while restoring it, 1 if killed */
 };
 
 struct keeper {
@@ -83,10 +83,12 @@ struct keeper {
 
 	uint64_t crash_ms[CRASHES_MAX]; /* monotonic times, newest at ncrashes - 1 */
 	unsigned ncrashes;
-	unsigned failures;    /* workers in a row that died before they served */
-	uint64_t start_at_ms; /* a worker is due then; 0: none */
-	bool down;            /* too many crashes: waits for an upgrade */
-	bool exec_due;        /* an upgrade has been made: this process is to follow */
+	unsigned failures;        /* workers in a row that died before they served */
+	uint64_t start_at_ms;     /* a worker is due then; 0: none */
+	bool down;                /* too many crashes: waits for an upgrade */
+	int refused[REFUSED_MAX]; /* connections that were told so, or -1 */
+	unsigned next_refused;    /* the oldest */
+	bool exec_due;            /* an upgrade has been made: this process is to follow */
 	bool stopping;
 	bool first_failed;   /* the first worker could not start: last_status says how */
 	uint64_t kill_at_ms; /* while it ends the panes by itself */
