@@ -308,6 +308,7 @@ take_over(struct keeper *k)
 	free(k->worker_argv[0]);
 	k->worker_argv[0] = k->next_program;
 	k->next_program = NULL;
+	k->down = false; /* the old one may have died once too often meanwhile */
 	k->upgrades++;
 	k->exec_due = true;
 	log_info("keeper", "worker %d has taken over", (int)k->worker.pid);
@@ -519,8 +520,9 @@ crashed(struct keeper *k, const struct worker *w, int status)
 
 	describe(status, how, sizeof how);
 	k->last_status = status;
+	/* Somebody may just have killed it: that says half as much against the pane. */
 	if (pane != NULL)
-		pane->tries++;
+		pane->tries += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 1 : 2;
 	if (w->state < SERVING)
 		k->failures++;
 	if (note_crash(k)) {

@@ -173,11 +173,11 @@ fresh_record(struct pane *p, const struct pane_found *found)
 static int
 old_record(struct pane *p, const struct pane_found *found, char **warning)
 {
-	bool blank = found->crashes != 0;
+	bool blank = found->crashes > 1;
 	struct memory *m;
 	int rc;
 
-	if (found->crashes > 1) {
+	if (found->crashes > 3) {
 		close(found->memory);
 		return err_set(warning, -EINVAL, "it has ended two workers");
 	}

@@ -69,10 +69,10 @@ void pane_free(struct pane *p);
 
 /*
  * What another process left of a pane. The descriptors are taken. The pane is paused. `crashes`
- * is how many processes have ended while they restored it: with one the screen is left blank, with
- * more it begins anew, as it does (*fresh) when its memory is damaged; it then has a memory that
- * nobody else holds yet. *warning says what was given up, for the caller to free, or is NULL. The
- * callback `started` will not be called.
+ * says what ended processes while they restored it (proto/keep.h): from 2 on the screen is left
+ * blank, from 4 on it begins anew, as it does (*fresh) when its memory is damaged; it then has a
+ * memory that nobody else holds yet. *warning says what was given up, for the caller to free, or
+ * is NULL. The callback `started` will not be called.
  */
 struct pane_found {
 	const char *id;

@@ -19,7 +19,8 @@
  *		keeper's; time_ms: when it was started; descriptors:
  *		the listening sockets, TCP then Unix, and at the first start the pipe that the
  *		first link or error goes to
- *	PANE	pane, pid, status, flags, count: workers that died while restoring it;
+ *	PANE	pane, pid, status, flags, count: 2 for each worker that crashed while restoring it, 1
+ *		for one that was killed (SIGKILL);
  *		descriptors: the memory file, then the PTY's master if it is held
  *	PANES	all of them have been named: restore, then say READY; for an upgrade this comes when
  *		the worker before has yielded
