@@ -409,7 +409,9 @@ keep_arguments(struct keeper *k, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct keeper k = {.tcp = -1, .local = -1, .report = -1, .state_fd = -1, .first = true};
+	/* Static, so that what it holds at the end is no leak. */
+	static struct keeper k = {
+	    .tcp = -1, .local = -1, .report = -1, .state_fd = -1, .first = true};
 	bool check = false;
 	int state;
 

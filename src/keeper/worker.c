@@ -309,6 +309,7 @@ take_over(struct keeper *k)
 	k->worker_argv[0] = k->next_program;
 	k->next_program = NULL;
 	k->down = false; /* the old one may have died once too often meanwhile */
+	k->ncrashes = 0;
 	k->upgrades++;
 	k->exec_due = true;
 	log_info("keeper", "worker %d has taken over", (int)k->worker.pid);
