@@ -232,7 +232,6 @@ add_flag(struct args *a, const char *name, bool set)
 static void
 add_worker(struct args *a, const struct daemon *d, const char *self)
 {
-	add(a, xstrdup("--"));
 	add(a, xstrdup(self));
 	add(a, xstrdup("serve"));
 	add_option(a, "--listen", d->listen);
@@ -264,17 +263,18 @@ become_keeper(const struct daemon *d, const char *keeper, int report)
 	if (rc != 0)
 		return rc;
 	add(&a, xstrdup(keeper));
-	add(&a, xasprintf("--tcp=%d", d->cfg.tcp_fd));
-	add(&a, xasprintf("--unix=%d", d->cfg.unix_fd));
-	add(&a, xasprintf("--crashes=%u", d->cfg.limits.crashes_max));
-	add_option(&a, "--socket", d->socket);
-	if (report >= 0)
-		add(&a, xasprintf("--report=%d", report));
+	add(&a, xstrdup("start"));
+	add(&a, xasprintf("%d", d->cfg.tcp_fd));
+	add(&a, xasprintf("%d", d->cfg.unix_fd));
+	add(&a, xasprintf("%d", report));
+	add(&a, xasprintf("%u", d->cfg.limits.crashes_max));
+	add(&a, xstrdup(d->socket));
 	add_worker(&a, d, self);
 	keep_across_exec(d->cfg.tcp_fd);
 	keep_across_exec(d->cfg.unix_fd);
 	if (report >= 0)
 		keep_across_exec(report);
+	daemon_raise_descriptors(); /* two a pane are the keeper's */
 	execv(keeper, a.v);
 	return -errno;
 }

@@ -104,8 +104,8 @@ daemon_read_report(const struct daemon *d, int fd)
 
 /* Running. */
 
-static void
-raise_descriptors(void)
+void
+daemon_raise_descriptors(void)
 {
 	struct rlimit rl;
 
@@ -177,7 +177,7 @@ run(struct run *r, struct app_config *cfg)
 {
 	char *cause = NULL;
 
-	raise_descriptors();
+	daemon_raise_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&r->loop);
 	cfg->started = on_started;

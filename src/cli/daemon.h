@@ -29,6 +29,9 @@ int daemon_run_worker(struct daemon *d, int keeper_fd);
 /* What a report says: returns an exit status after it has been printed. */
 int daemon_read_report(const struct daemon *d, int fd);
 
+/* As many descriptors as there may be, for this process and those that follow. */
+void daemon_raise_descriptors(void);
+
 /* The program of the keeper that belongs to this one, or NULL; the caller frees. */
 char *daemon_keeper_program(void);
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +15,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/str.h"
 #include "base/xmalloc.h"
 #include "keeper/keeper.h"
 #include "os/os.h"
@@ -164,79 +162,58 @@ refuse(struct keeper *k, int listener)
 
 /* This process's own upgrade: the next keeper is first asked whether it understands the state. */
 
-static char **
-next_argv(const struct keeper *k, const char *program, const char *option, int fd)
+static void
+exec_next(const struct keeper *k, const char *verb, int state_fd)
 {
+	char fd[16], *program = k->worker.keeper, **argv;
 	size_t n = 0;
-	char **argv;
 
 	while (k->worker_argv[n] != NULL)
 		n++;
+	snprintf(fd, sizeof fd, "%d", state_fd);
 	argv = xcalloc(n + 4, sizeof *argv);
-	argv[0] = xstrdup(program);
-	argv[1] = xasprintf("%s=%d", option, fd);
-	argv[2] = xstrdup("--");
-	for (size_t i = 0; i < n; i++)
-		argv[i + 3] = xstrdup(k->worker_argv[i]);
-	return argv;
-}
-
-static void
-free_argv(char **argv)
-{
-	for (char **a = argv; *a != NULL; a++)
-		free(*a);
+	argv[0] = program;
+	argv[1] = (char *)verb;
+	argv[2] = fd;
+	memcpy(argv + 3, k->worker_argv, n * sizeof *argv);
+	state_pass(k, true);
+	fcntl(state_fd, F_SETFD, 0);
+	execv(program, argv);
+	log_error("keeper", "%s: %s", program, strerror(errno));
+	state_pass(k, false);
 	free(argv);
 }
 
 static void
 check_next_keeper(struct keeper *k)
 {
-	const char *program = k->worker.keeper;
-	char **argv;
-
 	k->exec_due = false;
-	if (program == NULL || *program == '\0' || (k->state_fd = state_write(k)) < 0)
+	if (k->worker.keeper == NULL || (k->state_fd = state_write(k)) < 0)
 		return;
-	argv = next_argv(k, program, "--check", k->state_fd);
 	k->checker = fork();
 	if (k->checker == 0) {
-		state_pass(k, true);
-		fcntl(k->state_fd, F_SETFD, 0);
-		execv(program, argv);
+		exec_next(k, "check", k->state_fd);
 		_exit(127);
 	}
-	free_argv(argv);
 }
 
 static void
 start_next_keeper(struct keeper *k, int status)
 {
-	char **argv;
 	int fd;
 
 	k->checker = 0;
 	close_fd(&k->state_fd);
 	if (status != 0 || k->stopping || k->worker.keeper == NULL) {
-		log_warn("keeper", "%s does not take this state: this process goes on",
-		    k->worker.keeper != NULL ? k->worker.keeper : "the new keeper");
+		log_warn("keeper", "the new keeper does not take this state: this one goes on");
 		return;
 	}
 	/* The worker may have said more since; and the old one may still be leaving. */
-	if (k->next.state != NO_WORKER || k->worker.state != SERVING) {
-		k->exec_due = true;
+	k->exec_due = k->next.state != NO_WORKER || k->worker.state != SERVING;
+	if (k->exec_due || (fd = state_write(k)) < 0)
 		return;
-	}
-	if ((fd = state_write(k)) < 0)
-		return;
-	argv = next_argv(k, k->worker.keeper, "--resume", fd);
-	state_pass(k, true);
-	fcntl(fd, F_SETFD, 0);
-	execv(argv[0], argv);
-	log_error("keeper", "%s: %s", argv[0], strerror(errno));
-	state_pass(k, false);
+	exec_next(k, "resume", fd);
 	close(fd);
-	free_argv(argv);
 }
 
 /* The loop. */
@@ -267,8 +244,8 @@ wait_for_events(struct keeper *k)
 			    w->fd, (short)(POLLIN | (worker_has_due(k, w) ? POLLOUT : 0)), 0};
 	}
 	if (k->down) {
-		fds[n++] = (struct pollfd){k->tcp, POLLIN, 0};
-		fds[n++] = (struct pollfd){k->local, POLLIN, 0};
+		fds[n++] = (struct pollfd){k->kept.tcp, POLLIN, 0};
+		fds[n++] = (struct pollfd){k->kept.local, POLLIN, 0};
 	}
 	earlier(&when, k->start_at_ms);
 	if (k->stopping)
@@ -316,8 +293,8 @@ turn(struct keeper *k)
 	if (k->exec_due && k->next.state == NO_WORKER && k->checker == 0)
 		check_next_keeper(k);
 	if (k->down) {
-		refuse(k, k->tcp);
-		refuse(k, k->local);
+		refuse(k, k->kept.tcp);
+		refuse(k, k->kept.local);
 	} else {
 		forget_refused(k);
 	}
@@ -334,112 +311,69 @@ run(struct keeper *k)
 	if (k->socket != NULL)
 		unlink(k->socket);
 	if (k->first_failed)
-		return WIFEXITED(k->last_status) ? WEXITSTATUS(k->last_status) : 2;
+		return WIFEXITED(k->kept.said.last_status)
+			   ? WEXITSTATUS(k->kept.said.last_status)
+			   : 2;
 	log_info("keeper", "ended");
 	return 0;
 }
 
 /* Starting. */
 
+/*
+ * start TCP UNIX REPORT CRASHES SOCKET WORKER... begins; REPORT may be -1.
+ * resume FD WORKER... goes on with the state in the file, check FD WORKER... says whether it can.
+ * Returns the index of WORKER, or 0 when this is no such thing.
+ */
 static int
-number(const char *s, uint64_t max)
+read_arguments(struct keeper *k, int argc, char **argv, int *state)
 {
-	uint64_t n;
+	const char *verb = argc > 1 ? argv[1] : "";
 
-	return str_u64(s, 0, max, &n) == 0 ? (int)n : -1;
-}
-
-/* Returns the descriptor with a state that was given, -1 for none, -2 for bad arguments. */
-static int
-read_arguments(struct keeper *k, int argc, char **argv, bool *check)
-{
-	static const struct option options[] = {
-	    {"tcp", required_argument, NULL, 't'},
-	    {"unix", required_argument, NULL, 'u'},
-	    {"report", required_argument, NULL, 'r'},
-	    {"socket", required_argument, NULL, 's'},
-	    {"crashes", required_argument, NULL, 'n'},
-	    {"resume", required_argument, NULL, 'R'},
-	    {"check", required_argument, NULL, 'C'},
-	    {0},
-	};
-	int c, state = -1;
-
-	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
-		switch (c) {
-		case 't':
-			k->tcp = number(optarg, 65535);
-			break;
-		case 'u':
-			k->local = number(optarg, 65535);
-			break;
-		case 'r':
-			k->report = number(optarg, 65535);
-			break;
-		case 's':
-			k->socket = xstrdup(optarg);
-			break;
-		case 'n':
-			k->crashes_max = (unsigned)number(optarg, CRASHES_MAX);
-			break;
-		case 'R':
-		case 'C':
-			*check = c == 'C';
-			state = number(optarg, 65535);
-			break;
-		default:
-			return -2;
-		}
+	if (strcmp(verb, "start") == 0 && argc > 7) {
+		k->kept.tcp = atoi(argv[2]);
+		k->kept.local = atoi(argv[3]);
+		k->report = atoi(argv[4]);
+		k->kept.crashes_max = (unsigned)atoi(argv[5]);
+		k->socket = xstrdup(argv[6]);
+		return 7;
 	}
-	return optind < argc ? state : -2;
-}
-
-static void
-keep_arguments(struct keeper *k, char **argv)
-{
-	size_t n = 0;
-
-	while (argv[n] != NULL)
-		n++;
-	k->worker_argv = xcalloc(n + 1, sizeof *k->worker_argv);
-	for (size_t i = 0; i < n; i++)
-		k->worker_argv[i] = xstrdup(argv[i]);
+	if ((strcmp(verb, "resume") != 0 && strcmp(verb, "check") != 0) || argc < 4)
+		return 0;
+	*state = atoi(argv[2]);
+	return state_read(k, *state) == 0 ? 3 : 0;
 }
 
 int
 main(int argc, char **argv)
 {
 	/* Static, so that what it holds at the end is no leak. */
-	static struct keeper k = {
-	    .tcp = -1, .local = -1, .report = -1, .state_fd = -1, .first = true};
-	bool check = false;
-	int state;
+	static struct keeper k = {.report = -1, .state_fd = -1, .first = true};
+	int state = -1, worker;
 
 	k.worker.fd = k.next.fd = -1;
 	memset(k.refused, -1, sizeof k.refused);
-	k.started_ms = keeper_now();
-	k.started_wall_ms = clock_wall_ms();
+	k.kept.started_ms = keeper_now();
+	k.kept.started_wall_ms = clock_wall_ms();
 	log_open(STDERR_FILENO, LOG_INFO);
-	if ((state = read_arguments(&k, argc, argv, &check)) == -2) {
+	if ((worker = read_arguments(&k, argc, argv, &state)) == 0) {
 		log_error("keeper", "this program is started by panescry serve");
 		return 2;
 	}
-	keep_arguments(&k, argv + optind);
-	if (state >= 0 && state_read(&k, state) != 0)
-		return 2;
-	if (check)
+	if (strcmp(argv[1], "check") == 0)
 		return 0;
+	k.worker_argv = argv + worker;
 	catch_signals();
 	os_become_reaper();
 	state_pass(&k, false);
 	if (state < 0) {
-		k.start_at_ms = k.started_ms;
+		k.start_at_ms = k.kept.started_ms;
 	} else {
 		close(state);
 		got_child = 1; /* what was reaped in between would not be told again */
 		log_info("keeper", "goes on as version %s", PACKAGE_VERSION);
 	}
 	/* Whoever connects learns from the socket which process keeps it. */
-	listen(k.local, BACKLOG);
+	listen(k.kept.local, BACKLOG);
 	return run(&k);
 }

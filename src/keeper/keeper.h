@@ -65,40 +65,43 @@ struct pane {
 	unsigned tries; /* 2 for each worker that crashed while restoring it, 1 if killed */
 };
 
+/* What one keeper passes to the next, apart from panes and worker. Only added to at the end. */
+struct kept {
+	int32_t tcp, local;   /* listening sockets */
+	uint32_t crashes_max; /* in a minute; 0: any number */
+	uint64_t last_pane;   /* highest id ever */
+	uint64_t started_ms;  /* monotonic */
+	int64_t started_wall_ms;
+	struct keep_status said; /* its counts; the rest is filled in when it is asked for */
+};
+
 struct keeper {
-	/* From the command line. */
-	int tcp, local;       /* listening sockets; -1: none */
-	int report;           /* goes to the first worker; -1 then */
-	char *socket;         /* path of the Unix one */
-	bool first;           /* no worker has been started yet */
-	unsigned crashes_max; /* in a minute; 0: any number */
-	char **worker_argv;   /* [0] is the program, which an upgrade replaces */
+	struct kept kept;
+	int report;         /* goes to the first worker; -1 then */
+	bool first;         /* no worker has been started yet */
+	char *socket;       /* path of the Unix one */
+	char **worker_argv; /* [0] is the program, which an upgrade replaces */
 
 	struct worker worker; /* the one that serves, or is to */
 	struct worker next;   /* the one that is to replace it */
 	char *next_program;   /* what it was started from */
-	struct pane *panes;   /* by id */
+	struct pane *panes;   /* in the order of their birth */
 	size_t npanes, cap;
-	uint64_t last_id; /* highest ever */
 
-	uint64_t crash_ms[CRASHES_MAX]; /* monotonic times, newest at ncrashes - 1 */
-	unsigned ncrashes;
-	unsigned failures;        /* workers in a row that died before they served */
-	uint64_t start_at_ms;     /* a worker is due then; 0: none */
-	bool down;                /* too many crashes: waits for an upgrade */
-	int refused[REFUSED_MAX]; /* connections that were told so, or -1 */
-	unsigned next_refused;    /* the oldest */
-	bool exec_due;            /* an upgrade has been made: this process is to follow */
+	uint64_t
+	    crash_ms[CRASHES_MAX]; /* monotonic times, that of the n-th at n % CRASHES_MAX */
+	unsigned ncrashes;         /* since the last upgrade */
+	unsigned failures;         /* workers in a row that died before they served */
+	uint64_t start_at_ms;      /* a worker is due then; 0: none */
+	bool down;                 /* too many crashes: waits for an upgrade */
+	int refused[REFUSED_MAX];  /* connections that were told so, or -1 */
+	unsigned next_refused;     /* the oldest */
+	bool exec_due;             /* an upgrade has been made: this process is to follow */
 	bool stopping;
-	bool first_failed;   /* the first worker could not start: last_status says how */
+	bool first_failed;   /* the first worker could not start: the last status says how */
 	uint64_t kill_at_ms; /* while it ends the panes by itself */
-	pid_t checker;       /* runs the next keeper's --check */
+	pid_t checker;       /* runs the next keeper's check */
 	int state_fd;        /* what it reads */
-	uint64_t started_ms;
-	int64_t started_wall_ms;
-	uint32_t crashes, upgrades, upgrades_failed;
-	int last_status;
-	char last_failure[128];
 };
 
 uint64_t keeper_now(void); /* monotonic ms */

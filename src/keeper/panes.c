@@ -16,29 +16,13 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Index of the first pane with that id or a higher one. */
-static size_t
-position(const struct keeper *k, uint64_t id)
-{
-	size_t lo = 0, hi = k->npanes;
-
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-
-		if (k->panes[mid].id < id)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 struct pane *
 panes_find(struct keeper *k, uint64_t id)
 {
-	size_t i = position(k, id);
-
-	return i < k->npanes && k->panes[i].id == id ? &k->panes[i] : NULL;
+	for (size_t i = 0; i < k->npanes; i++)
+		if (k->panes[i].id == id)
+			return &k->panes[i];
+	return NULL;
 }
 
 struct pane *
@@ -53,20 +37,19 @@ panes_by_pid(struct keeper *k, pid_t pid)
 struct pane *
 panes_add(struct keeper *k, uint64_t id)
 {
-	size_t i = position(k, id);
+	struct pane *p = panes_find(k, id);
 
-	if (i < k->npanes && k->panes[i].id == id)
-		return &k->panes[i];
+	if (p != NULL)
+		return p;
 	if (k->npanes == k->cap) {
 		k->cap = k->cap * 2 + 16;
 		k->panes = xreallocarray(k->panes, k->cap, sizeof *k->panes);
 	}
-	memmove(k->panes + i + 1, k->panes + i, (k->npanes - i) * sizeof *k->panes);
-	k->panes[i] = (struct pane){.id = id, .memory = -1, .master = -1};
-	k->npanes++;
-	if (id > k->last_id)
-		k->last_id = id;
-	return &k->panes[i];
+	p = &k->panes[k->npanes++];
+	*p = (struct pane){.id = id, .memory = -1, .master = -1};
+	if (id > k->kept.last_pane)
+		k->kept.last_pane = id;
+	return p;
 }
 
 void

@@ -1,6 +1,6 @@
 /*
  * What one keeper passes to the next: a struct state, then its panes, then the socket's path, in
- * a file of memory. Both structs are only ever added to at the end; each says how long it is, so
+ * a file of memory. The structs are only ever added to at the end, and their sizes are said, so
  * that a keeper can be replaced by a newer or an older one.
  */
 #include "config.h"
@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/log.h"
 #include "base/xmalloc.h"
 #include "keeper/keeper.h"
 
@@ -21,21 +20,17 @@ enum { STATE_MAGIC = 0x314b5350 /* "PSK1" */, STATE_MAX = 16 * 1024 * 1024 };
 
 struct state {
 	uint32_t magic, size, pane_size, npanes;
-	int32_t tcp, local, worker_fd, worker_pid;
-	uint32_t crashes_max, crashes, upgrades, upgrades_failed;
-	int32_t last_status;
 	uint32_t socket; /* bytes of its path */
-	uint64_t last_id, started_ms;
-	int64_t started_wall_ms;
+	int32_t worker_fd, worker_pid;
+	uint32_t pad;
+	struct kept kept;
 };
 
 int
 state_write(const struct keeper *k)
 {
 	struct state s = {STATE_MAGIC, sizeof s, sizeof(struct pane), (uint32_t)k->npanes,
-	    k->tcp, k->local, k->worker.fd, k->worker.pid, k->crashes_max, k->crashes,
-	    k->upgrades, k->upgrades_failed, k->last_status, (uint32_t)strlen(k->socket),
-	    k->last_id, k->started_ms, k->started_wall_ms};
+	    (uint32_t)strlen(k->socket), k->worker.fd, k->worker.pid, 0, k->kept};
 	int fd = memfd_create("panescry-keeper", MFD_CLOEXEC), rc = -EIO;
 	struct buf b;
 
@@ -62,18 +57,6 @@ take(struct keeper *k, const struct state *s, const char *panes)
 {
 	size_t known = s->pane_size < sizeof(struct pane) ? s->pane_size : sizeof(struct pane);
 
-	k->tcp = s->tcp;
-	k->local = s->local;
-	k->crashes_max = s->crashes_max;
-	k->crashes = s->crashes;
-	k->upgrades = s->upgrades;
-	k->upgrades_failed = s->upgrades_failed;
-	k->last_status = s->last_status;
-	k->started_ms = s->started_ms;
-	k->started_wall_ms = s->started_wall_ms;
-	k->socket = xstrndup(panes + (size_t)s->npanes * s->pane_size, s->socket);
-	k->worker = (struct worker){.state = SERVING, .pid = s->worker_pid, .fd = s->worker_fd};
-	k->worker.hello = k->worker.panes = true;
 	for (uint32_t i = 0; i < s->npanes; i++) {
 		struct pane p = {0};
 
@@ -82,9 +65,15 @@ take(struct keeper *k, const struct state *s, const char *panes)
 			return false;
 		*panes_add(k, p.id) = p;
 	}
-	k->last_id = s->last_id;
+	k->kept = s->kept;
+	k->socket = xstrndup(panes + (size_t)s->npanes * s->pane_size, s->socket);
+	k->worker = (struct worker){.state = SERVING,
+	    .pid = s->worker_pid,
+	    .fd = s->worker_fd,
+	    .hello = true,
+	    .panes = true};
 	k->first = false;
-	return is_open(k->tcp) && is_open(k->local) && is_open(k->worker.fd);
+	return is_open(k->kept.tcp) && is_open(k->kept.local) && is_open(k->worker.fd);
 }
 
 int
@@ -93,10 +82,11 @@ state_read(struct keeper *k, int fd)
 	char *data = xmalloc(STATE_MAX);
 	ssize_t n = pread(fd, data, STATE_MAX, 0);
 	struct state s = {0};
-	bool ok = n > (ssize_t)(4 * sizeof(uint32_t));
+	bool ok = n > (ssize_t)sizeof s / 2; /* data is longer than any state */
 
 	if (ok) {
-		memcpy(&s, data, (size_t)n < sizeof s ? (size_t)n : sizeof s);
+		memcpy(&s, data, 4 * sizeof(uint32_t));
+		memcpy(&s, data, s.size < sizeof s && s.size <= (size_t)n ? s.size : sizeof s);
 		ok = s.magic == STATE_MAGIC && s.size <= (size_t)n &&
 		     s.size + (uint64_t)s.npanes * s.pane_size + s.socket <= (size_t)n;
 	}
@@ -115,8 +105,8 @@ pass(int fd, bool on)
 void
 state_pass(const struct keeper *k, bool on)
 {
-	pass(k->tcp, on);
-	pass(k->local, on);
+	pass(k->kept.tcp, on);
+	pass(k->kept.local, on);
 	pass(k->report, on);
 	pass(k->worker.fd, on);
 	for (size_t i = 0; i < k->npanes; i++) {

@@ -64,72 +64,65 @@ child(struct keeper *k, const char *program, int fd)
 	_exit(127);
 }
 
-static void
-could_not_start(struct keeper *k, struct worker *w)
-{
-	log_error("keeper", "no worker can be started: %s", strerror(errno));
-	close_fd(&w->fd);
-	*w = (struct worker){.fd = -1};
-	if (w == &k->worker)
-		k->start_at_ms = keeper_now() + BACKOFF_MAX_MS;
-}
-
 void
 worker_start(struct keeper *k, struct worker *w, const char *program)
 {
 	bool upgrade = w == &k->next;
-	int ends[2];
+	int ends[2] = {-1, -1};
 
-	*w = (struct worker){.fd = -1, .first = k->first};
-	k->first = false;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
-		could_not_start(k, w);
-		return;
-	}
-	w->fd = ends[0];
-	w->pid = fork();
+	*w = (struct worker){.fd = -1, .pid = -1, .first = k->first};
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0)
+		w->pid = fork();
 	if (w->pid == 0)
 		child(k, program, ends[1]);
-	close(ends[1]);
+	close_fd(&ends[1]);
 	if (w->pid < 0) {
-		could_not_start(k, w);
+		log_error("keeper", "no worker can be started: %s", strerror(errno));
+		close_fd(&ends[0]);
+		k->start_at_ms = upgrade ? k->start_at_ms : keeper_now() + BACKOFF_MAX_MS;
 		return;
 	}
+	k->first = false;
+	w->fd = ends[0];
 	enter(w, STARTING, upgrade ? UPGRADE_MS : RESTORE_MS);
 	worker_send(k, w);
 }
 
 /* What it is told. */
 
+/* Any failure but a full socket is a worker that has gone, of which SIGCHLD tells. */
 static int
-send_packet(struct worker *w, struct keep_packet *p, size_t len, const int *fds, unsigned nfds)
+say(struct worker *w, enum keep_type type, struct keep_packet *p, const int *fds, unsigned nfds)
 {
+	const struct keep_status *s = (const struct keep_status *)p->text;
+	size_t len = keep_pack(p, type, s, type == KEEP_STATUS ? sizeof *s : 0);
 	int rc = os_send(w->fd, p, len, fds, nfds);
 
-	/* Any other failure is a worker that has gone, of which SIGCHLD tells. */
 	return rc == -EAGAIN || rc == -ENOBUFS || rc == -ETOOMANYREFS ? -EAGAIN : 0;
 }
 
 static int
-send_hello(struct keeper *k, struct worker *w)
+say_hello(struct keeper *k, struct worker *w)
 {
-	struct keep_packet p = {.m = {.number = k->last_id,
+	struct keep_packet p = {.m = {.number = k->kept.last_pane,
 				    .count = (uint32_t)k->npanes,
 				    .pid = getpid(),
-				    .time_ms = k->started_wall_ms}};
-	int fds[KEEP_FDS] = {k->tcp, k->local, k->report};
+				    .time_ms = k->kept.started_wall_ms,
+				    .flags = w->first ? KEEP_FIRST : 0}};
+	int fds[KEEP_FDS] = {k->kept.tcp, k->kept.local, k->report};
 	unsigned n = w->first && k->report >= 0 ? 3 : 2;
-	int rc;
 
-	p.m.flags = w->first ? KEEP_FIRST : 0;
-	rc = send_packet(w, &p, keep_pack(&p, KEEP_HELLO, NULL, 0), fds, n);
-	if (rc == 0 && n == 3)
+	if (say(w, KEEP_HELLO, &p, fds, n) != 0)
+		return -EAGAIN;
+	if (n == 3)
 		close_fd(&k->report);
-	return rc;
+	w->hello = true;
+	return 0;
 }
 
+/* All there is to know of a pane, or, while the worker serves, that it was reaped. */
 static int
-send_pane(struct worker *w, const struct pane *pane)
+say_pane(struct worker *w, enum keep_type type, struct pane *pane)
 {
 	struct keep_packet p = {.m = {.pane = pane->id,
 				    .pid = pane->pid,
@@ -137,76 +130,53 @@ send_pane(struct worker *w, const struct pane *pane)
 				    .flags = pane->reaped ? KEEP_ENDED : 0,
 				    .count = pane->tries}};
 	int fds[2] = {pane->memory, pane->master};
+	unsigned n = type == KEEP_EXITED ? 0 : pane->master >= 0 ? 2 : 1;
 
-	return send_packet(
-	    w, &p, keep_pack(&p, KEEP_PANE, NULL, 0), fds, pane->master >= 0 ? 2 : 1);
-}
-
-static int
-send_panes(struct keeper *k, struct worker *w)
-{
-	int rc = 0;
-
-	for (; rc == 0 && w->next_pane < k->npanes; w->next_pane += rc == 0) {
-		k->panes[w->next_pane].tell = false;
-		rc = send_pane(w, &k->panes[w->next_pane]);
-	}
-	return rc;
-}
-
-static int
-send_exits(struct keeper *k, struct worker *w)
-{
-	for (size_t i = 0; i < k->npanes; i++) {
-		struct pane *pane = &k->panes[i];
-		struct keep_packet p = {
-		    .m = {.pane = pane->id, .pid = pane->pid, .status = pane->status}};
-
-		if (!pane->tell)
-			continue;
-		if (send_packet(w, &p, keep_pack(&p, KEEP_EXITED, NULL, 0), NULL, 0) != 0)
-			return -EAGAIN;
-		pane->tell = false;
-	}
+	if (say(w, type, &p, fds, n) != 0)
+		return -EAGAIN;
+	pane->tell = false;
 	return 0;
 }
 
 static int
-send_status(struct keeper *k, struct worker *w)
+say_panes(struct keeper *k, struct worker *w)
 {
-	struct keep_packet p = {0};
-	struct keep_status s = {
-	    .size = sizeof s,
-	    .pid = getpid(),
-	    .panes = (uint32_t)k->npanes,
-	    .descriptors = os_open_descriptors(),
-	    .resident = os_resident_bytes(),
-	    .uptime_ms = keeper_now() - k->started_ms,
-	    .crashes = k->crashes,
-	    .upgrades = k->upgrades,
-	    .upgrades_failed = k->upgrades_failed,
-	    .last_status = k->last_status,
-	};
+	for (; w->next_pane < k->npanes; w->next_pane++)
+		if (say_pane(w, KEEP_PANE, &k->panes[w->next_pane]) != 0)
+			return -EAGAIN;
+	w->panes = true;
+	set_due(w, KEEP_PANES);
+	if (w->state == STARTING)
+		w->state = RESTORING;
+	return 0;
+}
 
-	memcpy(s.last_failure, k->last_failure, sizeof s.last_failure);
-	return send_packet(w, &p, keep_pack(&p, KEEP_STATUS, &s, sizeof s), NULL, 0);
+static void
+fill_status(const struct keeper *k, struct keep_packet *p)
+{
+	struct keep_status s = k->kept.said;
+
+	s.size = sizeof s;
+	s.pid = getpid();
+	s.panes = (uint32_t)k->npanes;
+	s.descriptors = os_open_descriptors();
+	s.resident = os_resident_bytes();
+	s.uptime_ms = keeper_now() - k->kept.started_ms;
+	memcpy(p->text, &s, sizeof s);
 }
 
 static int
-send_due(struct keeper *k, struct worker *w)
+say_due(struct keeper *k, struct worker *w)
 {
 	for (unsigned type = KEEP_HELLO; type <= KEEP_STATUS; type++) {
 		struct keep_packet p = {0};
-		int rc;
 
 		if (!is_due(w, type))
 			continue;
 		if (type == KEEP_STATUS)
-			rc = send_status(k, w);
-		else
-			rc = send_packet(w, &p, keep_pack(&p, type, NULL, 0), NULL, 0);
-		if (rc != 0)
-			return rc;
+			fill_status(k, &p);
+		if (say(w, type, &p, NULL, 0) != 0)
+			return -EAGAIN;
 		w->due &= ~(1u << type);
 	}
 	return 0;
@@ -235,23 +205,12 @@ worker_has_due(const struct keeper *k, const struct worker *w)
 void
 worker_send(struct keeper *k, struct worker *w)
 {
-	if (w->state == NO_WORKER)
+	if (w->state == NO_WORKER || (!w->hello && say_hello(k, w) != 0) ||
+	    (wants_panes(k, w) && say_panes(k, w) != 0) || say_due(k, w) != 0)
 		return;
-	if (!w->hello) {
-		if (send_hello(k, w) != 0)
+	for (size_t i = 0; w->state == SERVING && i < k->npanes; i++)
+		if (k->panes[i].tell && say_pane(w, KEEP_EXITED, &k->panes[i]) != 0)
 			return;
-		w->hello = true;
-	}
-	if (wants_panes(k, w)) {
-		if (send_panes(k, w) != 0)
-			return;
-		w->panes = true;
-		set_due(w, KEEP_PANES);
-		if (w->state == STARTING)
-			w->state = RESTORING;
-	}
-	if (send_due(k, w) == 0 && w->state == SERVING)
-		send_exits(k, w);
 }
 
 /* Upgrades. */
@@ -261,9 +220,9 @@ upgrade_failed(struct keeper *k, const char *why)
 {
 	struct worker *old = &k->worker;
 
-	snprintf(k->last_failure, sizeof k->last_failure, "%s", why);
+	snprintf(k->kept.said.last_failure, sizeof k->kept.said.last_failure, "%s", why);
 	log_error("keeper", "the upgrade failed: %s", why);
-	k->upgrades_failed++;
+	k->kept.said.upgrades_failed++;
 	free(k->next_program);
 	k->next_program = NULL;
 	if (old->state == YIELDING || old->state == YIELDED) {
@@ -305,12 +264,11 @@ take_over(struct keeper *k)
 		set_due(&k->next, KEEP_QUIT);
 		enter(&k->next, LEAVING, LEAVE_MS);
 	}
-	free(k->worker_argv[0]);
 	k->worker_argv[0] = k->next_program;
 	k->next_program = NULL;
 	k->down = false; /* the old one may have died once too often meanwhile */
 	k->ncrashes = 0;
-	k->upgrades++;
+	k->kept.said.upgrades++;
 	k->exec_due = true;
 	log_info("keeper", "worker %d has taken over", (int)k->worker.pid);
 }
@@ -475,34 +433,21 @@ worker_receive(struct keeper *k, struct worker *w)
 
 /* Its end. */
 
-static void
-describe(int status, char *buf, size_t size)
-{
-	if (WIFSIGNALED(status))
-		snprintf(buf, size, "killed by signal %d (%s)", WTERMSIG(status),
-		    strsignal(WTERMSIG(status)));
-	else
-		snprintf(buf, size, "exit status %d", WEXITSTATUS(status));
-}
-
 /* True when it is one too many in a minute. */
 static bool
 note_crash(struct keeper *k)
 {
 	uint64_t now = keeper_now();
-	unsigned recent = 0;
+	unsigned n = k->ncrashes++, max = k->kept.crashes_max;
 
-	if (k->ncrashes == CRASHES_MAX)
-		memmove(k->crash_ms, k->crash_ms + 1, --k->ncrashes * sizeof *k->crash_ms);
-	k->crash_ms[k->ncrashes++] = now;
-	for (unsigned i = 0; i < k->ncrashes; i++)
-		recent += now - k->crash_ms[i] < CRASH_WINDOW_MS;
-	k->crashes++;
-	return k->crashes_max != 0 && recent >= k->crashes_max;
+	k->kept.said.crashes++;
+	k->crash_ms[n % CRASHES_MAX] = now;
+	return max != 0 && n + 1 >= max &&
+	       now - k->crash_ms[(n + 1 - max) % CRASHES_MAX] < CRASH_WINDOW_MS;
 }
 
 static uint64_t
-backoff(struct keeper *k)
+backoff(const struct keeper *k)
 {
 	uint64_t ms = BACKOFF_MS;
 
@@ -517,26 +462,26 @@ static void
 crashed(struct keeper *k, const struct worker *w, int status)
 {
 	struct pane *pane = w->trying != 0 ? panes_find(k, w->trying) : NULL;
-	char how[64];
+	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
-	describe(status, how, sizeof how);
-	k->last_status = status;
+	k->kept.said.last_status = status;
 	/* Somebody may just have killed it: that says half as much against the pane. */
 	if (pane != NULL)
-		pane->tries += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 1 : 2;
+		pane->tries += sig == SIGKILL ? 1 : 2;
 	if (w->state < SERVING)
 		k->failures++;
-	if (note_crash(k)) {
-		k->down = true;
+	log_error("keeper", "worker %d ended with %s %d (%s)", (int)w->pid,
+	    sig != 0 ? "signal" : "status", sig != 0 ? sig : WEXITSTATUS(status),
+	    sig != 0 ? strsignal(sig) : "it gave up");
+	k->down = note_crash(k);
+	if (k->down)
 		log_error("keeper",
-		    "worker %d ended (%s), the %u. time in a minute: %zu panes are kept, but "
-		    "none "
-		    "is started until SIGUSR2 to process %d or panescry serve --upgrade",
-		    (int)w->pid, how, k->crashes_max, k->npanes, (int)getpid());
-		return;
-	}
-	k->start_at_ms = keeper_now() + backoff(k);
-	log_error("keeper", "worker %d ended (%s); starting another", (int)w->pid, how);
+		    "that was the %u. in a minute: %zu panes are kept, but no worker is "
+		    "started "
+		    "until SIGUSR2 to process %d or panescry serve --upgrade",
+		    k->kept.crashes_max, k->npanes, (int)getpid());
+	else
+		k->start_at_ms = keeper_now() + backoff(k);
 }
 
 static struct worker *
@@ -568,7 +513,7 @@ worker_died(struct keeper *k, pid_t pid, int status)
 	} else if (was.first && was.state < SERVING) {
 		/* It has said why, to the terminal or the report. */
 		k->stopping = k->first_failed = true;
-		k->last_status = status;
+		k->kept.said.last_status = status;
 	} else if (!k->stopping) {
 		crashed(k, &was, status);
 		if (k->next.state == WAITING || k->next.state == RESTORING) {

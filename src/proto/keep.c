@@ -13,7 +13,7 @@ keep_pack(struct keep_packet *p, enum keep_type type, const void *text, size_t l
 	p->m.size = sizeof p->m;
 	p->m.type = type;
 	p->m.text = (uint32_t)len;
-	if (len != 0)
+	if (len != 0 && text != p->text)
 		memcpy(p->text, text, len);
 	return sizeof p->m + len;
 }

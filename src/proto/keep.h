@@ -124,7 +124,7 @@ struct keep_packet {
 	char text[KEEP_TEXT_MAX];
 };
 
-/* Fills in size and text; longer texts are cut. Returns the packet's length. */
+/* Fills in size and text, which may be there already; longer texts are cut. Returns the packet's length. */
 size_t keep_pack(struct keep_packet *p, enum keep_type type, const void *text, size_t len);
 
 /* Checks a packet of `len` bytes in place, and makes its text follow the struct as it is known
