@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/archiver.h"
 #include "app/events.h"
 #include "app/watch.h"
 #include "base/clock.h"
@@ -161,9 +162,11 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		free_parts(a);
 		return rc;
 	}
-	if ((rc = stored_open(a, cause)) != 0 || (rc = start_server(a, cause)) != 0) {
+	if ((rc = stored_open(a, cause)) != 0 || (rc = archiver_open(a, cause)) != 0 ||
+	    (rc = start_server(a, cause)) != 0) {
 		if (a->server != NULL)
 			server_stop(a->server);
+		archiver_close(a);
 		stored_close(a);
 		uv_run(loop, UV_RUN_DEFAULT);
 		server_free(a->server);
@@ -194,6 +197,7 @@ close_all(struct app *a)
 	while (a->entries != NULL)
 		registry_remove(a->entries);
 	server_stop(a->server);
+	archiver_close(a);
 	stored_close(a);
 	if (a->keep != NULL)
 		worker_stop(a);

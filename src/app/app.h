@@ -32,6 +32,9 @@ struct app_limits {
 	unsigned panes_max, viewers_max;
 	unsigned
 	    crashes_max; /* of workers in a minute, before none is started; 0: any number */
+	bool archive;
+	uint64_t archive_bytes;
+	unsigned archive_days;
 	bool webhooks_remote;         /* watches may call other machines */
 	struct record_options record; /* of every pane */
 };
@@ -40,7 +43,8 @@ struct app_limits {
 #define APP_LIMITS \
 	{ \
 		.ring_size = 1024 * 1024, .panes_max = 256, .viewers_max = 4096, \
-		.crashes_max = 5, \
+		.crashes_max = 5, .archive = true, .archive_bytes = 1024 * 1024 * 1024, \
+		.archive_days = 30, \
 		.record = { \
 		    .lines = 50000, \
 		    .bytes = 16 * 1024 * 1024, \

@@ -14,6 +14,7 @@
 #include "store/store.h"
 
 struct events;
+struct archive;
 struct question;
 struct watches;
 struct search;
@@ -30,6 +31,9 @@ struct entry {
 	struct http_req *creator; /* waits for the command to start; NULL: nobody */
 	struct lookout *lookouts; /* utlist */
 	struct watched *watched;  /* lookout.c's, NULL before the first */
+	uint64_t archived;        /* the last line that the archive took */
+	bool archive_known;       /* and that is so */
+	bool archive_done;        /* all lines there will ever be */
 	bool listed;              /* it has started */
 	bool kept;                /* the keeper knows of it */
 	bool remove;              /* goes away when it has ended and its viewers know */
@@ -61,6 +65,9 @@ struct app {
 	struct search *searches; /* under way and waiting, utlist */
 	unsigned searches_running, searches_count;
 
+	struct archive *archive; /* NULL: off */
+	uv_async_t archive_notice;
+	uv_timer_t archive_sweep;
 	struct events *events;
 	struct watches *watches;
 	struct ws_endpoint endpoints[3]; /* ends with an empty one */

@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/archiver.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/xmalloc.h"
@@ -72,6 +73,7 @@ info_health(struct http_req *r, void *arg)
 	const char *status = "ok";
 
 	stored_alarms(a, alarms);
+	archiver_alarms(a, alarms);
 	if (a->stopping)
 		status = "stopping";
 	else if (cJSON_GetArraySize(alarms) != 0)
@@ -162,7 +164,7 @@ add_store(cJSON *o, struct store *store)
 }
 
 static cJSON *
-about(const struct app *a)
+about(struct app *a)
 {
 	struct counts c = count(a);
 	cJSON *o = json_object(), *limits;
@@ -172,6 +174,7 @@ about(const struct app *a)
 	cJSON_AddNumberToObject(o, "panes_restored", a->restored);
 	cJSON_AddNumberToObject(o, "panes_lost", (double)a->lost_panes);
 	add_store(o, a->store);
+	cJSON_AddItemToObject(o, "archive", archiver_json(a));
 	cJSON_AddNumberToObject(o, "uptime_s", uptime(a));
 	cJSON_AddNumberToObject(o, "port", server_port(a->server));
 	cJSON_AddBoolToObject(o, "auth", !a->cfg.no_auth);

@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 
 #include "app/app_priv.h"
+#include "app/archiver.h"
 #include "app/events.h"
 #include "app/watch.h"
 #include "app/lookout.h"
@@ -31,6 +32,7 @@ struct wish {
 	char **argv, **env;     /* NULL-terminated, owned */
 	const char *name, *cwd; /* borrowed from the JSON */
 	uint64_t cols, rows;
+	bool unarchived;
 };
 
 static void
@@ -139,6 +141,8 @@ read_wish(const cJSON *o, struct wish *w)
 		wrong = read_number(o, "rows", DEFAULT_ROWS, &w->rows);
 	if (wrong == NULL)
 		wrong = read_strings(o, w);
+	if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(o, "archive")))
+		w->unarchived = true;
 	return wrong;
 }
 
@@ -187,6 +191,7 @@ on_output(struct pane *p, void *arg)
 {
 	(void)p;
 	lookouts_output(arg);
+	archiver_output(arg);
 }
 
 static void
@@ -198,6 +203,7 @@ on_ended(struct pane *p, void *arg)
 	log_info("app", "pane %s ended with status %d", pane_id(p), pane_exit_status(p));
 	worker_drained(e);
 	stored_ended(e);
+	archiver_ended(e);
 	pane_event(e, "exited");
 	if (e->remove)
 		e->listed = false; /* it stays for the viewers that have not heard of its end */
@@ -223,6 +229,7 @@ start(struct app *a, struct http_req *r, const struct wish *w, char **cause)
 	    .rows = (unsigned)w->rows,
 	    .record = &a->cfg.limits.record,
 	    .ring_size = a->cfg.limits.ring_size,
+	    .unarchived = w->unarchived,
 	};
 	struct entry *e = registry_add(a, NULL);
 	int rc = pane_new(a->loop, &spec, &app_pane_callbacks, e, &e->pane, cause);

@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/archiver.h"
 #include "app/pane_json.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -85,14 +86,16 @@ void
 panes_list(struct http_req *r, void *arg)
 {
 	struct app *a = arg;
-	cJSON *o = json_object(), *list = cJSON_AddArrayToObject(o, "panes");
+	cJSON *o = json_object(), *list = cJSON_AddArrayToObject(o, "panes"), *alarms;
 	struct entry *e;
 
 	DL_FOREACH (a->entries, e) {
 		if (e->listed)
 			cJSON_AddItemToArray(list, pane_json(e));
 	}
-	stored_alarms(a, cJSON_AddArrayToObject(o, "alarms"));
+	alarms = cJSON_AddArrayToObject(o, "alarms");
+	stored_alarms(a, alarms);
+	archiver_alarms(a, alarms);
 	http_reply_json_take(r, 200, o);
 }
 

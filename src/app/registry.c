@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/archiver.h"
 #include "app/events.h"
 #include "app/lookout.h"
 #include "base/str.h"
@@ -49,6 +50,7 @@ registry_remove(struct entry *e)
 		if (e->listed && !a->closed)
 			removed_event(e);
 		lookouts_gone(e);
+		archiver_gone(e);
 		pane_free(e->pane);
 	}
 	free(e);

@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/search_archive.h"
 #include "app/search_json.h"
 #include "base/clock.h"
 #include "base/xmalloc.h"
@@ -39,7 +40,9 @@ struct search {
 	bool running;
 
 	struct record_view *views; /* one a source */
-	struct search_source *names;
+	struct archive_live *live;
+	struct search_found found; /* its first batch has the names of the sources */
+	uint64_t began_us;
 	struct query_source *sources;
 	struct scan_line **screens;
 	size_t n;
@@ -90,10 +93,16 @@ add_source(struct search *s, struct entry *e)
 	struct record_view *v = &s->views[i];
 
 	record_view(pane_record(e->pane), UINT64_MAX, true, false, v);
-	s->names[i].pane = xstrdup(pane_id(e->pane));
-	s->names[i].what = s->spec.sources & SEARCH_RING ? "ring" : "capture";
+	s->found.batches[0].names[i].pane = xstrdup(pane_id(e->pane));
+	s->found.batches[0].names[i].what = s->spec.sources & SEARCH_RING ? "ring" : "capture";
+	s->found.batches[0].n = s->n;
+	s->live[i].pane = s->found.batches[0].names[i].pane;
+	if (s->spec.sources & (SEARCH_RING | SEARCH_CAPTURE))
+		s->live[i].first = v->history.n != 0 ? v->history.first : v->first_line;
 	s->screens[i] = screen_lines(v, pane_last_activity(e->pane));
-	s->sources[i] = (struct query_source){&v->history, s->screens[i], v->screen.used};
+	if (s->spec.sources & (SEARCH_RING | SEARCH_CAPTURE))
+		s->sources[i] =
+		    (struct query_source){&v->history, s->screens[i], v->screen.used};
 }
 
 static void
@@ -104,11 +113,11 @@ take_sources(struct search *s)
 	struct entry *e;
 
 	s->views = xcalloc(max, sizeof *s->views);
-	s->names = xcalloc(max, sizeof *s->names);
+	s->live = xcalloc(max, sizeof *s->live);
+	search_add_batch(&s->found, max)->n = 0;
+	s->began_us = clock_mono_us();
 	s->sources = xcalloc(max, sizeof *s->sources);
 	s->screens = xcalloc(max, sizeof *s->screens);
-	if (!(s->spec.sources & (SEARCH_RING | SEARCH_CAPTURE)))
-		return;
 	DL_FOREACH (a->entries, e) {
 		if (is_meant(s, e))
 			add_source(s, e);
@@ -120,11 +129,11 @@ free_search(struct search *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		record_view_release(&s->views[i]);
-		free(s->names[i].pane);
 		free(s->screens[i]);
 	}
 	free(s->views);
-	free(s->names);
+	free(s->live);
+	search_found_release(&s->found);
 	free(s->sources);
 	free(s->screens);
 	query_free(s->query);
@@ -170,15 +179,34 @@ compile(struct search *s)
 }
 
 static void
+search_in_archive(struct search *s)
+{
+	struct app *a = s->app;
+	struct archive_search as = {
+	    .archive = a->archive,
+	    .pattern = s->pattern,
+	    .options = &s->spec.options,
+	    .deadline_us = s->began_us + s->spec.options.budget_us,
+	    .glob = s->pane,
+	    .run_started_ms = a->cfg.daemon_started_ms,
+	    .run_pid = a->cfg.daemon_pid,
+	    .live = s->live,
+	    .nlive = s->n,
+	};
+
+	search_archive(&as, &s->found);
+}
+
+static void
 finish(struct search *s)
 {
-	struct query_result r;
-
-	query_finish(s->query, &r);
+	query_finish(s->query, &s->found.batches[0].result);
+	if ((s->spec.sources & SEARCH_ARCHIVE) && s->app->archive != NULL)
+		search_in_archive(s);
 	set_answer(s, 200,
-	    s->spec.older ? search_json_older(s->names, &r)
-			  : search_json(s->names, s->n, s->spec.sources, &r));
-	query_result_release(&r);
+	    s->spec.older ? search_json_older(&s->found)
+			  : search_json(&s->found, s->spec.sources, &s->spec.options,
+				clock_mono_us() - s->began_us));
 }
 
 /* All that shares the pool with searches is work for the background, too. */

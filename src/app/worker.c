@@ -18,6 +18,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/archiver.h"
 #include "app/watch.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -159,7 +160,8 @@ owes_nothing(struct app *a)
 		if (pane_input_pending(e->pane) != 0)
 			return false;
 	}
-	return a->viewer_count == 0 && a->saves == NULL && keep_sent(a->keep) && stored_idle(a);
+	return a->viewer_count == 0 && a->saves == NULL && keep_sent(a->keep) &&
+	       stored_idle(a) && archiver_flushed(a);
 }
 
 static void

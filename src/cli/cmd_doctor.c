@@ -123,6 +123,20 @@ check_door(struct report *r, const cJSON *info)
 }
 
 static void
+check_archive(struct report *r, const cJSON *a)
+{
+	const char *state = json_string(a, "state"), *oldest = json_string(a, "oldest"),
+		   *cause = json_string(a, "cause");
+
+	if (state == NULL)
+		return;
+	say(r, "archive", strcmp(state, "full") != 0, "%s, %.1f MiB, %s%s%s%s", state,
+	    (double)number(a, "bytes") / 1048576, oldest != NULL ? "since " : "empty",
+	    oldest != NULL ? oldest : "", cause != NULL ? ": " : "",
+	    cause != NULL ? cause : "");
+}
+
+static void
 check_store(struct report *r, const cJSON *info)
 {
 	const cJSON *s = cJSON_GetObjectItemCaseSensitive(info, "store");
@@ -135,6 +149,7 @@ check_store(struct report *r, const cJSON *info)
 	say(r, "store", strcmp(state, "ready") == 0 || strcmp(state, "opening") == 0,
 	    "%s, %.1f MiB%s%s", state, (double)number(s, "bytes") / 1048576,
 	    cause != NULL ? ": " : "", cause != NULL ? cause : "");
+	check_archive(r, cJSON_GetObjectItemCaseSensitive(info, "archive"));
 	if (aside != NULL)
 		say(r, "store", false, "a damaged database was set aside as %s", aside);
 	if (lost != 0)

@@ -26,6 +26,7 @@ static const struct cli_option new_options[] = {
     {"size", 's', "COLSxROWS", "size of the terminal (default: this one's, or 80x24)"},
     {"env", 'e', "NAME=VALUE", "set a variable; may be given again"},
     {"json", 'j', NULL, "print the whole pane as JSON"},
+    {"no-archive", 0, NULL, "keep its lines out of the archive"},
     {0},
 };
 
@@ -33,7 +34,7 @@ struct new_args {
 	const char *name, *cwd;
 	unsigned cols, rows;
 	cJSON *env;
-	bool json;
+	bool json, unarchived;
 };
 
 static int
@@ -61,8 +62,11 @@ new_option(struct new_args *a, int option, const char *arg)
 		json_add_text(a->env, name, eq + 1);
 		free(name);
 		return 0;
-	default:
+	case 4:
 		a->json = true;
+		return 0;
+	default:
+		a->unarchived = true;
 		return 0;
 	}
 }
@@ -93,6 +97,8 @@ new_ask(const struct new_args *a, char **command, cJSON *body)
 		cJSON_AddNumberToObject(body, "cols", a->cols);
 		cJSON_AddNumberToObject(body, "rows", a->rows);
 	}
+	if (a->unarchived)
+		cJSON_AddFalseToObject(body, "archive");
 	buf_init(&out, BUF_NO_MAX);
 	rc = cli_ask("POST", "/api/v1/panes", body, &out);
 	o = rc == CLI_DONE ? json_parse(out.data, out.len) : NULL;

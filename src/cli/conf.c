@@ -36,6 +36,9 @@ static const struct key {
     {"ring_bytes", RING, AT(ring_size), 64 * 1024, 1ull << 30},
     {"max_panes", COUNT, AT(panes_max), 1, 10000},
     {"max_crashes", COUNT, AT(crashes_max), 0, 60},
+    {"archive", SWITCH, AT(archive), 0, 1},
+    {"archive_bytes", BYTES, AT(archive_bytes), 1024 * 1024, 1ull << 50},
+    {"archive_days", COUNT, AT(archive_days), 1, 36500},
     {"webhooks_remote", SWITCH, AT(webhooks_remote), 0, 1},
     {"max_viewers", COUNT, AT(viewers_max), 1, 1000000},
 };

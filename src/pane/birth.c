@@ -131,6 +131,7 @@ pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callba
 	}
 	p = make(loop, cb, arg);
 	use_memory(p, m);
+	memory_state(m)->unarchived = spec->unarchived;
 	p->pid = pty.pid;
 	p->master = pty.master;
 	p->status_fd = pty.status_fd;

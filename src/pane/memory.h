@@ -72,9 +72,10 @@ struct memory_state {
 	uint64_t cleared;  /* the history begins with this line, as it was cleared; 0: never */
 	int64_t active_ms; /* of the last output */
 	uint32_t cols, rows;
-	uint32_t removed; /* it is to go when it has ended */
-	uint32_t ended;   /* and the status below is its own */
-	int32_t status;   /* as a shell says it */
+	uint32_t removed;    /* it is to go when it has ended */
+	uint32_t ended;      /* and the status below is its own */
+	int32_t status;      /* as a shell says it */
+	uint32_t unarchived; /* its lines stay out of the archive */
 };
 struct memory_state *memory_state(struct memory *m);
 

@@ -400,6 +400,12 @@ pane_removed(const struct pane *p)
 	return memory_state(p->memory)->removed != 0;
 }
 
+bool
+pane_unarchived(const struct pane *p)
+{
+	return memory_state(p->memory)->unarchived != 0;
+}
+
 const char *
 pane_birth_cwd(const struct pane *p)
 {

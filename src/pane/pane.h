@@ -50,6 +50,7 @@ struct pane_spec {
 	unsigned cols, rows; /* 1..PANE_SIZE_MAX */
 	const struct record_options *record;
 	size_t ring_size; /* bytes */
+	bool unarchived;  /* pane_unarchived */
 };
 
 struct pane_callbacks {
@@ -98,6 +99,9 @@ size_t pane_memory_taken(const struct pane *p); /* bytes */
 /* Whether it is to be removed when it has ended; kept in its memory. */
 void pane_set_removed(struct pane *p);
 bool pane_removed(const struct pane *p);
+
+/* Whether its lines are to stay out of the archive; kept in its memory. */
+bool pane_unarchived(const struct pane *p);
 
 /* The command has been reaped with this wait(2) status. */
 void pane_reaped(struct pane *p, int wait_status);

@@ -423,6 +423,18 @@ record_first_line(const struct record *r)
 	return history_first(r->history);
 }
 
+void
+record_history(struct record *r, uint64_t from, struct history_view *v)
+{
+	history_view(r->history, from, UINT64_MAX, v);
+}
+
+const struct styles *
+record_styles(const struct record *r)
+{
+	return term_styles(r->term);
+}
+
 uint64_t
 record_history_last(const struct record *r)
 {

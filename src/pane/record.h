@@ -70,8 +70,12 @@ uint64_t record_snapshot(const struct record *r, unsigned lines, struct buf *b);
 
 const char *record_title(const struct record *r); /* "" where there is none */
 uint64_t record_first_line(const struct record *r);
+/* Lines of the history from a number on, and the styles that their runs mean; good until the
+ * next feed, but for the view, which is to be released. */
+void record_history(struct record *r, uint64_t from, struct history_view *v);
+const struct styles *record_styles(const struct record *r);
 uint64_t record_history_last(const struct record *r); /* of the last that has left the screen */
-uint64_t record_last_line(const struct record *r); /* of the screen's last line with text */
+uint64_t record_last_line(const struct record *r);    /* of the screen's last line with text */
 void record_stats(const struct record *r, struct history_stats *stats, size_t *terminal);
 
 /* A command between a shell's marks (OSC 133). Lines are 0 and times 0 where not known yet. */

@@ -397,6 +397,15 @@ pattern_free(struct pattern *p)
 }
 
 bool
+pattern_literal(const struct pattern *p, const char **text, size_t *len, bool *caseless)
+{
+	*text = p->literal.bytes;
+	*len = p->literal.len;
+	*caseless = p->literal.caseless;
+	return p->literal.len != 0;
+}
+
+bool
 pattern_many_lines(const struct pattern *p)
 {
 	return p->many != NULL;

@@ -57,6 +57,10 @@ int pattern_new_list(struct pattern **out, const struct pattern_text *texts, siz
 
 void pattern_free(struct pattern *p);
 
+/* A string that all matches contain, for what can tell beforehand that a text has none; without
+ * case as search/literal.h means it. False when there is none. Borrowed from the pattern. */
+bool pattern_literal(const struct pattern *p, const char **text, size_t *len, bool *caseless);
+
 /* Whether many lines are searched in one call; otherwise it is line by line, and slower. */
 bool pattern_many_lines(const struct pattern *p);
 

@@ -1,0 +1,40 @@
+/*
+ * The part of a search that goes through the archive, for lines of panes that are gone or that
+ * a history has lost. Runs on a thread of the pool, from beginning to end, in the order of the
+ * answer, and stops when nothing that comes can be among the first `limit` any more.
+ */
+#ifndef APP_SEARCH_ARCHIVE_H
+#define APP_SEARCH_ARCHIVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "app/search_json.h"
+#include "search/pattern.h"
+#include "search/query.h"
+
+struct archive;
+
+/* A pane whose lines from `first` on are searched elsewhere; 0: none are. */
+struct archive_live {
+	const char *pane;
+	uint64_t first;
+};
+
+struct archive_search {
+	struct archive *archive;
+	const struct pattern *pattern;
+	const struct query_options *options;
+	uint64_t deadline_us;
+	const char *glob;       /* over ids; NULL: all */
+	int64_t run_started_ms; /* the daemon's own run */
+	pid_t run_pid;
+	const struct archive_live *live; /* panes of it that are meant */
+	size_t nlive;
+};
+
+/* Adds to what has been found. */
+void search_archive(const struct archive_search *s, struct search_found *found);
+
+#endif
