@@ -8,6 +8,9 @@
 
 #include "base/xmalloc.h"
 
+/* A block from elsewhere that begins later is damaged: numbers would wrap around. */
+#define NUMBER_MAX (UINT64_MAX / 2)
+
 struct history_ref {
 	struct slab_header *slab;
 	unsigned refs; /* the history's own and the views' */
@@ -195,8 +198,9 @@ history_adopt(struct history *h, void *block, bool last)
 	if (!(last ? slab_valid(s) : slab_plausible(s)))
 		return -EINVAL;
 	e = slab_extent(s);
-	if (s->first == 0 || (!last && e->lines == 0) || (h->n != 0 && s->first != h->next) ||
-	    s->time_ms < h->time_ms || s->offset < h->offset)
+	if (s->first == 0 || s->first > NUMBER_MAX || (!last && e->lines == 0) ||
+	    (h->n != 0 && s->first != h->next) || s->time_ms < h->time_ms ||
+	    s->offset < h->offset || e->time_ms < s->time_ms || e->offset < s->offset)
 		return -EINVAL;
 	if (h->n == 0)
 		h->first = s->first;
@@ -204,6 +208,9 @@ history_adopt(struct history *h, void *block, bool last)
 	h->next = s->first + e->lines;
 	h->time_ms = e->time_ms;
 	h->offset = e->offset;
+	/* There can be more than the limit when views held evicted ones. */
+	while (h->n > 1 && h->n * SLAB_SIZE > h->limits.bytes)
+		drop_oldest(h);
 	if (h->next - h->first > h->limits.lines)
 		evict_lines(h);
 	return 0;

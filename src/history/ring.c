@@ -122,7 +122,8 @@ ring_open(struct ring *r, void *block, size_t len)
 
 	if (len < sizeof *h || h->magic != RING_MAGIC)
 		return -EINVAL;
-	if (h->size < RING_MIN || h->size > RING_MAX || ring_block_size(h->size) > len)
+	if (h->size < RING_MIN || h->size > RING_MAX || ring_block_size(h->size) > len ||
+	    h->end > UINT64_MAX / 2)
 		return -EINVAL;
 	r->head = block;
 	r->data = (unsigned char *)block + sizeof *h;
