@@ -418,3 +418,51 @@ term_snapshot(const struct term *t, term_history_cb *next, void *arg, struct buf
 		w.rc = parser_unfinished(&t->parser, b);
 	return w.rc;
 }
+
+/* What has no sequence. Alternate screen: only if it is shown, as it begins anew when it is. */
+
+struct rest {
+	uint64_t spent, patience;
+	uint32_t saved_x[2];
+	uint8_t cont[2]; /* whether the first row continues another */
+	uint8_t repeatable, pad[5];
+	uint8_t tabs[2][TERM_SIZE_MAX / 8];
+	uint8_t more[4]; /* makes it whole words */
+};
+
+void
+term_get_rest(const struct term *t, struct buf *b)
+{
+	struct rest r = {
+	    .spent = t->spent, .patience = t->clusters.patience, .repeatable = t->repeatable};
+
+	for (unsigned i = 0; i < (on_alternate(t) ? 2 : 1); i++) {
+		const struct screen *s = &t->screens[i];
+
+		r.saved_x[i] = s->saved.x;
+		r.cont[i] = grid_row(&s->grid, 0)->cont;
+		memcpy(r.tabs[i], s->tabs, sizeof s->tabs);
+	}
+	buf_append(b, &r, sizeof r);
+}
+
+void
+term_set_rest(struct term *t, const char *data, size_t len)
+{
+	struct rest r;
+
+	if (len != sizeof r)
+		return;
+	memcpy(&r, data, sizeof r);
+	t->spent = r.spent;
+	t->clusters.patience = r.patience <= 2 * TERM_SIZE_MAX * TERM_SIZE_MAX ? r.patience : 0;
+	t->repeatable = r.repeatable != 0;
+	for (unsigned i = 0; i < (on_alternate(t) ? 2 : 1); i++) {
+		struct screen *s = &t->screens[i];
+
+		if (r.saved_x[i] <= t->cols)
+			s->saved.x = r.saved_x[i];
+		grid_row(&s->grid, 0)->cont = r.cont[i] != 0;
+		memcpy(s->tabs, r.tabs[i], sizeof s->tabs);
+	}
+}

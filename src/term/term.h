@@ -118,6 +118,13 @@ void term_set_origin(struct term *t, uint64_t offset, uint64_t lines);
 bool term_get_head(const struct term *t, struct term_line *head);
 void term_set_head(struct term *t, const struct term_line *head);
 
+/* What else a snapshot has no bytes for, although what comes later depends on it: tab stops right
+ * of the screen, a saved cursor behind the last column, what REP repeats, what was spent of the
+ * bytes fed (see above). For a terminal that goes on, after the snapshot and the origin; what is
+ * not like it is ignored. */
+void term_get_rest(const struct term *t, struct buf *b);
+void term_set_rest(struct term *t, const char *data, size_t len);
+
 void term_feed(struct term *t, const char *data, size_t len);
 
 /* Rewraps the main screen's logical lines, the alternate one is cut or extended. Rows that no
