@@ -30,13 +30,19 @@ enum {
 	NO_SLAB = -1,
 };
 
+struct mark_time {
+	uint64_t offset;
+	int64_t ms;
+};
+
 struct slot {
 	uint64_t offset, lines;
 	uint32_t cols, rows;
 	uint32_t screen_len, tail_len;
 	uint64_t sum; /* over the above and the data */
-	uint32_t nresizes, pad;
+	uint32_t nresizes, nmarks;
 	struct memory_resize resizes[MEMORY_RESIZES];
+	struct mark_time marks[MEMORY_MARKS];
 };
 
 struct memory_header {
@@ -45,10 +51,9 @@ struct memory_header {
 	uint64_t file_size, ring_size, history_bytes;
 	uint64_t birth_sum;
 	struct memory_state state;
-	uint32_t nstyles, nlinks;
-	uint64_t links_len;
+	uint64_t links; /* their number << 32 | their bytes: both are one store */
+	uint32_t nstyles;
 	uint32_t newest; /* slot, 0 or 1 */
-	uint32_t pad;
 	struct slot slots[2];
 };
 
@@ -71,6 +76,7 @@ struct memory {
 	int *free_slabs; /* a stack of indices */
 	size_t nfree;
 	int warm; /* a free one that still has its pages, or NO_SLAB */
+	bool left;
 };
 
 static size_t
@@ -110,6 +116,18 @@ sum_bytes(uint64_t h, const void *data, size_t len)
 }
 
 enum { SUM_SEED = 0x2325 };
+
+static uint32_t
+link_count(const struct memory *m)
+{
+	return (uint32_t)(m->head->links >> 32);
+}
+
+static uint32_t
+link_bytes(const struct memory *m)
+{
+	return (uint32_t)m->head->links;
+}
 
 /* Birth. */
 
@@ -214,11 +232,13 @@ alloc_slab(void *arg)
 	return slab_at(m, (size_t)i);
 }
 
+/* Gives back the pages of from..end, exclusive. */
 static void
-discard_slab(struct memory *m, int i)
+discard_slabs(struct memory *m, size_t from, size_t end)
 {
-	os_memory_discard(m->fd, m->base, m->at.slabs + (size_t)i * SLAB_SIZE, SLAB_SIZE);
-	m->free_slabs[m->nfree++] = i;
+	if (from < end)
+		os_memory_discard(
+		    m->fd, m->base, m->at.slabs + from * SLAB_SIZE, (end - from) * SLAB_SIZE);
 }
 
 /* A pane that floods evicts as fast as it fills: one is kept warm for it. */
@@ -228,11 +248,15 @@ free_slab(void *arg, void *block)
 	struct memory *m = arg;
 	int i = (int)(((char *)block - m->base - m->at.slabs) / SLAB_SIZE);
 
+	if (m->left)
+		return;
 	*(uint32_t *)block = 0; /* the magic: it is no slab any more */
-	if (m->warm != NO_SLAB)
-		discard_slab(m, i);
-	else
+	if (m->warm == NO_SLAB) {
 		m->warm = i;
+		return;
+	}
+	discard_slabs(m, (size_t)i, (size_t)i + 1);
+	m->free_slabs[m->nfree++] = i;
 }
 
 struct history_allocator
@@ -250,11 +274,12 @@ by_first_line(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* Looks for data in the file, as reading a hole would take a page for it. */
+/* Looks for data in the file, as reading a hole would take a page for it. What is no slab may
+ * still have pages: the warm one of the process before, or one that was just being begun. */
 static size_t
 list_slabs(struct memory *m, struct slab_header **list)
 {
-	size_t n = 0;
+	size_t n = 0, end = m->at.nslabs;
 
 	m->nfree = 0;
 	for (size_t i = m->at.nslabs; i-- > 0;) {
@@ -262,11 +287,15 @@ list_slabs(struct memory *m, struct slab_header **list)
 		off_t at = (off_t)(m->at.slabs + i * SLAB_SIZE);
 
 		if (pread(m->fd, &magic, sizeof magic, at) == sizeof magic &&
-		    magic == SLAB_MAGIC)
+		    magic == SLAB_MAGIC) {
 			list[n++] = (struct slab_header *)slab_at(m, i);
-		else
+			discard_slabs(m, i + 1, end);
+			end = i;
+		} else {
 			m->free_slabs[m->nfree++] = (int)i;
+		}
 	}
+	discard_slabs(m, 0, end);
 	qsort(list, n, sizeof *list, by_first_line);
 	return n;
 }
@@ -348,6 +377,13 @@ memory_new(const struct memory_birth *birth, struct memory **out, char **cause)
 	return 0;
 }
 
+/* Times and numbers beyond what JSON can say were never written. */
+static bool
+time_good(int64_t ms)
+{
+	return ms >= 0 && ms <= (int64_t)JSON_INT_MAX;
+}
+
 static const char *
 what_is_wrong(struct memory *m, size_t size)
 {
@@ -371,8 +407,10 @@ what_is_wrong(struct memory *m, size_t size)
 	    m->ring.size != h->ring_size || h->state.fed > ring_end(&m->ring) ||
 	    ring_end(&m->ring) - h->state.fed > RING_SLACK)
 		return "its ring is damaged";
-	if (h->nstyles > STYLE_MAX || h->links_len > LINKS_SIZE ||
-	    h->nlinks > STYLE_LINKS_MAX || h->newest > 1)
+	if (h->state.cleared > JSON_INT_MAX || !time_good(h->state.active_ms))
+		return "its state is damaged";
+	if (h->nstyles > STYLE_MAX || link_bytes(m) > LINKS_SIZE ||
+	    link_count(m) > STYLE_LINKS_MAX || h->newest > 1)
 		return "its tables are damaged";
 	return NULL;
 }
@@ -421,6 +459,12 @@ memory_free(struct memory *m)
 	free(m);
 }
 
+void
+memory_leave(struct memory *m)
+{
+	m->left = true;
+}
+
 int
 memory_fd(const struct memory *m)
 {
@@ -456,20 +500,20 @@ memory_state(struct memory *m)
 static void
 save_links(struct memory *m, const struct styles *s)
 {
-	struct memory_header *h = m->head;
 	unsigned n = style_link_count(s);
+	size_t at = link_bytes(m);
 
-	for (unsigned i = h->nlinks + 1; i <= n; i++) {
+	for (unsigned i = link_count(m) + 1; i <= n; i++) {
 		const char *id, *uri = style_link(s, i, &id);
 		size_t urilen = strlen(uri) + 1, idlen = strlen(id) + 1;
-		char *to = m->base + m->at.links + h->links_len;
+		char *to = m->base + m->at.links + at;
 
-		if (urilen + idlen > LINKS_SIZE - h->links_len)
+		if (urilen + idlen > LINKS_SIZE - at)
 			return;
 		memcpy(to, uri, urilen);
 		memcpy(to + urilen, id, idlen);
-		h->links_len += urilen + idlen;
-		__atomic_store_n(&h->nlinks, i, __ATOMIC_RELEASE);
+		at += urilen + idlen;
+		__atomic_store_n(&m->head->links, (uint64_t)i << 32 | at, __ATOMIC_RELEASE);
 	}
 }
 
@@ -503,9 +547,9 @@ int
 memory_load_styles(const struct memory *m, struct styles *s)
 {
 	const struct style *table = (const struct style *)(m->base + m->at.styles);
-	const char *p = m->base + m->at.links, *end = p + m->head->links_len;
+	const char *p = m->base + m->at.links, *end = p + link_bytes(m);
 
-	for (unsigned i = 1; i <= m->head->nlinks; i++) {
+	for (unsigned i = 1; i <= link_count(m); i++) {
 		size_t urilen, idlen;
 		const char *uri = next_string(&p, end, &urilen),
 			   *id = uri != NULL ? next_string(&p, end, &idlen) : NULL;
@@ -514,7 +558,7 @@ memory_load_styles(const struct memory *m, struct styles *s)
 			return -EINVAL;
 	}
 	for (unsigned i = 1; i < m->head->nstyles; i++)
-		if (table[i].link > m->head->nlinks || style_add(s, &table[i]) != i)
+		if (table[i].link > link_count(m) || style_add(s, &table[i]) != i)
 			return -EINVAL;
 	return 0;
 }
@@ -548,7 +592,7 @@ memory_save(struct memory *m, const struct memory_saved *what)
 	s->lines = what->lines;
 	s->cols = what->cols;
 	s->rows = what->rows;
-	s->screen_len = s->tail_len = s->nresizes = 0;
+	s->screen_len = s->tail_len = s->nresizes = s->nmarks = 0;
 	len = what->screen_len + what->tail_len;
 	if (len <= SLOT_SIZE) {
 		memcpy(data, what->screen, what->screen_len);
@@ -572,7 +616,8 @@ slot_good(const struct memory *m, unsigned i)
 	const struct slot *s = &m->head->slots[i];
 
 	return s->cols != 0 && s->rows != 0 && s->nresizes <= MEMORY_RESIZES &&
-	       (uint64_t)s->screen_len + s->tail_len <= SLOT_SIZE &&
+	       s->nmarks <= MEMORY_MARKS &&
+	       (uint64_t)s->screen_len + s->tail_len <= SLOT_SIZE && s->lines <= JSON_INT_MAX &&
 	       s->offset >= ring_start(&m->ring) && s->offset <= ring_end(&m->ring) &&
 	       s->sum == slot_sum(m, i);
 }
@@ -619,5 +664,34 @@ memory_add_resize(struct memory *m, const struct memory_resize *r)
 		return false;
 	s->resizes[s->nresizes] = *r;
 	__atomic_store_n(&s->nresizes, s->nresizes + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+bool
+memory_mark_time(const struct memory *m, uint64_t offset, int64_t *ms)
+{
+	const struct slot *s = &m->head->slots[m->head->newest];
+
+	for (uint32_t i = s->nmarks; i-- > 0;) {
+		if (s->marks[i].offset != offset &&
+		    (s->marks[i].offset > offset || i != MEMORY_MARKS - 1))
+			continue;
+		if (!time_good(s->marks[i].ms))
+			return false;
+		*ms = s->marks[i].ms;
+		return true;
+	}
+	return false;
+}
+
+bool
+memory_add_mark_time(struct memory *m, uint64_t offset, int64_t ms)
+{
+	struct slot *s = &m->head->slots[m->head->newest];
+
+	if (s->nmarks >= MEMORY_MARKS)
+		return false;
+	s->marks[s->nmarks] = (struct mark_time){offset, ms};
+	__atomic_store_n(&s->nmarks, s->nmarks + 1, __ATOMIC_RELEASE);
 	return true;
 }

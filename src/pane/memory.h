@@ -23,7 +23,7 @@
  * (text, styles, times) may be wrong without harm.
  *
  * A terminal is restored as the newest slot, then the ring from its offset on; sizes that changed
- * in between are in the slot's list. Of two slots the older one will do, since they are never more
+ * in between are in the slot's list, and so are the times of a shell's marks. Of two slots the older one will do, since they are never more
  * than half a ring apart.
  *
  * Loop's thread. Where the system has no memory files it is private memory, and nothing of this
@@ -43,7 +43,10 @@
 struct buf;
 struct memory;
 
-enum { MEMORY_RESIZES = 32 }; /* changes of size that a slot has room for */
+enum {
+	MEMORY_RESIZES = 32, /* changes of size that a slot has room for */
+	MEMORY_MARKS = 64,   /* and times of marks */
+};
 
 struct memory_birth {
 	const char *id, *name, *cwd; /* name, cwd: NULL for none */
@@ -60,6 +63,9 @@ int memory_new(const struct memory_birth *birth, struct memory **out, char **cau
 int memory_open(int fd, struct memory **out, char **cause);
 void memory_free(struct memory *m); /* unmaps and closes; other holders keep the file */
 
+/* Before the history is freed: its slabs stay in the file, for another holder. */
+void memory_leave(struct memory *m);
+
 int memory_fd(const struct memory *m);                           /* -1: private memory */
 size_t memory_taken(const struct memory *m);                     /* bytes of pages in use */
 const struct memory_birth *memory_birth(const struct memory *m); /* as long as m */
@@ -70,6 +76,7 @@ struct history_allocator memory_allocator(struct memory *m);
 struct memory_state {
 	uint64_t fed;      /* output below this offset has gone through the terminal */
 	uint64_t cleared;  /* the history begins with this line, as it was cleared; 0: never */
+	uint64_t replies;  /* that the program has been given */
 	int64_t active_ms; /* of the last output */
 	uint32_t cols, rows;
 	uint32_t removed;    /* it is to go when it has ended */
@@ -106,6 +113,11 @@ void memory_save(struct memory *m, const struct memory_saved *what);
 bool memory_saved(const struct memory *m, struct memory_saved *out);
 struct memory_resize memory_resize_at(const struct memory *m, unsigned i); /* of that slot */
 bool memory_add_resize(struct memory *m, const struct memory_resize *r);   /* false: full */
+
+/* When the mark before that offset came, in the same slot's list: false when it is not there. One
+ * beyond a full list came with the last that is. Offsets are added in order. */
+bool memory_mark_time(const struct memory *m, uint64_t offset, int64_t *ms);
+bool memory_add_mark_time(struct memory *m, uint64_t offset, int64_t ms); /* false: full */
 
 /* Lets the history adopt the slabs that are there; those it does not take are given back. */
 void memory_adopt(struct memory *m, struct history *h);
