@@ -13,6 +13,7 @@
 enum {
 	SAVE_BYTES = 256 * 1024, /* of output between two saves of the terminal */
 	SAVE_CELL = 8,           /* or this many for each cell of the screen */
+	COMMAND_LINES = 100,     /* of a command line */
 };
 
 /* Commands. */
@@ -58,53 +59,53 @@ last_command(struct record *r)
 	return r->count != 0 ? command_at(r, r->count - 1) : NULL;
 }
 
-/* Appends the bytes of line `number` from `from` up to `to`, wherever the line is now. */
+/* A line of the command line, up to byte `to`. Beyond the buffer's maximum the rest of a command
+ * line is left out. */
 static void
-append_line(struct record *r, const struct term_text *screen, uint64_t number, size_t from,
-    size_t to, struct buf *b)
+add_typed(struct record *r, uint64_t number, const char *text, size_t len, size_t to)
 {
-	struct slab_line line;
-	const char *text;
-	size_t len, i = number - screen->first;
+	size_t from = number == r->text_line ? r->text_byte : 0;
 
-	if (number >= screen->first && i < screen->nlines) {
-		text = screen->text + screen->lines[i].text;
-		len = screen->lines[i].len;
-	} else if (number < screen->first &&
-		   history_get(r->history, number, &line, NULL, 0, NULL)) {
-		text = line.text;
-		len = line.len;
-	} else {
+	if (number - r->text_line >= COMMAND_LINES)
 		return;
-	}
 	if (to > len)
 		to = len;
-	/* Beyond the buffer's maximum the rest of a command line is left out. */
-	if (from < to && buf_append(b, text + from, to - from) != 0)
-		return;
+	if (from < to && buf_append(&r->typed, text + from, to - from) == 0 && to == len)
+		buf_putc(&r->typed, '\n');
 }
 
 /* What stands between mark B and mark C, without the line feed that ended it. */
 static char *
 command_text(struct record *r, const struct term_mark *m)
 {
+	struct buf *b = &r->typed;
 	struct term_text screen;
-	struct buf b;
 
-	buf_init(&b, RECORD_COMMAND_TEXT);
 	term_text_init(&screen);
 	term_text_read(r->term, TERM_MAIN, TERM_TEXT_JOIN | TERM_TEXT_HEAD, &screen);
-	for (uint64_t n = r->text_line; n <= m->line && n - r->text_line < 100; n++) {
-		size_t before = b.len;
-		append_line(r, &screen, n, n == r->text_line ? r->text_byte : 0,
-		    n == m->line ? m->byte : SIZE_MAX, &b);
-		if (n != m->line && b.len != before)
-			buf_putc(&b, '\n');
+	for (size_t i = 0; i < screen.nlines && screen.first + i <= m->line; i++) {
+		const struct term_text_line *l = &screen.lines[i];
+
+		if (screen.first + i >= r->text_line)
+			add_typed(r, screen.first + i, screen.text + l->text, l->len,
+			    screen.first + i == m->line ? m->byte : SIZE_MAX);
 	}
-	while (b.len != 0 && strchr(" \n", b.data[b.len - 1]) != NULL)
-		b.data[--b.len] = '\0';
+	while (b->len != 0 && strchr(" \n", b->data[b->len - 1]) != NULL)
+		b->data[--b->len] = '\0';
 	term_text_release(&screen);
-	return buf_take(&b);
+	return buf_take(b);
+}
+
+/* When a mark came: what is replayed came earlier than now, and durations are made of it. */
+static int64_t
+time_of_mark(struct record *r, uint64_t offset)
+{
+	int64_t ms = r->now_ms;
+
+	if (!memory_mark_time(r->memory, offset, &ms) &&
+	    !memory_add_mark_time(r->memory, offset, ms))
+		r->save_due = true;
+	return ms;
 }
 
 /* Shells differ in which marks they send; a command begins with A, or with C alone. */
@@ -126,23 +127,25 @@ on_mark(void *arg, const struct term_mark *m)
 		r->typing = true;
 		r->text_line = m->line;
 		r->text_byte = m->byte;
+		buf_reset(&r->typed);
 		break;
 	case 'C':
 		if (c == NULL || c->output_line != 0)
 			c = record_add_command(r);
 		c->output_line = m->line;
-		c->started_ms = r->now_ms;
+		c->started_ms = time_of_mark(r, m->offset);
 		if (r->typing) {
 			free(c->text);
 			c->text = command_text(r, m);
 		}
 		r->typing = false;
+		buf_reset(&r->typed);
 		break;
 	case 'D':
 		if (c == NULL || c->output_line == 0 || c->finished_ms != 0)
 			return;
 		c->end_line = m->line;
-		c->finished_ms = r->now_ms;
+		c->finished_ms = time_of_mark(r, m->offset);
 		c->exit_status = m->exit_status;
 		break;
 	default:
@@ -159,8 +162,11 @@ on_line(void *arg, const struct term_line *l)
 
 	if (r->drawing)
 		return;
+	r->lines++;
+	if (r->typing && r->lines >= r->text_line)
+		add_typed(r, r->lines, l->text, l->len, SIZE_MAX);
 	/* Of what is replayed, the history has most lines already. */
-	if (++r->lines <= history_last(r->history))
+	if (r->lines <= history_last(r->history))
 		return;
 	memory_save_styles(r->memory, term_styles(r->term));
 	history_push(
@@ -171,9 +177,15 @@ static void
 on_reply(void *arg, const char *data, size_t len)
 {
 	struct record *r = arg;
+	struct memory_state *state = memory_state(r->memory);
 
-	if (!r->drawing && !r->replaying)
-		r->cb.reply(data, len, r->arg);
+	if (r->drawing)
+		return;
+	r->replies++;
+	if (r->catching_up && r->replies <= state->replies)
+		return;
+	r->cb.reply(data, len, r->arg);
+	state->replies = r->replies;
 }
 
 static void
@@ -230,6 +242,7 @@ record_make(struct memory *take, unsigned cols, unsigned rows,
 	r->cb = *cb;
 	r->arg = arg;
 	r->title = xstrdup("");
+	buf_init(&r->typed, RECORD_COMMAND_TEXT);
 	r->term = term_new(cols, rows, &callbacks, r);
 	term_set_options(r->term, &how);
 	r->history = history_new(&limits, &allocator);
@@ -264,10 +277,13 @@ record_free(struct record *r)
 	for (size_t i = 0; r->commands != NULL && i < RECORD_COMMANDS; i++)
 		free(r->commands[i].text);
 	free(r->commands);
+	if (r->memory != NULL)
+		memory_leave(r->memory);
 	term_free(r->term);
 	history_free(r->history);
 	memory_free(r->memory);
 	free(r->title);
+	buf_release(&r->typed);
 	free(r);
 }
 
@@ -293,7 +309,7 @@ record_feed(struct record *r, const void *data, size_t len, int64_t now_ms)
 	term_feed(r->term, data, len);
 	state->active_ms = now_ms;
 	state->fed += len;
-	if (state->fed - r->saved_at >= save_interval(r))
+	if (r->save_due || state->fed - r->saved_at >= save_interval(r))
 		record_save(r);
 }
 
@@ -302,14 +318,16 @@ record_resize(struct record *r, unsigned cols, unsigned rows, int64_t now_ms)
 {
 	struct memory_state *state = memory_state(r->memory);
 	struct memory_resize change = {state->fed, cols, rows};
-	bool noted = memory_add_resize(r->memory, &change);
 
+	/* Before it is done: a new process does it again, or nothing of it has happened. */
+	if (!memory_add_resize(r->memory, &change)) {
+		record_save(r);
+		memory_add_resize(r->memory, &change);
+	}
 	r->now_ms = now_ms;
 	state->cols = cols;
 	state->rows = rows;
 	term_resize(r->term, cols, rows);
-	if (!noted)
-		record_save(r);
 }
 
 /* Snapshots. */

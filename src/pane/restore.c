@@ -13,11 +13,13 @@
 
 /*
  * What the record adds to the screen's bytes: a struct tail, the text and the runs of the line
- * whose first part has left the screen, then the commands, each a struct kept and its text.
+ * whose first part has left the screen, what a snapshot leaves out, the part of the command line
+ * that has left the screen, then the commands, each a struct kept and its text.
  */
 struct tail {
 	uint32_t head_open, head_len, head_runs;
-	uint32_t commands;
+	uint32_t rest_len, commands, typed_len;
+	uint64_t replies;
 	uint64_t text_line;
 	uint32_t text_byte, typing;
 };
@@ -46,7 +48,9 @@ static void
 put_tail(const struct record *r, struct buf *b)
 {
 	struct term_line head;
+	struct buf rest;
 	struct tail t = {.commands = (uint32_t)r->count,
+	    .replies = r->replies,
 	    .text_line = r->text_line,
 	    .text_byte = r->text_byte,
 	    .typing = r->typing};
@@ -54,10 +58,17 @@ put_tail(const struct record *r, struct buf *b)
 	t.head_open = term_get_head(r->term, &head);
 	t.head_len = (uint32_t)head.len;
 	t.head_runs = (uint32_t)head.nruns;
+	buf_init(&rest, BUF_NO_MAX);
+	term_get_rest(r->term, &rest);
+	t.rest_len = (uint32_t)rest.len;
+	t.typed_len = (uint32_t)r->typed.len;
 	buf_append(b, &t, sizeof t);
 	buf_append(b, head.text, head.len);
 	buf_append(b, head.runs, head.nruns * sizeof *head.runs);
+	buf_append(b, rest.data, rest.len);
+	buf_append(b, r->typed.data, r->typed.len);
 	put_commands(r, b);
+	buf_release(&rest);
 }
 
 void
@@ -74,6 +85,7 @@ record_save(struct record *r)
 	memory_save_styles(r->memory, term_styles(r->term));
 	term_get_state(r->term, &state);
 	s.offset = r->saved_at = memory_state(r->memory)->fed;
+	r->save_due = false;
 	s.lines = r->lines;
 	s.cols = state.cols;
 	s.rows = state.rows;
@@ -137,7 +149,7 @@ get_commands(struct record *r, const char *p, size_t left, uint32_t n)
 static void
 get_tail(struct record *r, const char *p, size_t left)
 {
-	const char *at = take(&p, &left, sizeof(struct tail)), *text, *runs;
+	const char *at = take(&p, &left, sizeof(struct tail)), *text, *runs, *rest, *typed;
 	struct tail t;
 
 	if (at == NULL)
@@ -145,13 +157,18 @@ get_tail(struct record *r, const char *p, size_t left)
 	memcpy(&t, at, sizeof t);
 	text = take(&p, &left, t.head_len);
 	runs = text != NULL ? take(&p, &left, t.head_runs * sizeof(struct style_run)) : NULL;
-	if (runs == NULL || t.head_len > TERM_LINE_MAX || t.head_runs > TERM_RUNS_MAX)
+	rest = runs != NULL ? take(&p, &left, t.rest_len) : NULL;
+	typed = rest != NULL ? take(&p, &left, t.typed_len) : NULL;
+	if (typed == NULL || t.head_len > TERM_LINE_MAX || t.head_runs > TERM_RUNS_MAX)
 		return;
 	get_head(r, &t, text, runs);
+	term_set_rest(r->term, rest, t.rest_len);
+	buf_append(&r->typed, typed, t.typed_len);
 	get_commands(r, p, left, t.commands);
 	r->text_line = t.text_line;
 	r->text_byte = t.text_byte;
 	r->typing = t.typing != 0;
+	r->replies = t.replies;
 }
 
 /* Replaying. */
@@ -178,7 +195,7 @@ feed_range(struct record *r, uint64_t from, uint64_t to)
 	}
 }
 
-/* What had been fed, then what had only been read, of which the program may want answers. */
+/* What had been fed, then what had only been read, of which viewers have not heard. */
 static void
 feed_to(struct record *r, uint64_t from, uint64_t to)
 {
@@ -193,24 +210,39 @@ feed_to(struct record *r, uint64_t from, uint64_t to)
 	feed_range(r, from, to);
 }
 
-static void
-replay(struct record *r, const struct memory_saved *s)
+/* The list says more than the state, which is written after it. */
+static bool
+resize_again(struct record *r, const struct memory_saved *s, uint64_t *at)
 {
-	uint64_t at = s->offset, end = ring_end(memory_ring(r->memory));
-	const struct memory_state *state = memory_state(r->memory);
+	uint64_t end = ring_end(memory_ring(r->memory));
 
 	for (unsigned i = 0; i < s->nresizes; i++) {
 		struct memory_resize change = memory_resize_at(r->memory, i);
 
-		if (change.offset < at || change.offset > end)
-			break;
-		feed_to(r, at, change.offset);
-		at = change.offset;
+		if (change.offset < *at || change.offset > end ||
+		    !size_good(change.cols, change.rows))
+			return false;
+		feed_to(r, *at, change.offset);
+		*at = change.offset;
 		term_resize(r->term, change.cols, change.rows);
 	}
-	feed_to(r, at, end);
-	if (size_good(state->cols, state->rows))
+	return true;
+}
+
+static void
+replay(struct record *r, const struct memory_saved *s)
+{
+	struct memory_state *state = memory_state(r->memory);
+	uint64_t at = s->offset;
+	bool known = resize_again(r, s, &at);
+	struct term_state now;
+
+	feed_to(r, at, ring_end(memory_ring(r->memory)));
+	if (!known && size_good(state->cols, state->rows))
 		term_resize(r->term, state->cols, state->rows);
+	term_get_state(r->term, &now);
+	state->cols = now.cols;
+	state->rows = now.rows;
 }
 
 static void
@@ -219,8 +251,8 @@ draw(struct record *r, const struct memory_saved *s)
 	r->drawing = true;
 	term_feed(r->term, s->screen, s->screen_len);
 	r->drawing = false;
-	get_tail(r, s->tail, s->tail_len);
 	term_set_origin(r->term, s->offset, s->lines);
+	get_tail(r, s->tail, s->tail_len);
 	r->lines = s->lines;
 }
 
@@ -277,7 +309,9 @@ record_restore(struct memory *m, const struct record_options *options, bool blan
 	r->now_ms = state->active_ms;
 	if (saved) {
 		draw(r, &s);
+		r->catching_up = true;
 		replay(r, &s);
+		r->catching_up = false;
 		memory_state(m)->fed = ring_end(memory_ring(m));
 		check_lines(r, warning);
 	} else {
