@@ -190,9 +190,15 @@ old_record(struct pane *p, const struct pane_found *found, char **warning)
 	if (rc == 0 && (rc = record_restore(m, found->record, blank, &record_callbacks, p,
 			    &p->record, warning)) != 0)
 		err_set(warning, rc, "its memory is damaged");
-	if (rc != 0)
+	if (rc != 0) {
 		memory_free(m);
-	return rc;
+		return rc;
+	}
+	/* One that ended in the midst of a resize may have changed one of the two. */
+	use_memory(p, m);
+	if (p->master >= 0)
+		pty_resize(p->master, p->cols, p->rows);
+	return 0;
 }
 
 static void
