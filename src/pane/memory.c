@@ -557,6 +557,9 @@ memory_load_styles(const struct memory *m, struct styles *s)
 		if (id == NULL || style_link_add(s, uri, urilen, id, idlen) != i)
 			return -EINVAL;
 	}
+	/* What comes next is appended behind the end: these must be all there is. */
+	if (p != end)
+		return -EINVAL;
 	for (unsigned i = 1; i < m->head->nstyles; i++)
 		if (table[i].link > link_count(m) || style_add(s, &table[i]) != i)
 			return -EINVAL;
