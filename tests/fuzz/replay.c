@@ -1,4 +1,5 @@
-/* replay FILE-OR-DIRECTORY...: runs the inputs of a fuzz target without libFuzzer. */
+/* replay FILE-OR-DIRECTORY...: runs the inputs of a fuzz target without libFuzzer; without
+ * arguments those of CORPUS that are in the source. */
 #include "config.h"
 
 #include <dirent.h>
@@ -8,6 +9,10 @@
 
 #include "fuzz.h"
 #include "pane.h"
+
+#ifndef CORPUS
+#define CORPUS "term"
+#endif
 
 static unsigned done;
 
@@ -45,8 +50,8 @@ main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		replay(argv[i]);
 	for (int i = 0; argc == 1 && i < 2; i++) {
-		snprintf(path, sizeof path, "%s/tests/fuzz/%s", top != NULL ? top : ".",
-		    i == 0 ? "corpus-term" : "regress-term");
+		snprintf(path, sizeof path, "%s/tests/fuzz/%s-%s", top != NULL ? top : ".",
+		    i == 0 ? "corpus" : "regress", CORPUS);
 		replay(path);
 	}
 	printf("%u inputs\n", done);
