@@ -591,6 +591,9 @@ memory_save(struct memory *m, const struct memory_saved *what)
 	size_t before = (size_t)s->screen_len + s->tail_len, len, from;
 	char *data = slot_data(m, i);
 
+	/* A damaged slot may say anything; behind it are the other one, the ring and the slabs. */
+	if (before > SLOT_SIZE)
+		before = SLOT_SIZE;
 	s->offset = what->offset;
 	s->lines = what->lines;
 	s->cols = what->cols;

@@ -643,6 +643,28 @@ a_screen_that_does_not_fit(void **state)
 	memory_free(m);
 }
 
+/* Pages are given back by the length of what was there before: not those of the ring behind. */
+static void
+a_slot_that_says_it_is_huge(void **state)
+{
+	struct memory *m = make();
+	uint32_t huge = 1325402918;
+	uint64_t number = 7;
+	off_t at;
+
+	(void)state;
+	ring_append(memory_ring(m), "0123456789", 10);
+	memory_state(m)->fed = 10;
+	save(m, 7, "one");
+	save(m, 8, "two");
+	at = find(m, 0, (char *)&number, sizeof number);
+	/* offset, lines, cols, rows, screen_len, tail_len */
+	assert_int_equal(pwrite(memory_fd(m), &huge, 4, at + 28), 4);
+	save(m, 9, "three");
+	assert_saved(m, 9, "three");
+	memory_free(m);
+}
+
 static void
 changes_of_size(void **state)
 {
@@ -1031,6 +1053,7 @@ main(void)
 	    cmocka_unit_test(links_must_be_all_there_is),
 	    cmocka_unit_test(slots_alternate),
 	    cmocka_unit_test(a_screen_that_does_not_fit),
+	    cmocka_unit_test(a_slot_that_says_it_is_huge),
 	    cmocka_unit_test(changes_of_size),
 	    cmocka_unit_test(times_of_marks),
 	    cmocka_unit_test(more_changes_of_size_than_fit),
