@@ -58,11 +58,8 @@ archive_begin_segment(struct archive *a, char **cause)
 void
 archive_end_segment(struct archive *a)
 {
-	if (a->fd < 0)
-		return;
-	if (fdatasync(a->fd) != 0)
-		log_warn("archive", "cannot sync a segment: %s", strerror(errno));
-	close(a->fd);
+	if (a->fd >= 0)
+		close(a->fd);
 	a->fd = -1;
 	a->current = NULL;
 }
