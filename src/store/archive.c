@@ -232,7 +232,8 @@ archive_collect(struct archive *a, archive_durable_cb cb, void *arg)
 
 	while (more) {
 		pthread_mutex_lock(&a->mutex);
-		if ((more = a->news != NULL)) {
+		/* While files are read, what is known of a pane is not all. */
+		if ((more = a->opened && a->news != NULL)) {
 			struct source *s = a->news;
 
 			memcpy(id, s->key.id, sizeof id);

@@ -40,7 +40,7 @@ owner_init(struct owner *o)
 	    .flush_ms = 5,
 	    .retry_ms = 5};
 	o->styles = styles_new();
-	style_link_add(o->styles, "http://example.org/", 19, NULL, 0);
+	style_link_add(o->styles, "http://example.org/", 19, "", 0);
 	for (unsigned i = 1; i < OWNER_STYLES; i++) {
 		const struct style s = {.fg = COLOUR_RGB | (i * 77),
 		    .bg = COLOUR_PALETTE | i,
@@ -148,7 +148,7 @@ owner_await_state(struct owner *o, enum archive_state state)
 			return false;
 		owner_turn(o);
 	}
-	owner_turn(o);
+	archive_collect(o->archive, note, o);
 	return true;
 }
 
