@@ -209,7 +209,8 @@ start_next_keeper(struct keeper *k, int status)
 		return;
 	}
 	/* The worker may have said more since; and the old one may still be leaving. */
-	k->exec_due = k->next.state != NO_WORKER || k->worker.state != SERVING;
+	k->exec_due = k->next.state != NO_WORKER || k->next_program != NULL ||
+		      k->worker.state != SERVING;
 	if (k->exec_due || (fd = state_write(k)) < 0)
 		return;
 	exec_next(k, "resume", fd);
@@ -287,6 +288,13 @@ turn(struct keeper *k)
 	if (k->start_at_ms != 0 && now >= k->start_at_ms) {
 		k->start_at_ms = 0;
 		worker_start(k, &k->worker, k->worker_argv[0]);
+	}
+	if (k->next_program != NULL && k->next.state == NO_WORKER) {
+		char *program = k->next_program;
+
+		k->next_program = NULL;
+		upgrade_start(k, program);
+		free(program);
 	}
 	worker_send(k, &k->worker);
 	worker_send(k, &k->next);

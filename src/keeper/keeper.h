@@ -84,7 +84,7 @@ struct keeper {
 
 	struct worker worker; /* the one that serves, or is to */
 	struct worker next;   /* the one that is to replace it */
-	char *next_program;   /* what it was started from */
+	char *next_program;   /* what it was started from, or will be; NULL: none is wanted */
 	struct pane *panes;   /* in the order of their birth */
 	size_t npanes, cap;
 

@@ -234,7 +234,13 @@ upgrade_failed(struct keeper *k, const char *why)
 void
 upgrade_start(struct keeper *k, const char *program)
 {
-	if (k->stopping || k->next.state != NO_WORKER)
+	if (k->stopping)
+		return;
+	if (k->next.state == LEAVING) { /* the one of the upgrade before: then */
+		free(k->next_program);
+		k->next_program = xstrdup(program);
+	}
+	if (k->next.state != NO_WORKER)
 		return;
 	if (k->worker.state == NO_WORKER) { /* none is left to take over from */
 		k->down = false;
