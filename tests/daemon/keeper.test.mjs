@@ -417,6 +417,21 @@ describe('an upgrade', () => {
     await d.remove(id);
   });
 
+  it('may follow another at once', async () => {
+    const ids = [];
+    for (let i = 0; i < 20; i++) ids.push((await few(d, 10)).id);
+    const { upgrades } = (await info(d)).keeper;
+    for (let i = 1; i <= 6; i++) {
+      await upgrade();
+      await info(d, (x) => x.keeper.upgrades === upgrades + i);
+    }
+    await each(ids, 8, async (id) => {
+      assert.equal(await checkHistory(d, id), 10);
+      await d.remove(id);
+    });
+    await until('no pane in the keeper', async () => (await info(d)).keeper.panes === 0);
+  });
+
   it('to a program that ends at once leaves the old worker', async () => {
     const { id } = await slow(d);
     const v = new Follower(d, id);
