@@ -15,6 +15,7 @@ import { alive, assertDone, assertRefused, BINARY, cleanEnv } from './lib/run.mj
 import { each, until, within } from './lib/until.mjs';
 
 const RING = 16 * 1024 * 1024;
+const LINES = 10_000; // of history, all of which are read
 const has = (program) => {
   try {
     execFileSync('sh', ['-c', `command -v ${program}`]);
@@ -52,7 +53,7 @@ async function workers(keeper) {
 const makePipe = (path) => execFileSync('mkfifo', [path]);
 
 describe('a worker that is killed', () => {
-  const d = useKept({ conf: { ring_bytes: RING } });
+  const d = useKept({ conf: { ring_bytes: RING, history_lines: LINES } });
 
   it('loses no byte, line or viewer under load', async (t) => {
     const s = seed();
@@ -63,6 +64,7 @@ describe('a worker that is killed', () => {
     for (let i = 0; i < 3; i++) panes.push((await slow(d)).id);
     const viewers = [panes[0], panes[0], panes[1], panes[3]].map((id) => new Follower(d, id, { ring: RING }));
     const { keeper } = await pids(d);
+    await Promise.all(viewers.map((v) => until('bytes', () => v.flowing)));
     for (let i = 0; i < 12; i++) {
       await pause(chance() * 250);
       const { worker } = await pids(d);
@@ -71,8 +73,8 @@ describe('a worker that is killed', () => {
       await Promise.all(viewers.map((v) => v.flowsAfter(at)));
     }
     for (const v of viewers) {
-      v.check();
       assert.ok(v.attaches > 12, `attached ${v.attaches} times`);
+      await v.close();
     }
     for (const id of panes) {
       assert.equal((await d.pane(id)).state, 'running');
@@ -82,7 +84,6 @@ describe('a worker that is killed', () => {
     assert.equal(i.keeper.pid, keeper);
     assert.equal(i.keeper.restarts, 12);
     assert.equal(i.keeper.panes, panes.length);
-    for (const v of viewers) await v.close();
     for (const id of panes) await d.remove(id);
   });
 
@@ -246,8 +247,8 @@ describe('a worker that is killed', () => {
     await until('more bytes', () => v.bytes > bytes + 100_000);
     assert.equal((await pids(d)).worker, worker);
     assert.equal(v.attaches, 1);
-    await checkHistory(d, id);
     await v.close();
+    await checkHistory(d, id);
     await d.remove(id);
   });
 
@@ -348,7 +349,7 @@ describe('a keeper without a worker', () => {
 });
 
 describe('an upgrade', () => {
-  const d = useKept({ conf: { ring_bytes: RING } });
+  const d = useKept({ conf: { ring_bytes: RING, history_lines: LINES } });
   const upgrade = async (program) => {
     const r = await d.local('POST', '/api/v1/upgrade', { json: program ? { program } : {} });
     assert.equal(r.status, 202, r.text);
