@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
+#include "cli/columns.h"
 #include "cli/paths.h"
 #include "net/client.h"
 #include "proto/json.h"
@@ -209,18 +211,16 @@ cli_ask_pane(
 void
 cli_print_safe(const char *text, int width, int pad)
 {
-	int n = 0;
+	unsigned left = width != 0 ? (unsigned)width : UINT_MAX;
+	struct buf b;
 
-	for (; *text != '\0' && (width == 0 || n < width); text++) {
-		unsigned char c = (unsigned char)*text;
-		putchar(c < 0x20 || c == 0x7F ? '?' : c);
-		if ((c & 0xC0) != 0x80)
-			n++;
-	}
-	while ((*text & 0xC0) == 0x80)
-		putchar(*text++);
-	for (; pad && n < width; n++)
+	buf_init(&b, BUF_NO_MAX);
+	columns_put(&b, text, strlen(text), &left);
+	if (b.len != 0)
+		fwrite(b.data, 1, b.len, stdout);
+	for (; pad && width != 0 && left > 0; left--)
 		putchar(' ');
+	buf_release(&b);
 }
 
 int

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/buf.h"
+#include "cli/columns.h"
 #include "cli/keys.h"
 #include "cli/reports.h"
 
@@ -69,12 +70,68 @@ reports(void **state)
 	}
 }
 
+static void
+columns(void **state)
+{
+	static const struct {
+		const char *in;
+		unsigned width;
+		const char *out;
+		unsigned left;
+		size_t taken;
+	} cases[] = {
+	    {"plain", 9, "plain", 4, 5},
+	    {"plain", 3, "pla", 0, 3},
+	    {"a\033[31mb\177\ac", 80, "a?[31mb??c", 70, 10},
+	    {"\xC2\x9B"
+	     "31m",
+		80, "?31m", 76, 5},
+	    {"a\xE2\x80\xAE"
+	     "b",
+		80, "a?b", 77, 5},
+	    {"\xFF\xC3"
+	     "x\xE4\xBD",
+		80, "??x??", 75, 5},
+	    {"\xEF\xBF\xBD", 80, "\xEF\xBF\xBD", 79, 3},
+	    {"\xE4\xBD\xA0\xE5\xA5\xBD", 3, "\xE4\xBD\xA0", 1, 3},
+	    {"e\xCC\x81x", 1, "e\xCC\x81", 0, 3},
+	    {"", 3, "", 3, 0},
+	};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, BUF_NO_MAX);
+	buf_puts(&b, "");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t len = strlen(cases[i].in);
+		unsigned left = cases[i].width;
+
+		buf_reset(&b);
+		assert_int_equal(columns_put(&b, cases[i].in, len, &left), cases[i].taken);
+		assert_int_equal(left, cases[i].left);
+		assert_int_equal(b.len, strlen(cases[i].out));
+		assert_memory_equal(b.data, cases[i].out, b.len);
+	}
+	assert_int_equal(columns_of("a\xE4\xBD\xA0"
+				    "b\033",
+			     6),
+	    5);
+	assert_int_equal(columns_skip("abc", 3, 2), 1);
+	assert_int_equal(columns_skip("a\xE4\xBD\xA0"
+				      "b",
+			     5, 2),
+	    4);
+	assert_int_equal(columns_skip("ab", 2, 2), 0);
+	buf_release(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(keys),
 	    cmocka_unit_test(reports),
+	    cmocka_unit_test(columns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
