@@ -11,13 +11,10 @@
 #include <uv.h>
 
 #include "base/buf.h"
-#include "base/err.h"
 #include "base/xmalloc.h"
 
 enum {
 	WAITING_MAX = 1024 * 1024,
-	ANSWER_CHUNK = 16 * 1024,
-	REQUEST_TIMEOUT_S = 30,
 	WS_RX = 128 * 1024,
 };
 
@@ -33,135 +30,6 @@ static char *
 unix_address(const char *socket)
 {
 	return xasprintf("+%s", socket);
-}
-
-/* Requests. */
-
-struct request {
-	const char *method, *path;
-	const void *body;
-	size_t len;
-	struct buf *out;
-	int status;
-	int rc; /* 1 while it runs */
-	bool complete;
-};
-
-static int
-put_request_headers(struct request *r, struct lws *wsi, unsigned char **p, unsigned char *end)
-{
-	char length[24];
-
-	snprintf(length, sizeof length, "%zu", r->len);
-	if (strcmp(r->method, "POST") != 0)
-		return 0;
-	if (lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH,
-		(unsigned char *)length, (int)strlen(length), p, end))
-		return -1;
-	if (r->len != 0) {
-		lws_client_http_body_pending(wsi, 1);
-		lws_callback_on_writable(wsi);
-	}
-	return 0;
-}
-
-static int
-send_body(struct request *r, struct lws *wsi)
-{
-	unsigned char *copy;
-	int n;
-
-	if (r->len == 0)
-		return 0;
-	copy = xmalloc(LWS_PRE + r->len);
-	memcpy(copy + LWS_PRE, r->body, r->len);
-	n = lws_write(wsi, copy + LWS_PRE, r->len, LWS_WRITE_HTTP_FINAL);
-	free(copy);
-	lws_client_http_body_pending(wsi, 0);
-	r->len = 0;
-	return n < 0 ? -1 : 0;
-}
-
-static int
-read_answer(struct lws *wsi)
-{
-	char chunk[LWS_PRE + ANSWER_CHUNK], *p = chunk + LWS_PRE;
-	int len = ANSWER_CHUNK;
-
-	return lws_http_client_read(wsi, &p, &len) < 0 ? -1 : 0;
-}
-
-static int
-on_request(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
-{
-	struct request *r = user; /* not the context's: what failed to connect has none */
-	unsigned char **p = in;
-
-	switch (reason) {
-	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
-		return put_request_headers(r, wsi, p, *p + len);
-	case LWS_CALLBACK_CLIENT_HTTP_WRITEABLE:
-		return send_body(r, wsi);
-	case LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP:
-		r->status = (int)lws_http_client_http_response(wsi);
-		return 0;
-	case LWS_CALLBACK_RECEIVE_CLIENT_HTTP:
-		return read_answer(wsi);
-	case LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ:
-		return buf_append(r->out, in, len);
-	case LWS_CALLBACK_COMPLETED_CLIENT_HTTP:
-		r->complete = true;
-		r->rc = 0;
-		return -1;
-	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-		r->rc = r->status == 0 ? -ECONNREFUSED : -EPIPE;
-		return 0;
-	case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
-		if (!r->complete)
-			r->rc = r->status != 0 ? 0 : -EPIPE;
-		return 0;
-	default:
-		return 0;
-	}
-}
-
-int
-client_request(const char *socket, const char *method, const char *path, const void *body,
-    size_t len, int *status, struct buf *out, char **cause)
-{
-	static const struct lws_protocols protocols[] = {
-	    {.name = "http", .callback = on_request}, {0}};
-	struct request r = {method, path, body, len, out, 0, 1, false};
-	struct lws_context_creation_info info = {
-	    .port = CONTEXT_PORT_NO_LISTEN,
-	    .protocols = protocols,
-	    .gid = (gid_t)-1,
-	    .uid = (uid_t)-1,
-	    .timeout_secs = REQUEST_TIMEOUT_S,
-	};
-	char *address = unix_address(socket);
-	struct lws_client_connect_info to = {
-	    .address = address,
-	    .path = path,
-	    .host = "localhost",
-	    .method = method,
-	    .alpn = "http/1.1",
-	    .protocol = "http",
-	    .userdata = &r,
-	};
-
-	lws_set_log_level(0, quiet);
-	to.context = lws_create_context(&info);
-	if (to.context == NULL || lws_client_connect_via_info(&to) == NULL)
-		r.rc = r.rc == 1 ? -ECONNREFUSED : r.rc;
-	while (r.rc == 1 && lws_service(to.context, 0) >= 0)
-		;
-	lws_context_destroy(to.context);
-	free(address);
-	*status = r.status;
-	if (r.rc == 1)
-		r.rc = -EPIPE;
-	return r.rc == 0 ? 0 : err_sys(cause, r.rc, "ask the daemon at %s", socket);
 }
 
 /* WebSockets. */

@@ -2,7 +2,8 @@
  * The other end: requests and WebSockets to a daemon's Unix socket.
  *
  * client_request is for commands that ask one thing: it runs a loop of its own and blocks until
- * the answer is there. A client_ws lives on the caller's libuv loop. One thread.
+ * the answer is there. A client_call and a client_ws live on the caller's libuv loop. One
+ * thread.
  */
 #ifndef NET_CLIENT_H
 #define NET_CLIENT_H
@@ -14,10 +15,19 @@ typedef struct uv_loop_s uv_loop_t;
 struct buf;
 struct client_ws;
 
-/* -ECONNREFUSED when nobody answers at the socket, -EPIPE when the answer was cut short.
- * The body is appended to `out`. `body` may be NULL. */
+/* -ECONNREFUSED when nobody answers at the socket, -EPIPE when the answer was cut short,
+ * -ETIMEDOUT after half a minute of silence. The body is appended to `out`. `body` may be NULL. */
 int client_request(const char *socket, const char *method, const char *path, const void *body,
     size_t len, int *status, struct buf *out, char **cause);
+
+/* The same on a loop: `answer` is called once, from the loop, with what client_request returns
+ * and a body that is valid until it returns; the call is gone after it. One that is cancelled
+ * closes its connection, which ends the daemon's work for it, and does not answer. */
+struct client_call;
+typedef void (*client_answer_cb)(int rc, int status, const char *body, size_t len, void *arg);
+struct client_call *client_call(uv_loop_t *loop, const char *socket, const char *method,
+    const char *path, const void *body, size_t len, client_answer_cb answer, void *arg);
+void client_call_cancel(struct client_call *c);
 
 struct client_ws_callbacks {
 	void (*opened)(void *arg);
