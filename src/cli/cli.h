@@ -35,8 +35,8 @@ struct cli_command {
 	int in_order; /* options end at the first operand: what follows is another's command line */
 };
 
-extern const struct cli_command cmd_serve, cmd_new, cmd_ls, cmd_attach, cmd_capture, cmd_send,
-    cmd_resize, cmd_kill, cmd_token, cmd_doctor, cmd_wait, cmd_watch;
+extern const struct cli_command cmd_serve, cmd_new, cmd_ls, cmd_attach, cmd_search, cmd_capture,
+    cmd_send, cmd_wait, cmd_watch, cmd_resize, cmd_kill, cmd_token, cmd_doctor;
 
 int cli_main(int argc, char **argv);
 

@@ -101,7 +101,7 @@ describe('commands', () => {
   it('helps, and refuses what it does not know', async () => {
     assert.match(assertDone(await panescry(['--version'])), /^panescry \d/);
     const help = assertDone(await panescry(['--help']));
-    for (const name of ['serve', 'new', 'ls', 'attach', 'capture', 'send', 'resize', 'kill', 'token', 'doctor']) {
+    for (const name of ['serve', 'new', 'ls', 'attach', 'search', 'capture', 'send', 'resize', 'kill', 'token', 'doctor']) {
       assert.match(help, new RegExp(`^  ${name} `, 'm'));
       assert.match(assertDone(await panescry([name, '--help'])), new RegExp(`^usage: panescry ${name} `));
       assertRefused(await panescry([name, '--no-such-option']), 2, /no-such-option/);
@@ -112,7 +112,7 @@ describe('commands', () => {
 
   it('every command says with status 3 that there is no daemon', async () => {
     const env = { PANESCRY_SOCKET: join(d.dir, 'nobody.sock') };
-    for (const args of [['new', 'cat'], ['ls'], ['capture', 'p1'], ['send', 'p1', 'x'], ['resize', 'p1', '80x24'], ['kill', 'p1'], ['token'], ['attach', '--read-only', 'p1']])
+    for (const args of [['new', 'cat'], ['ls'], ['search', 'x'], ['capture', 'p1'], ['send', 'p1', 'x'], ['resize', 'p1', '80x24'], ['kill', 'p1'], ['token'], ['attach', '--read-only', 'p1']])
       assertRefused(await panescry(args, { env }), 3, /no daemon/);
     assert.equal((await panescry(['doctor'], { env })).status, 3);
   });
