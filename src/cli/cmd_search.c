@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
+#include "cli/picker.h"
 #include "cli/search.h"
 #include "cli/search_print.h"
 
@@ -39,6 +40,8 @@ enum {
 	NO_PANE,
 	JSON,
 	COLOR,
+	INTERACTIVE,
+	EXEC,
 	OPTIONS
 };
 
@@ -66,6 +69,8 @@ static const struct cli_option search_options[] = {
     [NO_PANE] = {"no-pane", 0, NULL, "without the pane"},
     [JSON] = {"json", 'j', NULL, "a JSON object a line"},
     [COLOR] = {"color", 0, "WHEN", "always, never or auto (default): on terminals"},
+    [INTERACTIVE] = {"interactive", 'I', NULL, "pick a line on the terminal and print it"},
+    [EXEC] = {"exec", 0, "COMMAND", "with -I: run a shell's command on it instead"},
     [OPTIONS] = {0},
 };
 
@@ -200,6 +205,8 @@ read_operands(struct search_args *a, const struct cli_walk *w)
 {
 	int n = w->argc - w->operand, want = a->query.npatterns == 0 ? 1 : 0;
 
+	if (a->on[INTERACTIVE] && n == 0)
+		return 0;
 	if (n != want)
 		return cli_usage(&cmd_search, want == 0
 						  ? "patterns were given with -e"
@@ -246,6 +253,25 @@ search(const struct search_args *a)
 	return rc;
 }
 
+/* A list of lines is made for choosing from: what it would print does not matter. */
+static int
+pick(struct search_args *a)
+{
+	struct picker_options o = {.query = &a->query, .exec = a->value[EXEC]};
+	const char *no = getenv("NO_COLOR");
+
+	if (a->query.npatterns > 1)
+		return cli_usage(&cmd_search, "-I begins with one pattern at most");
+	if (a->style.what != SEARCH_LINES || a->on[JSON])
+		return cli_usage(&cmd_search, "-I goes with none of -c, -l, -o, -q and --json");
+	if (!a->on[MAX_COUNT])
+		a->query.limit = PICKER_HITS;
+	o.color = no == NULL || *no == '\0';
+	if (a->on[COLOR] && strcmp(a->value[COLOR], "auto") != 0)
+		o.color = a->style.color;
+	return picker_run(&o);
+}
+
 static int
 run_search(int argc, char **argv)
 {
@@ -259,10 +285,14 @@ run_search(int argc, char **argv)
 	read_query(&a);
 	if ((rc = read_numbers(&a)) != 0 || (rc = read_color(&a)) != 0)
 		return rc;
+	if (a.on[INTERACTIVE])
+		return pick(&a);
+	if (a.on[EXEC])
+		return cli_usage(&cmd_search, "--exec goes with -I");
 	if (a.style.what == SEARCH_STATUS)
 		a.query.limit = 1;
 	return search(&a);
 }
 
-const struct cli_command cmd_search = {"search", "PATTERN",
+const struct cli_command cmd_search = {"search", "PATTERN | -I [PATTERN]",
     "Find lines in what panes have printed, as grep does", search_options, run_search, 0};
