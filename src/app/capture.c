@@ -21,6 +21,16 @@
 
 enum format { FORMAT_TEXT, FORMAT_ANSI, FORMAT_JSON };
 
+enum { RANGE_MAX = 10000 }; /* lines of an answer to from and to */
+
+struct args {
+	enum format format;
+	bool range; /* from..to of history and main screen */
+	uint64_t from, to;
+	uint64_t lines; /* otherwise: of history above the screen */
+	uint64_t main_screen;
+};
+
 struct capture {
 	uv_work_t work;
 	struct http_req *req; /* NULL: the client has gone */
@@ -120,7 +130,8 @@ write_screen(struct capture *c)
 		const struct term_text_line *s = &t->lines[i];
 		struct line l = {t->first != 0 ? t->first + i : 0, 0, t->text + s->text, s->len,
 		    t->runs + s->run, s->nruns};
-		write_line(c, &l);
+		if (l.number >= c->view.from && l.number <= c->view.to)
+			write_line(c, &l);
 	}
 }
 
@@ -253,15 +264,15 @@ command_json(const struct record_command *c)
 	return o;
 }
 
-/* Commands that have begun; a prompt that waits is none yet. */
+/* Commands that have begun (a prompt that waits is none yet) in the lines from..to. */
 static cJSON *
-commands_json(const struct record *r)
+commands_json(const struct record *r, uint64_t from, uint64_t to)
 {
 	cJSON *list = json_array();
 
 	for (size_t i = 0; i < record_command_count(r); i++) {
 		const struct record_command *c = record_command(r, i);
-		if (c->output_line != 0)
+		if (c->output_line != 0 && c->output_line >= from && c->output_line <= to)
 			cJSON_AddItemToArray(list, command_json(c));
 	}
 	return list;
@@ -276,7 +287,8 @@ panes_commands(struct http_req *r, void *arg)
 	if (e == NULL)
 		return;
 	o = json_object();
-	cJSON_AddItemToObject(o, "commands", commands_json(pane_record(e->pane)));
+	cJSON_AddItemToObject(
+	    o, "commands", commands_json(pane_record(e->pane), 0, UINT64_MAX));
 	http_reply_json_take(r, 200, o);
 }
 
@@ -292,38 +304,86 @@ frame_json(const struct entry *e, const struct record_view *v)
 	cJSON_AddNumberToObject(o, "rows", v->state.rows);
 	cJSON_AddBoolToObject(o, "alternate", v->state.alternate);
 	cJSON_AddNumberToObject(o, "offset", (double)v->state.offset);
+	cJSON_AddNumberToObject(
+	    o, "first_line", (double)record_first_line(pane_record(e->pane)));
+	cJSON_AddNumberToObject(o, "last_line", (double)record_last_line(pane_record(e->pane)));
 	add_number_or_null(o, "screen_line", v->first_line != 0, (double)v->first_line);
 	cursor = cJSON_AddObjectToObject(o, "cursor");
 	cJSON_AddNumberToObject(cursor, "x", v->state.x);
 	cJSON_AddNumberToObject(cursor, "y", v->state.y);
 	cJSON_AddBoolToObject(cursor, "visible", v->state.cursor_visible);
-	cJSON_AddItemToObject(o, "commands", commands_json(pane_record(e->pane)));
+	cJSON_AddItemToObject(
+	    o, "commands", commands_json(pane_record(e->pane), v->from, v->to));
 	cJSON_AddArrayToObject(o, "lines");
 	return o;
 }
 
 static bool
-read_args(struct http_req *r, enum format *format, uint64_t *lines, uint64_t *main_screen)
+read_format(struct http_req *r, enum format *format)
 {
 	static const char *const names[] = {"text", "ansi", "json"};
-	const char *name = http_query(r, "format"), *history = http_query(r, "history");
+	const char *name = http_query(r, "format");
 
 	*format = FORMAT_TEXT;
 	while (name != NULL && *format <= FORMAT_JSON && strcmp(name, names[*format]) != 0)
 		(*format)++;
+	if (*format <= FORMAT_JSON)
+		return true;
+	http_reply_error(r, 400, "bad_params", "format must be text, ansi or json");
+	return false;
+}
+
+static bool
+read_history(struct http_req *r, uint64_t *lines)
+{
+	const char *history = http_query(r, "history");
+
 	*lines = 0;
-	if (*format > FORMAT_JSON) {
-		http_reply_error(r, 400, "bad_params", "format must be text, ansi or json");
-		return false;
-	}
-	if (history != NULL && strcmp(history, "all") == 0) {
+	if (history != NULL && strcmp(history, "all") == 0)
 		*lines = UINT64_MAX;
-	} else if (history != NULL && str_u64(history, 0, UINT64_MAX, lines) != 0) {
+	else if (history != NULL && str_u64(history, 0, UINT64_MAX, lines) != 0) {
 		http_reply_error(
 		    r, 400, "bad_params", "history must be a number of lines or all");
 		return false;
 	}
-	return http_query_u64(r, "main", 0, 1, 0, main_screen);
+	return true;
+}
+
+/* With `to` alone these are the last lines up to it, otherwise the first ones. */
+static bool
+read_range(struct http_req *r, const struct record *record, struct args *a)
+{
+	uint64_t first = record_first_line(record), last = record_last_line(record);
+
+	if (!http_query_u64(r, "from", 1, INT64_MAX, 1, &a->from) ||
+	    !http_query_u64(r, "to", 1, INT64_MAX, INT64_MAX, &a->to))
+		return false;
+	if (a->from > a->to || http_query(r, "history") != NULL) {
+		http_reply_error(r, 400, "bad_params",
+		    "from must not be behind to, and neither goes with history");
+		return false;
+	}
+	if (a->to > last)
+		a->to = last;
+	if (a->from < first)
+		a->from = first;
+	if (a->to >= RANGE_MAX && a->from <= a->to - RANGE_MAX) {
+		if (http_query(r, "from") == NULL)
+			a->from = a->to - RANGE_MAX + 1;
+		else
+			a->to = a->from + RANGE_MAX - 1;
+	}
+	return true;
+}
+
+static bool
+read_args(struct http_req *r, const struct record *record, struct args *a)
+{
+	*a = (struct args){0};
+	if (!read_format(r, &a->format) || !http_query_u64(r, "main", 0, 1, 0, &a->main_screen))
+		return false;
+	a->range = http_query(r, "from") != NULL || http_query(r, "to") != NULL;
+	return a->range ? read_range(r, record, a) : read_history(r, &a->lines);
 }
 
 void
@@ -331,22 +391,26 @@ panes_capture(struct http_req *r, void *arg)
 {
 	struct app *a = arg;
 	struct entry *e = panes_resolve(r, a);
-	uint64_t lines, main_screen;
-	enum format format;
+	struct args args;
 	struct capture *c;
+	bool styles;
 
-	if (e == NULL || !read_args(r, &format, &lines, &main_screen))
+	if (e == NULL || !read_args(r, pane_record(e->pane), &args))
 		return;
 	c = xcalloc(1, sizeof *c);
 	c->work.data = c;
 	c->req = r;
-	c->format = format;
+	c->format = args.format;
+	styles = args.format != FORMAT_TEXT;
 	buf_init(&c->out, BUF_NO_MAX);
-	record_view(
-	    pane_record(e->pane), lines, main_screen == 1, format != FORMAT_TEXT, &c->view);
-	if (format != FORMAT_TEXT)
+	if (args.range)
+		record_view_range(pane_record(e->pane), args.from, args.to, styles, &c->view);
+	else
+		record_view(
+		    pane_record(e->pane), args.lines, args.main_screen == 1, styles, &c->view);
+	if (styles)
 		c->runs = xreallocarray(NULL, HISTORY_RUNS_MAX, sizeof *c->runs);
-	if (format == FORMAT_JSON) {
+	if (c->format == FORMAT_JSON) {
 		c->used = xcalloc(STYLE_MAX, sizeof *c->used);
 		c->json = frame_json(e, &c->view);
 	}

@@ -395,24 +395,39 @@ copy_styles(const struct styles *from)
 	return to;
 }
 
-void
-record_view(
-    struct record *r, uint64_t lines, bool main_screen, bool styles, struct record_view *v)
+static void
+take_view(
+    struct record *r, enum term_which which, unsigned flags, bool styles, struct record_view *v)
 {
-	unsigned flags = TERM_TEXT_JOIN | (lines != 0 ? TERM_TEXT_HEAD : 0);
-
-	memset(v, 0, sizeof *v);
 	v->record = r;
 	r->views++;
-	if (lines != 0)
-		history_view(r->history, tail_from(r, lines), UINT64_MAX, &v->history);
 	term_text_init(&v->screen);
-	term_text_read(r->term, main_screen ? TERM_MAIN : TERM_SHOWN, flags, &v->screen);
+	term_text_read(r->term, which, flags, &v->screen);
 	v->first_line = v->screen.first;
 	term_get_state(r->term, &v->state);
 	v->state.title = v->state.cwd = NULL;
 	if (styles)
 		v->styles = copy_styles(term_styles(r->term));
+}
+
+void
+record_view(
+    struct record *r, uint64_t lines, bool main_screen, bool styles, struct record_view *v)
+{
+	*v = (struct record_view){.to = UINT64_MAX};
+	if (lines != 0)
+		history_view(r->history, tail_from(r, lines), UINT64_MAX, &v->history);
+	take_view(r, main_screen ? TERM_MAIN : TERM_SHOWN,
+	    TERM_TEXT_JOIN | (lines != 0 ? TERM_TEXT_HEAD : 0), styles, v);
+}
+
+void
+record_view_range(
+    struct record *r, uint64_t from, uint64_t to, bool styles, struct record_view *v)
+{
+	*v = (struct record_view){.from = from, .to = to};
+	history_view(r->history, from, to, &v->history);
+	take_view(r, TERM_MAIN, TERM_TEXT_JOIN | TERM_TEXT_HEAD, styles, v);
 }
 
 void

@@ -97,12 +97,18 @@ struct record_view {
 	struct styles *styles;   /* a copy */
 	struct term_state state; /* title and cwd are NULL */
 	uint64_t first_line;     /* of the screen; 0 for the alternate one */
+	uint64_t from, to;       /* numbers that were asked for; of the screen, too */
 };
 
 /* `lines` lines of history and the screen: the one that is shown, or with main_screen the main
  * one. Styles are copied only if asked for. Taken and released on the loop's thread. */
 void record_view(
     struct record *r, uint64_t lines, bool main_screen, bool styles, struct record_view *v);
+
+/* The same for the lines from..to of history and main screen. `screen` has all of the screen's
+ * lines: which of them are meant is for the reader to see. */
+void record_view_range(
+    struct record *r, uint64_t from, uint64_t to, bool styles, struct record_view *v);
 void record_view_release(struct record_view *v);
 
 #endif

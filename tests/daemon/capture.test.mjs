@@ -61,6 +61,44 @@ describe('a capture', () => {
     await d.remove(id);
   });
 
+  it('has the lines of a range, of history and main screen alike', async () => {
+    const { id } = await d.sh('stty -echo; seq 1 20100; printf "\\033[?1049habove"; cat', { rows: 10 });
+    await d.shows(id, 'above');
+    const get = (query) => d.request('GET', `/api/v1/panes/${id}/capture?${query}`);
+    const capture = async (query) => (await get(query)).text.split('\n').slice(0, -1).map(Number);
+    const numbers = (from, to) => [...Array(to - from + 1)].map((_, i) => from + i);
+    assert.deepEqual(await capture('from=37&to=39'), [37, 38, 39]);
+    assert.deepEqual(await capture('from=40&to=40&main=0'), [40]);
+    assert.deepEqual(await capture('from=20085&to=20098'), numbers(20085, 20098), 'across the screen\'s edge');
+    assert.deepEqual(await capture('from=20095&to=99999'), numbers(20095, 20100), 'and no line beyond the last');
+    assert.deepEqual(await capture('from=20101'), []);
+    assert.deepEqual(await capture('from=5&to=20005'), numbers(5, 10004), 'the first of too many');
+    assert.deepEqual(await capture('from=101'), numbers(101, 10100));
+    assert.deepEqual(await capture('from=10101'), numbers(10101, 20100), 'all of just so many');
+    assert.deepEqual(await capture('to=20001'), numbers(10002, 20001), 'the last of too many');
+    assert.deepEqual(await capture('to=3'), [1, 2, 3]);
+    const o = JSON.parse((await get('from=20090&to=20092&format=json')).text);
+    assert.deepEqual(o.lines.map((l) => [l.line, l.text, l.time === null]),
+      [[20090, '20090', false], [20091, '20091', false], [20092, '20092', true]]);
+    assert.deepEqual([o.first_line, o.last_line, o.screen_line, o.alternate], [1, 20100, 20092, true]);
+    for (const query of ['from=0', 'from=x', 'to=0', 'to=-1', 'from=3&to=2', 'from=1&history=5', 'to=9&history=all', 'from=99999999999999999999'])
+      assert.equal((await get(query)).status, 400, query);
+    await d.remove(id);
+  });
+
+  it('of a range passes over what the history has lost', async (t) => {
+    const dir = await mkdtemp(`${tmpdir()}/panescry-test-`);
+    t.after(() => rm(dir, { recursive: true }));
+    await writeFile(`${dir}/panescry.conf`, 'history_lines = 100\n');
+    const few = await startDaemon({ env: { PANESCRY_CONFIG: `${dir}/panescry.conf` } });
+    t.after(() => few.stop());
+    const { id } = await few.sh('seq 1000; sleep 1000', { rows: 10 });
+    await few.shows(id, '\n1000');
+    const { lines, first_line: first } = await few.ok('GET', `panes/${id}/capture?from=1&to=893&format=json`);
+    assert.deepEqual([first, ...lines.map((l) => l.line)], [892, 892, 893]);
+    assert.deepEqual((await few.ok('GET', `panes/${id}/capture?from=1&to=5&format=json`)).lines, []);
+  });
+
   it('shows the alternate screen, and the main one if asked', async () => {
     const { id } = await d.sh('stty -echo; echo below; printf "\\033[?1049habove"; cat');
     await d.shows(id, 'above');
@@ -101,6 +139,8 @@ describe('a capture', () => {
     assert.deepEqual([c.command, c.prompt_line, c.start_line, c.end_line, c.exit_status], ['make all', 1, 1, 4, 2]);
     assert.ok(c.duration_ms >= 0 && c.started <= c.finished);
     assert.deepEqual((await d.ok('GET', `panes/${id}/capture?format=json`)).commands, commands);
+    assert.deepEqual((await d.ok('GET', `panes/${id}/capture?format=json&from=1&to=1`)).commands, commands);
+    assert.deepEqual((await d.ok('GET', `panes/${id}/capture?format=json&from=2`)).commands, []);
     await d.remove(id);
   });
 
