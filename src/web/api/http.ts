@@ -15,12 +15,17 @@ export interface Pane {
   viewers: number;
 }
 
-/** What the daemon refused, or 'offline' with status 0 when it was not reached. */
+/**
+ * What the daemon refused; with status 0, 'offline' when it was not reached, and 'aborted' when
+ * whoever asked did not want the answer any more.
+ */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly code: string,
     message: string,
+    /** What else the answer says. */
+    readonly details: Record<string, unknown> = {},
   ) {
     super(message);
   }
@@ -35,12 +40,24 @@ export function url(path: string): URL {
   return new URL(path, base);
 }
 
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+/** Aborted by the caller or when the time is over; older browsers cannot combine the two. */
+function within(signal: AbortSignal | undefined): AbortSignal {
+  const late = AbortSignal.timeout(TIMEOUT_MS);
+  if (!signal) return late;
+  return 'any' in AbortSignal ? AbortSignal.any([signal, late]) : signal;
+}
+
+export async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
   const init: RequestInit = {
     method,
     cache: 'no-store',
     credentials: 'same-origin',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: within(signal),
   };
   if (body !== undefined) {
     init.headers = { 'Content-Type': 'application/json' };
@@ -50,20 +67,26 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
   try {
     response = await fetch(url(path), init);
   } catch {
-    throw new ApiError(0, 'offline', 'The daemon does not answer.');
+    throw unanswered(signal);
   }
   // A login proxy in front answers with a page of its own, not with JSON.
   const json: unknown = await response.json().catch(() => null);
+  if (signal?.aborted) throw unanswered(signal);
   if (!response.ok) {
-    const e = (json ?? {}) as { error?: unknown; message?: unknown };
+    const e = (json ?? {}) as Record<string, unknown>;
     const code = typeof e.error === 'string' ? e.error : `http_${response.status}`;
     const message = typeof e.message === 'string' ? e.message : `HTTP ${response.status}`;
-    throw new ApiError(response.status, code, message);
+    throw new ApiError(response.status, code, message, e);
   }
   return json as T;
 }
 
-const panePath = (id: string): string => `api/v1/panes/${encodeURIComponent(id)}`;
+function unanswered(signal: AbortSignal | undefined): ApiError {
+  if (signal?.aborted) return new ApiError(0, 'aborted', 'Not wanted any more.');
+  return new ApiError(0, 'offline', 'The daemon does not answer.');
+}
+
+export const panePath = (id: string): string => `api/v1/panes/${encodeURIComponent(id)}`;
 
 /** What the daemon cannot do for now, in words for a person. */
 export interface Alarm {

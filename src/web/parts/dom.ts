@@ -33,6 +33,7 @@ const ICONS: Record<string, string> = {
   close: 'M5 5l10 10M15 5L5 15',
   plus: 'M10 4v12M4 10h12',
   bell: 'M5 14V9a5 5 0 0 1 10 0v5l1.5 1.5h-13zM8.5 17.5h3',
+  search: 'M9 3.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 0 0 0-11zM13 13l4 4',
   eye: 'M2.5 10S5.5 5 10 5s7.5 5 7.5 5-3 5-7.5 5-7.5-5-7.5-5zM10 8a2 2 0 1 0 0 4 2 2 0 0 0 0-4z',
 };
 
@@ -53,6 +54,11 @@ export function tame(text: string, max = 120): string {
   const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
   const chars = [...line];
   return chars.length > max ? `${chars.slice(0, max - 1).join('')}…` : line;
+}
+
+/** What makes text run in another direction than it was written; a terminal heeds none of it. */
+export function unturned(text: string): string {
+  return text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '');
 }
 
 /** Calls back once, when calls have stopped for ms. */

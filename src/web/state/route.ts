@@ -1,11 +1,13 @@
 // What the page shows, kept in the location's hash so that a reload comes back to it:
-// #p1, #t%253 (an id is percent-encoded), #p1?mode=ro.
+// #p1, #t%253 (an id is percent-encoded), #p1?mode=ro, #p1?line=123 (a place in its history).
 
 import { Value } from './value';
 
 export interface Route {
   pane: string | null;
   readOnly: boolean;
+  /** A line of the pane's history; without one, the live terminal. */
+  line?: number;
 }
 
 const ID = /^[A-Za-z0-9_.%-]{1,64}$/;
@@ -21,21 +23,29 @@ function decode(s: string): string {
 export function parseHash(hash: string): Route {
   const [id = '', query = ''] = hash.replace(/^#/, '').split('?', 2);
   const pane = decode(id);
-  return {
-    pane: ID.test(pane) ? pane : null,
-    readOnly: new URLSearchParams(query).get('mode') === 'ro',
-  };
+  const args = new URLSearchParams(query);
+  const to: Route = { pane: ID.test(pane) ? pane : null, readOnly: args.get('mode') === 'ro' };
+  const line = args.get('line') ?? '';
+  if (/^[1-9]\d{0,14}$/.test(line)) to.line = Number(line);
+  return to;
 }
 
 export function toHash(route: Route): string {
   if (!route.pane) return '#';
-  return `#${encodeURIComponent(route.pane)}${route.readOnly ? '?mode=ro' : ''}`;
+  const args = new URLSearchParams();
+  if (route.readOnly) args.set('mode', 'ro');
+  if (route.line !== undefined) args.set('line', String(route.line));
+  const query = args.toString();
+  return `#${encodeURIComponent(route.pane)}${query && `?${query}`}`;
 }
 
 export const route = new Value<Route>(parseHash(location.hash));
 
 export function go(to: Route): void {
-  location.hash = toHash(to);
+  const hash = toHash(to);
+  // The same place again: somebody has scrolled away from it.
+  if (hash === location.hash) route.set({ ...to });
+  else location.hash = hash;
 }
 
 window.addEventListener('hashchange', () => route.set(parseHash(location.hash)));

@@ -1,9 +1,11 @@
 // The whole page: the list beside the stage, and on the stage the pane that the route names.
 
+import type { Match } from '../api/search';
 import { button, el, icon } from '../parts/dom';
 import { paneList, startPolling, type PaneList } from '../state/panes';
 import { go, route, type Route } from '../state/route';
 import { PaneView } from './pane';
+import { SearchPanel } from './search';
 import { Sidebar } from './sidebar';
 
 const NARROW = '(max-width: 720px)';
@@ -14,6 +16,8 @@ export class App {
   private readonly layout: HTMLElement;
   private readonly menu: HTMLButtonElement;
   private readonly narrow = matchMedia(NARROW);
+  private readonly search: SearchPanel;
+  private found: Match | null = null; // the last one that was chosen
   private greeted = false; // the person has been shown a pane: choose no more for them
   view: PaneView | null = null;
 
@@ -33,7 +37,26 @@ export class App {
       () => this.open(!this.isOpen),
     );
     this.menu.append(icon('menu'));
-    this.layout = el('div', { class: 'layout' }, sidebar.element, shade, this.menu, this.stage);
+    this.search = new SearchPanel({
+      choose: (match) => {
+        this.found = match;
+        const { pane, line } = match;
+        go({ pane, line, readOnly: pane === this.view?.pane && this.view.asReader });
+      },
+      closed: () => this.view?.focus(),
+      pane: () => this.view?.pane ?? null,
+    });
+    this.layout = el(
+      'div',
+      { class: 'layout' },
+      sidebar.element,
+      shade,
+      this.menu,
+      this.stage,
+      this.search.element,
+    );
+    // Before the terminal sees it.
+    window.addEventListener('keydown', (e) => this.key(e), { capture: true });
     this.layout.addEventListener('keydown', (e) => {
       if (e.key === 'Escape' && this.narrow.matches && this.isOpen) this.open(false);
     });
@@ -66,7 +89,30 @@ export class App {
     }
   }
 
+  private key(e: KeyboardEvent): void {
+    if (!(e.ctrlKey || e.metaKey) || !e.shiftKey || e.altKey || e.code !== 'KeyF') return;
+    e.preventDefault();
+    e.stopPropagation();
+    this.openSearch();
+  }
+
+  private openSearch(): void {
+    if (document.querySelector('dialog[open]')) return;
+    if (this.narrow.matches) this.open(false);
+    this.search.open();
+  }
+
   private show(to: Route): void {
+    this.search.close();
+    if (!this.view || to.pane !== this.view.pane || to.readOnly !== this.view.asReader) {
+      this.showPane(to);
+    }
+    const { found } = this;
+    const spans = found?.pane === to.pane && found.line === to.line ? found.spans : [];
+    this.view?.showLine(to.line, spans);
+  }
+
+  private showPane(to: Route): void {
     this.view?.dispose();
     this.view = null;
     if (!to.pane) {
@@ -76,7 +122,7 @@ export class App {
       );
       return;
     }
-    this.view = new PaneView(this.stage, to.pane, to.readOnly);
+    this.view = new PaneView(this.stage, to.pane, to.readOnly, () => this.openSearch());
     this.view.info(paneList.get().panes.find((p) => p.id === to.pane));
   }
 

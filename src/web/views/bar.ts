@@ -5,6 +5,7 @@ import type { Size } from '../api/link';
 import { button, el, icon, tame } from '../parts/dom';
 
 export interface BarActions {
+  search(): void;
   fit(): void;
   toggleReadOnly(): void;
 }
@@ -44,12 +45,19 @@ export class PaneBar {
       actions.toggleReadOnly(),
     );
     this.mode.append(icon('eye'), el('span', {}, 'Read only'));
+    const search = button(
+      '',
+      { class: 'quiet', 'aria-keyshortcuts': 'Control+Shift+F', title: 'Ctrl+Shift+F' },
+      () => actions.search(),
+    );
+    search.append(icon('search'), el('span', {}, 'Search'));
     this.element = el(
       'header',
       { class: 'bar' },
       el('h1', { class: 'bar-text' }, this.name, this.sub),
       this.bell,
       this.size,
+      search,
       this.mode,
     );
     this.name.textContent = pane;

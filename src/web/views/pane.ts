@@ -13,6 +13,7 @@ import { touchScroll } from '../parts/touch';
 import { refreshPanes } from '../state/panes';
 import { go } from '../state/route';
 import { PaneBar } from './bar';
+import { HistoryView } from './history';
 
 const RESIZE_MS = 120;
 const FOCUS_REPORT = /^\x1b\[[IO]$/;
@@ -27,6 +28,8 @@ export class PaneView {
   private readonly banner: Banner;
   private readonly keys: KeyRow;
   private readonly room = el('div', { class: 'room' });
+  private readonly work: HTMLElement; // the terminal with its keys, and a history over both
+  private history: HistoryView | null = null;
   private readonly watcher: ResizeObserver;
   private paneSize: Size | null = null;
   private told: Size | null = null; // the size of this viewer that the daemon knows
@@ -38,10 +41,13 @@ export class PaneView {
   constructor(
     stage: HTMLElement,
     readonly pane: string,
-    readOnly: boolean,
+    readonly asReader: boolean,
+    search: () => void,
   ) {
-    this.readOnly = readOnly;
+    const readOnly = (this.readOnly = asReader);
+    this.work = el('div', { class: 'work' }, this.room);
     this.bar = new PaneBar(pane, {
+      search,
       fit: () => void this.fit(),
       toggleReadOnly: () => go({ pane, readOnly: !readOnly }),
     });
@@ -54,7 +60,7 @@ export class PaneView {
       { class: 'pane', 'aria-label': `Pane ${pane}` },
       this.bar.element,
       this.banner.element,
-      this.room,
+      this.work,
     );
     stage.replaceChildren(this.element);
     this.terminal = new PaneTerminal(this.room, {
@@ -70,7 +76,7 @@ export class PaneView {
     });
     const { term } = this.terminal;
     this.keys = new KeyRow(term);
-    this.element.append(this.keys.element);
+    this.work.append(this.keys.element);
     touchScroll(this.room, term);
     this.link = new Link(pane, readOnly, {
       hello: (hello) => this.hello(hello),
@@ -89,7 +95,32 @@ export class PaneView {
     this.watcher.observe(this.room);
     this.setReadOnly(readOnly);
     this.link.connect();
-    if (!matchMedia('(pointer: coarse)').matches) term.focus();
+    this.focus();
+  }
+
+  /** On a phone the focus would bring up the keyboard. */
+  focus(): void {
+    if (this.history) this.history.focus();
+    else if (!matchMedia('(pointer: coarse)').matches) this.terminal.term.focus();
+  }
+
+  /** A place in the history, or the live terminal again. */
+  showLine(line: number | undefined, spans: [number, number][]): void {
+    const live = line === undefined;
+    this.room.inert = !live;
+    this.keys.element.inert = !live;
+    if (live) {
+      this.history?.dispose();
+      this.history = null;
+    } else {
+      if (!this.history) {
+        const { pane, asReader: readOnly } = this;
+        this.history = new HistoryView(pane, () => go({ pane, readOnly }));
+        this.work.append(this.history.element);
+      }
+      void this.history.show(line, spans);
+    }
+    this.focus();
   }
 
   /** What the list of panes says about this one. */
@@ -98,6 +129,7 @@ export class PaneView {
   }
 
   dispose(): void {
+    this.history?.dispose();
     this.watcher.disconnect();
     this.link.close();
     this.banner.dispose();
