@@ -122,7 +122,8 @@ refused(int status, const struct buf *out)
 	return rc;
 }
 
-/* An exit status, or -1: the connection was lost, and is to be asked again. */
+/* An exit status, or the negative errno of a connection that was lost, or silent for so long
+ * that it may have been: then it is to be asked again. */
 static int
 ask(const struct wait *w, const char *socket, const char *path, bool again)
 {
@@ -133,7 +134,7 @@ ask(const struct wait *w, const char *socket, const char *path, bool again)
 	buf_init(&out, BUF_NO_MAX);
 	rc = client_request(socket, "POST", path, body, strlen(body), &status, &out, &cause);
 	if (rc != 0) {
-		rc = -1;
+		/* negative */
 	} else if (status == 200) {
 		print_match(w, &out);
 		rc = CLI_DONE;
@@ -151,12 +152,13 @@ ask_until_answered(const struct wait *w)
 {
 	char *socket = paths_socket(), *id = str_url_encode(w->pane);
 	char *path = xasprintf("/api/v1/panes/%s/wait", id);
-	int rc = -1;
+	int rc = ask(w, socket, path, false);
 
 	for (int i = 0; rc < 0 && i < AGAIN_MAX; i++) {
-		if (i != 0)
-			nanosleep(&(struct timespec){.tv_nsec = AGAIN_MS * 1000000}, NULL);
-		rc = ask(w, socket, path, i != 0);
+		if (rc == -ETIMEDOUT)
+			i = 0; /* it was there to be silent */
+		nanosleep(&(struct timespec){.tv_nsec = AGAIN_MS * 1000000}, NULL);
+		rc = ask(w, socket, path, true);
 	}
 	if (rc < 0) {
 		cli_error("wait: the daemon has gone");
