@@ -45,6 +45,13 @@ enter(struct worker *w, enum worker_state state, uint64_t timeout_ms)
 	w->deadline_ms = timeout_ms != 0 ? keeper_now() + timeout_ms : 0;
 }
 
+/* One that was told to stop before it came to serve has only so long, too. */
+static void
+enter_serving(const struct keeper *k, struct worker *w)
+{
+	enter(w, SERVING, k->stopping ? STOP_MS : 0);
+}
+
 /* Starting. */
 
 static _Noreturn void
@@ -227,7 +234,7 @@ upgrade_failed(struct keeper *k, const char *why)
 	k->next_program = NULL;
 	if (old->state == YIELDING || old->state == YIELDED) {
 		set_due(old, KEEP_RESUME);
-		enter(old, SERVING, 0);
+		enter_serving(k, old);
 	}
 }
 
@@ -317,7 +324,7 @@ is_ready(struct keeper *k, struct worker *w)
 	}
 	k->failures = 0;
 	set_due(w, KEEP_GO);
-	enter(w, SERVING, 0);
+	enter_serving(k, w);
 }
 
 static void
