@@ -3,10 +3,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { chmod, copyFile, mkdir, open, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { privateDir, request, startDaemon } from './lib/daemon.mjs';
 import {
   allGone, checkHistory, descriptors, drawn, fast, few, Follower, FULL_SCREEN, info, killWorker, now, pause, pids,
   random, rests, seed, shown, slow, startKept,

@@ -2,7 +2,7 @@
 // come back by themselves and keep book of what they were sent.
 
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import WebSocket from 'ws';
@@ -63,7 +63,6 @@ export async function killWorker(d, signal = 'SIGKILL') {
 export async function descriptors(pid) {
   const all = [];
   for (const n of await readdir(`/proc/${pid}/fd`)) {
-    const { readlink } = await import('node:fs/promises');
     const to = await readlink(`/proc/${pid}/fd/${n}`).catch(() => '');
     all.push({ n: Number(n), to, path: `/proc/${pid}/fd/${n}` });
   }
@@ -220,7 +219,7 @@ export class Follower {
   }
 }
 
-/** The state of a terminal as the daemon tells it, without what may differ: its own clock. */
+/** A pane as the daemon tells it, without what may differ. */
 export async function shown(d, id) {
   const ansi = await d.request('GET', `/api/v1/panes/${id}/capture?history=all&format=ansi`);
   const main = await d.request('GET', `/api/v1/panes/${id}/capture?history=all&format=ansi&main=1`);
@@ -237,7 +236,7 @@ export async function drawn(d, id) {
   return v.snapshots[0].data.toString('latin1');
 }
 
-/** Viewers of other panes, and the daemon's own clock, must not matter: waits until output rests. */
+/** Waits until a pane writes no more, for the moment. */
 export const rests = (d, id) => {
   let before = -1;
   return until(`${id} to rest`, async () => {
