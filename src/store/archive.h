@@ -13,7 +13,8 @@
  * line has waited for flush_ms, at archive_flush and archive_end. A line is durable when it has
  * been written to the file: it outlives a kill of the process at any moment, though not a
  * loss of power. A process that goes on with a run that another one began asks archive_last_line
- * for each pane, and puts what follows.
+ * for each pane that lives, before it puts any line, and puts what follows: a pane that was asked
+ * for, or put to, is remembered until archive_end, even when all of its lines were removed.
  *
  * States:
  *
@@ -97,6 +98,8 @@ void archive_close(struct archive *a, unsigned wait_ms);
  * is the last line taken then. 0 when all were; -ENOSPC when there was no room for all, -EAGAIN
  * while the archive is not open yet (then none were): to be tried again after a notify; -EINVAL
  * for an id that is none, -EROFS when off.
+ *
+ * Copying takes about 4 ms a MiB: the owner puts as lines come, or a long history in pieces.
  */
 int archive_put(struct archive *a, const char *id, const struct history_view *v,
     const struct styles *styles, uint64_t *last);
