@@ -72,6 +72,9 @@ test('Ctrl+Shift+F searches all panes while one types, and no key reaches the te
   await p.input.fill('needle');
   await counted(v, /^3 lines in 2 panes/);
   await v.shot('search');
+  await v.page.getByRole('link', { name: /keys/ }).click();
+  await p.panel.waitFor({ state: 'hidden' });
+  await openSearch(v);
   await v.page.keyboard.press('Escape');
   await p.panel.waitFor({ state: 'hidden' });
   await v.page.keyboard.type('q');

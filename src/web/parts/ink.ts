@@ -11,7 +11,7 @@ const NAMES = [
   'black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white',
   'brightBlack', 'brightRed', 'brightGreen', 'brightYellow',
   'brightBlue', 'brightMagenta', 'brightCyan', 'brightWhite',
-] as const; // prettier-ignore
+] as const;
 
 const LINES: Record<string, string> = {
   single: 'solid',

@@ -25,6 +25,7 @@ export class App {
     const sidebar = new Sidebar({
       close: () => this.open(false),
       chosen: () => {
+        this.search.close();
         if (this.narrow.matches) this.open(false);
       },
       size: () => this.view?.terminal.fitting() ?? null,
