@@ -181,6 +181,20 @@ describe('search -I', () => {
     assert.equal(await q.ends(1), '');
   });
 
+  it('gives up a slow query for the next', async () => {
+    const { id } = await d.sh(`seq -f "${'a'.repeat(60)} %.0f b" 1 20000; exec cat`, { name: 'slow' });
+    await d.shows(id, ' 20000 b');
+    const p = await pick('--pane slow');
+    await p.type('(a|aa)+ x?$');
+    await p.sees('that it searches', (s) => s[1].startsWith('searching '));
+    await p.keys('C-u');
+    await p.type(' 17042 b$');
+    await p.counts('1');
+    await p.keys('Enter');
+    assert.match(await p.ends(0), new RegExp(`^${id} \\d+\n$`));
+    await d.remove(id);
+  });
+
   it('goes on while the panes print, and stays with the line that was selected', async () => {
     const p = await pick('fresh');
     await p.counts('0');

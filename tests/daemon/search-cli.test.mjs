@@ -144,6 +144,13 @@ describe('search', () => {
     await d.remove(id);
   });
 
+  it('says on standard error that time ran out', async () => {
+    const { id } = await d.sh(`seq -f "${'a'.repeat(60)} %.0f b" 1 20000; exec cat`);
+    await d.shows(id, ' 20000 b');
+    assertRefused(await search(['--pane', id, '(a|aa)+ x?$']), 2, /too long/);
+    await d.remove(id);
+  });
+
   it('takes long patterns', async () => {
     const é = 'é'.repeat(500);
     for (const n of [1, 2, 12]) assert.equal((await search(Array(n).fill(['-e', é]).flat())).status, 1);
