@@ -34,7 +34,8 @@ struct search_spec {
 	unsigned npatterns;
 	unsigned flags; /* PATTERN_* */
 	unsigned sources;
-	const char *pane; /* an id or name, or a glob over these; NULL: all */
+	const char *pane; /* an id; or with `glob` a glob over ids and names; NULL: all */
+	bool glob;
 	struct query_options options;
 	bool older; /* the shape of /api/term */
 };

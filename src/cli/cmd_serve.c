@@ -18,6 +18,7 @@
 #include <string.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/app.h"
@@ -335,7 +336,7 @@ background(struct daemon *d, const char *keeper, int report)
 static int
 serve_background(struct daemon *d, const char *keeper)
 {
-	int fds[2];
+	int fds[2], rc;
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) != 0 || (pid = fork()) < 0)
@@ -345,7 +346,10 @@ serve_background(struct daemon *d, const char *keeper)
 		_exit(background(d, keeper, fds[1]));
 	}
 	close(fds[1]);
-	return daemon_read_report(d, fds[0]);
+	rc = daemon_read_report(d, fds[0]);
+	if (rc != CLI_DONE)
+		waitpid(pid, NULL, 0); /* its socket is gone, too, when this ends */
+	return rc;
 }
 
 static int

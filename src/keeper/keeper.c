@@ -209,8 +209,8 @@ start_next_keeper(struct keeper *k, int status)
 		return;
 	}
 	/* The worker may have said more since; and the old one may still be leaving. */
-	k->exec_due = k->next.state != NO_WORKER || k->next_program != NULL ||
-		      k->worker.state != SERVING;
+	k->exec_due =
+	    k->next.state != NO_WORKER || k->next_program != NULL || k->worker.state != SERVING;
 	if (k->exec_due || (fd = state_write(k)) < 0)
 		return;
 	exec_next(k, "resume", fd);

@@ -15,7 +15,8 @@ struct pattern {
 	pcre2_code *invalid; /* for other lines, without machine code */
 	pcre2_code *many;    /* for lines with newlines between, of any bytes; always with
 				machine code; NULL: line by line */
-	pcre2_code *groups; /* the user's with its groups, or NULL; the others may have lost them */
+	pcre2_code
+	    *groups; /* the user's with its groups, or NULL; the others may have lost them */
 	bool line_jit;
 	bool pieces;            /* places of a line may be tried in several calls */
 	struct literal literal; /* in every match; len 0: none */

@@ -292,7 +292,8 @@ link_append(struct styles *s, const char *uri, size_t urilen, const char *id, si
 		return 0;
 	memcpy(p, uri, urilen);
 	p[urilen] = '\0';
-	memcpy(p + urilen + 1, id, idlen);
+	if (idlen != 0)
+		memcpy(p + urilen + 1, id, idlen);
 	p[urilen + 1 + idlen] = '\0';
 	buf_commit(&s->text, urilen + idlen + 2);
 	if (s->nlinks == s->linkcap) {

@@ -667,31 +667,4 @@ describe('memory that is damaged', () => {
     assert.match(d.stderr(), /warn app: pane p\d+ was not restored whole: /);
     await d.stop();
   });
-
-  it('may end between a link and its count', async () => {
-    const d = await startKept();
-    const { keeper } = await pids(d);
-    const script = 'stty -echo; link() { printf "\\033]8;;http://$1/\\033\\\\$1\\033]8;;\\033\\\\\\n"; seq 1 100; echo end $1; }; link one; read -r x; link two; read -r x';
-    const { id } = await d.sh(script);
-    await d.shows(id, 'end one');
-    await rests(d, id);
-    const { worker } = await pids(d);
-    process.kill(worker, 'SIGSTOP');
-    const file = await memoryOf(keeper);
-    const counts = (await file.read(Buffer.alloc(8), 0, 8, 96)).buffer;
-    assert.deepEqual([counts.readUInt32LE(0), counts.readUInt32LE(4)], [2, 1], 'styles and links');
-    counts.writeUInt32LE(1, 0);
-    counts.writeUInt32LE(0, 4);
-    await file.write(counts, 0, 8, 96);
-    await file.close();
-    process.kill(worker, 'SIGKILL');
-    await info(d, (i) => i.pid !== worker);
-    await d.type(id, '\n');
-    await d.shows(id, 'end two');
-    await killWorker(d);
-    const { text } = await d.request('GET', `/api/v1/panes/${id}/capture?history=all&format=ansi`);
-    assert.match(text, /http:\/\/one\/[^]*http:\/\/two\//);
-    assert.doesNotMatch(d.stderr(), /not restored whole/);
-    await d.stop();
-  });
 });

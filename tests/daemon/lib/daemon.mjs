@@ -148,11 +148,11 @@ export async function startDaemon({ args = [], env = {}, dir, listen = '127.0.0.
       const { text } = await d.request('GET', '/metrics');
       return Number(text.match(new RegExp(`^${name} (\\S+)$`, 'm'))[1]);
     },
-    /** Resident memory of the worker, from outside. */
+    /** The worker's own resident memory, from outside: without the panes' memory files. */
     rss: async () => {
       const { pid } = await d.info();
       const text = await readFile(`/proc/${pid}/status`, 'latin1');
-      return Number(text.match(/^VmRSS:\s+(\d+) kB/m)[1]) * 1024;
+      return Number(text.match(/^RssAnon:\s+(\d+) kB/m)[1]) * 1024;
     },
     cli: (cmd, more = {}) => panescry(cmd, { ...more, env: { PANESCRY_SOCKET: socket, ...more.env } }),
     attach: (pane, options = {}) => Viewer.attach(d, pane, options),
