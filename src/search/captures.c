@@ -14,7 +14,7 @@ captures(const struct pattern *p, const char *text, size_t len, struct span *gro
 	pcre2_match_data *data = pcre2_match_data_create_from_pattern(code, NULL);
 	pcre2_match_context *context = pcre2_match_context_create(NULL);
 	const PCRE2_SIZE *at;
-	size_t n = 0;
+	size_t n = 0, count = 0;
 	int found = -1;
 
 	if (data != NULL && context != NULL && utf8_valid(text, len)) {
@@ -25,7 +25,10 @@ captures(const struct pattern *p, const char *text, size_t len, struct span *gro
 		    code, (PCRE2_SPTR)text, len, 0, PCRE2_NO_UTF_CHECK, data, context);
 	}
 	at = data != NULL ? pcre2_get_ovector_pointer(data) : NULL;
-	for (; found > 0 && n < (size_t)found && n < max; n++)
+	/* PCRE2 counts up to the last group that took part; what is behind it is unset. */
+	if (found > 0)
+		count = pcre2_get_ovector_count(data);
+	for (; n < count && n < max; n++)
 		groups[n] = at[2 * n] == PCRE2_UNSET
 				? CAPTURE_UNSET
 				: (struct span){(uint32_t)at[2 * n], (uint32_t)at[2 * n + 1]};
