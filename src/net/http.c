@@ -8,17 +8,20 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
+#include <utlist.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "net/server_priv.h"
+#include "os/os.h"
 #include "proto/json.h"
 
 enum {
 	HEADERS_MAX = 4096, /* of an answer */
 	CHUNK = 64 * 1024,  /* of a body, a turn */
 	EXTRA_MAX = 8,      /* headers that a handler adds */
+	ABSENCE_MS = 200,   /* between two looks at the clients that wait */
 };
 
 struct extra {
@@ -26,13 +29,14 @@ struct extra {
 };
 
 struct http_req {
+	struct http_req *prev, *next; /* of those that wait for an answer */
 	struct lws *wsi;
 	struct server *server;
 	const struct http_route *route;
 	char *params[HTTP_PARAMS_MAX];
 	struct query query;
 	char *if_none_match, *accept_encoding;
-	bool head, dispatched, body_done;
+	bool head, dispatched, body_done, waits, leaving;
 	struct buf body;
 	void (*gone)(void *);
 	void *gone_arg;
@@ -58,10 +62,20 @@ http_session_size(void)
 }
 
 static void
+stop_waiting(struct http_req *r)
+{
+	if (r->waits)
+		DL_DELETE(r->server->waiting, r);
+	r->waits = false;
+	r->gone = NULL;
+}
+
+static void
 req_free(struct http_req *r)
 {
 	if (r == NULL)
 		return;
+	stop_waiting(r);
 	for (size_t i = 0; i < HTTP_PARAMS_MAX; i++)
 		free(r->params[i]);
 	for (unsigned i = 0; i < r->extra_count; i++) {
@@ -143,8 +157,37 @@ http_header(const struct http_req *r, const char *name)
 void
 http_on_gone(struct http_req *r, void (*gone)(void *), void *arg)
 {
+	struct server *s = r->server;
+
 	r->gone = gone;
 	r->gone_arg = arg;
+	if (r->waits)
+		return;
+	r->waits = true;
+	DL_APPEND(s->waiting, r);
+	if (!uv_is_active((uv_handle_t *)&s->absence))
+		uv_timer_start(&s->absence, http_absence, ABSENCE_MS, ABSENCE_MS);
+}
+
+/* While a GET waits for its answer lws does not act upon the end of what the client sends. A
+ * client that has been seen to have ended twice is taken to have gone; a shorter wait than that is
+ * answered even so. */
+void
+http_absence(uv_timer_t *t)
+{
+	struct server *s = t->data;
+	struct http_req *r;
+
+	DL_FOREACH (s->waiting, r) {
+		if (!os_socket_ended(lws_get_socket_fd(r->wsi)))
+			continue;
+		if (r->leaving)
+			lws_set_timeout(
+			    r->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+		r->leaving = true;
+	}
+	if (s->waiting == NULL)
+		uv_timer_stop(t);
 }
 
 struct server *
@@ -172,7 +215,7 @@ answer(struct http_req *r, int status, const char *type, const char *body, size_
 	r->type = type;
 	r->out = body;
 	r->out_len = len;
-	r->gone = NULL;
+	stop_waiting(r);
 	lws_callback_on_writable(r->wsi);
 }
 
@@ -464,12 +507,15 @@ static void
 on_closed(struct session *session)
 {
 	struct http_req *r = session->req;
+	void (*gone)(void *);
 
 	if (r == NULL)
 		return;
+	gone = r->gone;
 	session->req = NULL;
-	if (r->gone != NULL)
-		r->gone(r->gone_arg);
+	stop_waiting(r);
+	if (gone != NULL)
+		gone(r->gone_arg);
 	req_free(r);
 }
 

@@ -335,7 +335,8 @@ server_new(uv_loop_t *loop, const struct server_config *cfg, struct server **out
 	snprintf(s->cookie, sizeof s->cookie, "panescry-%d", s->port);
 	buf_init(&s->message, BUF_NO_MAX);
 	uv_timer_init(loop, &s->sweep);
-	s->sweep.data = s;
+	uv_timer_init(loop, &s->absence);
+	s->sweep.data = s->absence.data = s;
 	uv_timer_start(&s->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	s->protocols = make_protocols(&s->cfg);
 	s->context = make_context(loop, s->tls);
@@ -375,6 +376,7 @@ server_stop(struct server *s)
 	close_door(&s->tcp);
 	close_door(&s->local);
 	uv_close((uv_handle_t *)&s->sweep, NULL);
+	uv_close((uv_handle_t *)&s->absence, NULL);
 	if (s->context != NULL)
 		lws_context_destroy(s->context);
 }

@@ -32,9 +32,11 @@ struct server {
 	bool tls;
 	int port;
 	char cookie[COOKIE_NAME_MAX];
-	struct ws_conn *conns; /* utlist */
-	uv_timer_t sweep;      /* pings */
-	struct buf message;    /* the one that is being written */
+	struct ws_conn *conns;    /* utlist */
+	uv_timer_t sweep;         /* pings */
+	struct http_req *waiting; /* utlist: for an answer that comes later */
+	uv_timer_t absence;       /* while there are any */
+	struct buf message;       /* the one that is being written */
 	struct server_stats stats;
 };
 
@@ -67,6 +69,7 @@ enum auth_access access_of(struct lws *wsi);
 int http_callback(
     struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 size_t http_session_size(void);
+void http_absence(uv_timer_t *t);
 struct server *http_server(const struct http_req *r);
 int ws_callback(
     struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);

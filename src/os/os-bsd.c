@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 #ifdef HAVE_UTIL_H
@@ -192,6 +193,15 @@ os_socket_room(int fd)
 {
 	(void)fd;
 	return SIZE_MAX;
+}
+
+/* What is not read yet hides the end. */
+bool
+os_socket_ended(int fd)
+{
+	char c;
+
+	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 int

@@ -68,6 +68,9 @@ unsigned os_open_descriptors(void);
 /* Bytes that a send on this socket would take without blocking; SIZE_MAX where unknown. */
 size_t os_socket_room(int fd);
 
+/* The other end of a stream socket sends no more, whether or not all has been read. */
+bool os_socket_ended(int fd);
+
 /* Peer of a Unix socket. */
 int os_peer_uid(int fd, uid_t *uid);
 
