@@ -71,14 +71,18 @@ struct watched {
 	uv_timer_t pause;
 };
 
-/* The line of the screen that the cursor is on; behind the last when nothing is incomplete. */
+/* The line of the screen that the cursor is on; behind the last when nothing is incomplete. Where
+ * the main screen's cursor waits while the alternate one is up is not known: on the last line with
+ * text, which more may be added to later. */
 static size_t
 current_line(const struct record_view *v, bool ended)
 {
 	const struct term_text *t = &v->screen;
 
-	if (ended || v->state.alternate)
+	if (ended)
 		return t->used;
+	if (v->state.alternate)
+		return t->used > 0 ? t->used - 1 : 0;
 	for (size_t i = 0; i < t->nlines; i++)
 		if (v->state.y < (unsigned)t->lines[i].row + t->lines[i].nrows)
 			return i;
