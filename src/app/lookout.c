@@ -193,17 +193,25 @@ tell(struct lookout *l, const char *pane, uint64_t complete)
 static void
 finish_lookout(struct look *k, struct lookout *l, const char *pane)
 {
+	uint64_t upto = k->complete;
+	bool full = l->nfound == SIGHTINGS_MAX;
+
+	/* Behind as many as that it looks again. */
+	if (full && l->found[l->nfound - 1].line < upto)
+		upto = l->found[l->nfound - 1].line;
+	if (full && k->entry != NULL)
+		k->entry->watched->again = true;
 	/* It may be freed by what it tells; while it counts as looking it stays. */
 	tell(l, pane, k->complete);
-	if (k->complete >= l->next_line)
-		l->next_line = k->complete + 1;
+	if (upto >= l->next_line)
+		l->next_line = upto + 1;
 	l->looking = false;
 	l->began = true;
 	if (l->freed) {
 		destroy(l);
 		return;
 	}
-	if (k->last && !l->over) {
+	if (k->last && !full && !l->over) {
 		l->over = true;
 		l->cb.over(l, l->arg);
 	}
