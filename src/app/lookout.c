@@ -349,7 +349,7 @@ begin_now(struct lookout *l, struct entry *e)
 }
 
 struct lookout *
-lookout_new(struct entry *e, const struct pattern *p, uint64_t from_line,
+lookout_new(struct entry *e, const struct pattern *p, uint64_t from_line, const char *seen,
     const struct lookout_callbacks *cb, void *arg)
 {
 	struct lookout *l = xcalloc(1, sizeof *l);
@@ -359,8 +359,12 @@ lookout_new(struct entry *e, const struct pattern *p, uint64_t from_line,
 	l->cb = *cb;
 	l->arg = arg;
 	l->next_line = from_line;
-	if (from_line == 0)
+	if (from_line == 0) {
 		begin_now(l, e);
+	} else if (seen != NULL) {
+		l->old_line = from_line;
+		l->old_text = xstrdup(seen);
+	}
 	if (e->watched == NULL) {
 		e->watched = xcalloc(1, sizeof *e->watched);
 		uv_timer_init(e->app->loop, &e->watched->pause);

@@ -42,11 +42,11 @@ struct lookout_callbacks {
 	void (*over)(struct lookout *, void *arg);
 };
 
-/* Lines from that number on; with 0 those that are not complete yet, and what is begun counts
- * when it changes. The pattern is borrowed, and must stay until
- * lookout_free has called `freed`. */
+/* Lines from that number on, the first not while its text is `seen` (may be NULL); with 0 those
+ * that are not complete yet, and what is begun counts when it changes. The pattern is borrowed,
+ * and must stay until lookout_free has called `freed`. */
 struct lookout *lookout_new(struct entry *e, const struct pattern *p, uint64_t from_line,
-    const struct lookout_callbacks *cb, void *arg);
+    const char *seen, const struct lookout_callbacks *cb, void *arg);
 
 /* Nothing is called back any more, but `freed` (may be NULL) when no thread uses the pattern. */
 void lookout_free(struct lookout *l, void (*freed)(void *arg));

@@ -140,8 +140,8 @@ on_timeout(uv_timer_t *t)
 }
 
 static void
-start(
-    struct http_req *r, struct entry *e, struct pattern *take, uint64_t ms, uint64_t from_line)
+start(struct http_req *r, struct entry *e, struct pattern *take, uint64_t ms,
+    uint64_t from_line, const char *seen)
 {
 	static const struct lookout_callbacks callbacks = {on_found, on_over};
 	struct wait *w = xcalloc(1, sizeof *w);
@@ -152,7 +152,7 @@ start(
 	w->timer.data = w;
 	uv_timer_start(&w->timer, on_timeout, ms, 0);
 	http_on_gone(r, asker_gone, w);
-	w->lookout = lookout_new(e, take, from_line, &callbacks, w);
+	w->lookout = lookout_new(e, take, from_line, seen, &callbacks, w);
 }
 
 unsigned
@@ -198,14 +198,18 @@ panes_wait(struct http_req *r, void *arg)
 	if (o == NULL)
 		return;
 	from = json_string(o, "from");
-	if (from != NULL && strcmp(from, "now") != 0 && strcmp(from, "start") != 0)
+	if (cJSON_HasObjectItem(o, "from") &&
+	    (from == NULL || (strcmp(from, "now") != 0 && strcmp(from, "start") != 0)))
 		http_reply_error(r, 400, "bad_params", "from must be now or start");
 	else if (json_u64(o, "from_line", 1, JSON_INT_MAX, &line) == -EINVAL)
 		http_reply_error(r, 400, "bad_params", "from_line must be a line's number");
+	else if (cJSON_HasObjectItem(o, "seen") && json_string(o, "seen") == NULL)
+		http_reply_error(r, 400, "bad_params", "seen must be the text of a line");
 	else if (json_u64(o, "timeout_ms", 0, TIMEOUT_MAX_MS, &ms) == -EINVAL)
 		http_reply_error(r, 400, "bad_params",
 		    "timeout_ms must be a number of milliseconds, at most a week's");
 	else if ((p = pattern_from_json(r, o)) != NULL)
-		start(r, e, p, ms, line == 0 && from != NULL && *from == 's' ? 1 : line);
+		start(r, e, p, ms, line == 0 && from != NULL && *from == 's' ? 1 : line,
+		    json_string(o, "seen"));
 	cJSON_Delete(o);
 }

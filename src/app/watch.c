@@ -233,7 +233,7 @@ post(struct watch *w, struct entry *e)
 	p = xcalloc(1, sizeof *p);
 	p->watch = w;
 	DL_APPEND(w->posts, p);
-	p->lookout = lookout_new(e, w->pattern, 0, &callbacks, p);
+	p->lookout = lookout_new(e, w->pattern, 0, NULL, &callbacks, p);
 }
 
 void

@@ -2,7 +2,8 @@
  * wait: until a pane prints a line that matches.
  *
  * When the daemon's worker is replaced meanwhile, the question is asked again, from the line on
- * that was the next when the command began: nothing that was printed in between is missed.
+ * that was the last when the command began, which counts once it is another one than it was then:
+ * nothing that was printed in between is missed.
  */
 #include "config.h"
 
@@ -41,6 +42,7 @@ struct wait {
 	bool start, fixed, icase, json;
 	uint64_t timeout_s;
 	uint64_t first_line; /* that can be looked at when it is asked again; 0: not known */
+	char *seen;          /* what it was when the command began */
 	uint64_t end_us;     /* monotonic */
 };
 
@@ -85,8 +87,11 @@ question(const struct wait *w, bool again)
 	    o, "timeout_ms", now < w->end_us ? (double)((w->end_us - now) / 1000) : 0);
 	if (w->start)
 		cJSON_AddStringToObject(o, "from", "start");
-	else if (again && w->first_line != 0)
+	else if (again && w->first_line != 0) {
 		cJSON_AddNumberToObject(o, "from_line", (double)w->first_line);
+		if (w->seen != NULL)
+			json_add_text(o, "seen", w->seen);
+	}
 	return json_print_take(o);
 }
 
@@ -174,15 +179,22 @@ ask_until_answered(const struct wait *w)
 static int
 find_first_line(struct wait *w)
 {
+	const cJSON *lines, *last;
+	const char *text;
 	struct buf out;
 	cJSON *o;
 	int rc;
 
 	buf_init(&out, BUF_NO_MAX);
-	rc = cli_ask_pane("GET", w->pane, "", NULL, &out);
+	rc = cli_ask_pane("GET", w->pane, "/capture?format=json&main=1&history=1", NULL, &out);
 	o = rc == CLI_DONE ? json_parse(out.data, out.len) : NULL;
-	if (json_u64(o, "last_line", 0, JSON_INT_MAX, &w->first_line) == 0)
-		w->first_line++;
+	lines = cJSON_GetObjectItemCaseSensitive(o, "lines");
+	last = cJSON_GetArrayItem(lines, cJSON_GetArraySize(lines) - 1);
+	text = json_string(last, "text");
+	if (json_u64(last, "line", 1, JSON_INT_MAX, &w->first_line) == 0 && text != NULL)
+		w->seen = xstrdup(text);
+	else
+		json_u64(o, "screen_line", 1, JSON_INT_MAX, &w->first_line);
 	cJSON_Delete(o);
 	buf_release(&out);
 	return rc;
@@ -205,9 +217,11 @@ run_wait(int argc, char **argv)
 		return cli_usage(&cmd_wait, "--for is missing");
 	w.pane = argv[walk.operand];
 	w.end_us = clock_mono_us() + w.timeout_s * 1000000;
-	if ((rc = find_first_line(&w)) != CLI_DONE)
-		return rc;
-	return ask_until_answered(&w);
+	rc = find_first_line(&w);
+	if (rc == CLI_DONE)
+		rc = ask_until_answered(&w);
+	free(w.seen);
+	return rc;
 }
 
 const struct cli_command cmd_wait = {
