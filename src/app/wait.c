@@ -167,17 +167,27 @@ pattern_flags_from_json(const cJSON *o)
 	return flags;
 }
 
+static bool
+is_switch(const cJSON *o, const char *name)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	return item == NULL || cJSON_IsBool(item);
+}
+
 /* NULL, or a pattern; then there has been an answer where it is NULL. */
 struct pattern *
 pattern_from_json(struct http_req *r, const cJSON *o)
 {
-	const char *text = json_string(o, "pattern");
+	const char *text = json_string(o, "pattern"), *wrong = NULL;
 	struct pattern_error error = {0};
 	struct pattern *p = NULL;
 	char *cause = NULL;
 	unsigned flags = pattern_flags_from_json(o);
 
-	if (text == NULL || *text == '\0' || strlen(text) > PATTERN_MAX)
+	if (!is_switch(o, wrong = "icase") || !is_switch(o, wrong = "fixed"))
+		http_reply_error(r, 400, "bad_params", "%s must be true or false", wrong);
+	else if (text == NULL || *text == '\0' || strlen(text) > PATTERN_MAX)
 		http_reply_error(
 		    r, 400, "bad_params", "pattern must have 1 to %d bytes", PATTERN_MAX);
 	else if (pattern_new(&p, text, strlen(text), flags, &error, &cause) != 0)
