@@ -34,7 +34,7 @@
 #define WATCHES_FILE "watches.json"
 
 enum {
-	FILE_MAX = 1024 * 1024,
+	FILE_MAX = 32 * 1024 * 1024, /* more than all that can be kept, escapes included */
 	COMMAND_MAX = 4096,
 	TEXT_MAX = 4096,   /* bytes of a line that a command is given */
 	EVERY_MS = 1000,   /* default */
@@ -360,6 +360,18 @@ take_down(struct watch *w)
 
 /* The file. */
 
+static bool
+is_taken(const struct app *a, uint64_t id)
+{
+	const struct watch *w;
+
+	DL_FOREACH (a->watches->list, w) {
+		if (w->id == id)
+			return true;
+	}
+	return false;
+}
+
 static void
 load_one(struct app *a, const cJSON *o)
 {
@@ -368,9 +380,11 @@ load_one(struct app *a, const cJSON *o)
 	unsigned flags = pattern_flags_from_json(o);
 
 	w->app = a;
-	if (id == NULL || *id != 'w' || text == NULL ||
+	if (id == NULL || *id != 'w' || text == NULL || *text == '\0' ||
 	    str_u64(id + 1, 1, JSON_INT_MAX, &w->id) != 0)
 		wrong = "it has no id or no pattern";
+	else if (is_taken(a, w->id) || a->watches->count >= WATCHES_MAX)
+		wrong = "there is one of that id, or too many";
 	else if ((wrong = read_wish(w, o)) == NULL &&
 		 pattern_new(&w->pattern, text, strlen(text), flags, NULL, NULL) != 0)
 		wrong = "its pattern does not compile";
@@ -384,21 +398,42 @@ load_one(struct app *a, const cJSON *o)
 	add(a, w, o);
 }
 
+/* It is not overwritten by the next save: somebody may want what is in it. */
+static void
+set_aside(const char *path)
+{
+	char iso[CLOCK_ISO_LEN], *to;
+
+	clock_iso(clock_wall_ms(), iso);
+	to = xasprintf("%s.damaged-%s", path, iso);
+	if (rename(path, to) != 0)
+		log_warn("watch", "%s is damaged, and stays: %s", path, strerror(errno));
+	else
+		log_warn(
+		    "watch", "%s is damaged, and is now %s: there are no watches", path, to);
+	free(to);
+}
+
 int
 watches_load(struct app *a, char **cause)
 {
 	char *path = xasprintf("%s/" WATCHES_FILE, a->state_dir), *text = NULL;
-	const cJSON *item;
+	const cJSON *list, *item;
 	size_t len = 0;
 	cJSON *o = NULL;
 	int rc;
 
 	a->watches = xcalloc(1, sizeof *a->watches);
 	rc = file_read(path, FILE_MAX, &text, &len);
-	if (rc == 0 && (o = json_parse(text, len)) == NULL)
-		log_warn("watch", "%s is damaged: there are no watches", path);
+	if (rc == 0)
+		o = json_parse(text, len);
+	list = cJSON_GetObjectItemCaseSensitive(o, "watches");
+	if (rc == -EFBIG || (rc == 0 && !cJSON_IsArray(list))) {
+		set_aside(path);
+		rc = 0;
+	}
 	json_u64(o, "last_id", 0, JSON_INT_MAX, &a->watches->last_id);
-	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(o, "watches"))
+	cJSON_ArrayForEach (item, list)
 		load_one(a, item);
 	if (rc != 0 && rc != -ENOENT)
 		err_sys(cause, rc, "read %s", path);
