@@ -28,6 +28,7 @@ struct webhook {
 struct target {
 	char host[256], port[8];
 	const char *path;
+	bool v6; /* in brackets */
 };
 
 static unsigned under_way;
@@ -65,8 +66,20 @@ split(const char *url, struct target *t)
 		if ((unsigned char)*p <= ' ' || *p == 0x7F)
 			return false;
 	snprintf(t->port, sizeof t->port, "%u", (unsigned)port);
+	t->v6 = v6;
 	t->path = *end == '/' ? end : "/";
 	return *end == '/' || *end == '\0';
+}
+
+static bool
+is_loopback(const char *host)
+{
+	struct in_addr v4;
+
+	/* A name can begin as an address does. */
+	if (uv_inet_pton(AF_INET, host, &v4) == 0)
+		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+	return strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
 }
 
 const char *
@@ -76,8 +89,7 @@ webhook_check(const char *url, bool anywhere)
 
 	if (!split(url, &t))
 		return "url must be http://HOST[:PORT]/PATH";
-	if (!anywhere && strncmp(t.host, "127.", 4) != 0 && strcmp(t.host, "::1") != 0 &&
-	    strcmp(t.host, "localhost") != 0)
+	if (!anywhere && !is_loopback(t.host))
 		return "url must be on this machine's loopback (see webhooks_remote)";
 	return NULL;
 }
@@ -208,10 +220,10 @@ webhook_post(uv_loop_t *loop, const char *url, const char *json)
 	under_way++;
 	w = xcalloc(1, sizeof *w);
 	w->url = xstrdup(url);
-	w->request = xasprintf("POST %s HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: panescry\r\n"
+	w->request = xasprintf("POST %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: panescry\r\n"
 			       "Content-Type: application/json\r\nConnection: close\r\n"
 			       "Content-Length: %zu\r\n\r\n%s",
-	    t.path, t.host, t.port, strlen(json), json);
+	    t.path, t.v6 ? "[" : "", t.host, t.v6 ? "]" : "", t.port, strlen(json), json);
 	uv_tcp_init(loop, &w->tcp);
 	uv_timer_init(loop, &w->timer);
 	w->handles = 2;
