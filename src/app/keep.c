@@ -3,6 +3,7 @@
 #include "app/keep.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,9 @@ keep_new(int fd)
 	struct keep *k = xcalloc(1, sizeof *k);
 
 	k->fd = fd;
+	/* It came over exec, and is for no command of a watch. */
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	return k;
 }
 
@@ -119,7 +123,7 @@ put_off(struct keep *k, const struct keep_packet *p, size_t len, const int *fds,
 	memcpy(&w->packet, p, len);
 	w->len = len;
 	for (unsigned i = 0; i < nfds; i++) {
-		int fd = dup(fds[i]);
+		int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
 		if (fd >= 0)
 			w->fds[w->nfds++] = fd;
 	}
