@@ -105,6 +105,7 @@ void info_keeper_answered(struct app *a, const struct keep_packet *p);
 /* registry.c */
 struct entry *registry_add(struct app *a, struct pane *p);
 void registry_remove(struct entry *e);
+void registry_unlist(struct entry *e); /* nobody is shown it any more, and that is told */
 
 /* By id, by name, or by a prefix of either that only one has. -ENOENT, or -ENOTUNIQ. */
 int registry_find(struct app *a, const char *ref, struct entry **out);

@@ -206,7 +206,8 @@ on_ended(struct pane *p, void *arg)
 	archiver_ended(e);
 	pane_event(e, "exited");
 	if (e->remove)
-		e->listed = false; /* it stays for the viewers that have not heard of its end */
+		registry_unlist(
+		    e); /* it stays for the viewers that have not heard of its end */
 	registry_sweep(a);
 	app_check_stopped(a);
 }

@@ -120,7 +120,7 @@ panes_delete(struct http_req *r, void *arg)
 	pane_set_removed(e->pane);
 	o = pane_json(e);
 	if (pane_state(e->pane) == PANE_EXITED) {
-		e->listed = false;
+		registry_unlist(e);
 		registry_sweep(e->app);
 	} else {
 		pane_end(e->pane);

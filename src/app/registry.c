@@ -27,11 +27,17 @@ registry_add(struct app *a, struct pane *p)
 	return e;
 }
 
-static void
-removed_event(const struct entry *e)
+void
+registry_unlist(struct entry *e)
 {
-	cJSON *o = json_object();
+	cJSON *o;
 
+	if (!e->listed)
+		return;
+	e->listed = false;
+	if (e->app->closed)
+		return;
+	o = json_object();
 	cJSON_AddStringToObject(o, "type", "removed");
 	cJSON_AddStringToObject(o, "id", pane_id(e->pane));
 	events_add(e->app, "panes", o);
@@ -47,8 +53,7 @@ registry_remove(struct entry *e)
 	if (e->pane != NULL) {
 		a->output_gone += ring_end(pane_ring(e->pane));
 		worker_gone(e);
-		if (e->listed && !a->closed)
-			removed_event(e);
+		registry_unlist(e);
 		lookouts_gone(e);
 		archiver_gone(e);
 		pane_free(e->pane);
