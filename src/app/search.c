@@ -70,8 +70,8 @@ is_meant(const struct search *s, const struct entry *e)
 
 	if (!e->listed)
 		return false;
-	if (glob != NULL && !s->spec.glob)
-		return strcmp(glob, pane_id(e->pane)) == 0;
+	if (s->spec.one)
+		return strcmp(pane_id(e->pane), glob) == 0;
 	return glob == NULL || fnmatch(glob, pane_id(e->pane), 0) == 0 ||
 	       (name != NULL && fnmatch(glob, name, 0) == 0);
 }

@@ -34,8 +34,8 @@ struct search_spec {
 	unsigned npatterns;
 	unsigned flags; /* PATTERN_* */
 	unsigned sources;
-	const char *pane; /* an id; or with `glob` a glob over ids and names; NULL: all */
-	bool glob;
+	const char *pane; /* a glob over ids and names; NULL: all */
+	bool one;         /* pane is an id, and the only one that is meant */
 	struct query_options options;
 	bool older; /* the shape of /api/term */
 };

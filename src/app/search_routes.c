@@ -139,7 +139,7 @@ read_spec(struct http_req *r, struct search_spec *spec)
 void
 search_all(struct http_req *r, void *arg)
 {
-	struct search_spec spec = {.pane = http_query(r, "pane"), .glob = true};
+	struct search_spec spec = {.pane = http_query(r, "pane")};
 
 	if (spec.pane != NULL && (*spec.pane == '\0' || strlen(spec.pane) > ID_MAX)) {
 		http_reply_error(r, 400, "bad_params", "pane must have 1 to %d bytes", ID_MAX);
@@ -153,7 +153,7 @@ void
 search_pane(struct http_req *r, void *arg)
 {
 	struct entry *e = panes_resolve(r, arg);
-	struct search_spec spec = {0};
+	struct search_spec spec = {.one = true};
 
 	if (e == NULL)
 		return;
