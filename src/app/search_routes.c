@@ -186,19 +186,31 @@ older_number(const char *value, uint64_t lo, uint64_t hi, uint64_t fallback, uns
 	return true;
 }
 
+static size_t
+characters(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xC0) != 0x80;
+	return n;
+}
+
 void
 search_older(struct http_req *r, void *arg)
 {
 	const char *sid = http_param(r, 0), *pid = http_param(r, 1),
 		   *pattern = http_query(r, "pattern");
-	struct search_spec spec = {.sources = SEARCH_RING, .older = true, .npatterns = 1};
+	struct search_spec spec = {
+	    .sources = SEARCH_RING, .older = true, .one = true, .npatterns = 1};
 	struct entry *e;
 
 	spec.options = QUERY_OPTIONS_INIT;
 	if (!str_id_valid(sid) || !str_id_valid(pid)) {
 		older_error(r, "bad_id_format", "the session or the pane is not an id",
 		    "1 to 64 of A-Z a-z 0-9 _ . % -");
-	} else if (pattern == NULL || *pattern == '\0' || strlen(pattern) > OLDER_PATTERN_MAX) {
+	} else if (pattern == NULL || *pattern == '\0' ||
+		   characters(pattern) > OLDER_PATTERN_MAX || strlen(pattern) > PATTERN_MAX) {
 		older_error(r, "bad_params", "pattern is missing or too long",
 		    "pattern: 1 to 200 characters");
 	} else if (!older_number(http_query(r, "limit"), 1, OLDER_LIMIT_MAX, QUERY_LIMIT,
