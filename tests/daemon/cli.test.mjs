@@ -198,11 +198,12 @@ describe('serve', () => {
       assert.equal((await d.request('GET', '/api/v1/info')).json.tls, true);
       const login = await d.request('GET', `/?token=${d.token}`, { token: null });
       assert.match(login.headers['set-cookie'][0], /; Secure/);
-      const { id } = await d.sh('stty raw -echo; read -r x; seq 1 100000; echo end; exit 2');
+      const { id } = await d.sh('stty raw -echo; echo ready; read -r x; seq 1 100000; echo end; exit 2');
       const v = await d.attach(id, { offset: 0, headers: { origin: `https://127.0.0.1:${d.port}` } });
+      await v.sees('ready');
       v.input('\n');
       await v.finish(2);
-      assert.equal(v.next, 588895 + 4);
+      assert.equal(v.next, 6 + 588895 + 4);
       const plain = await request({ host: '127.0.0.1', port: d.port }, 'GET', '/healthz').catch((e) => e);
       assert.ok(plain instanceof Error || plain.status >= 300);
     } finally {

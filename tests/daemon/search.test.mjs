@@ -198,9 +198,9 @@ describe('a search finds', () => {
   });
 
   it('panes by globs over ids and names, and those that have ended', async () => {
-    const a = await d.sh('echo glob', { name: 'build-a' });
-    const b = await d.sh('echo glob; cat', { name: 'build-b' });
-    const c = await d.sh('echo glob', { name: 'other' });
+    const a = await d.sh('echo glob', { name: 'build-a', archive: false });
+    const b = await d.sh('echo glob; cat', { name: 'build-b', archive: false });
+    const c = await d.sh('echo glob', { name: 'other', archive: false });
     await d.exited(a.id);
     await d.exited(c.id);
     await d.shows(b.id, 'glob');
