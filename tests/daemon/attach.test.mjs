@@ -353,12 +353,13 @@ describe('the end of a pane', () => {
 
   it('brings all of a burst to a viewer that acknowledges', async () => {
     const size = 5_000_000;
-    const { id } = await d.sh(`stty raw -echo; read -r x; yes bbb | head -c ${size}; printf E`);
+    const { id } = await d.sh(`stty raw -echo; printf R; read -r x; yes bbb | head -c ${size}; printf E`);
     const v = await d.attach(id, { offset: 0 });
+    await v.sees('R');
     v.input('\n');
     await v.finish(0);
-    if (v.snapshots.length === 0) assert.equal(v.received, size + 1);
-    assert.equal(v.next, size + 1);
+    if (v.snapshots.length === 0) assert.equal(v.received, size + 2);
+    assert.equal(v.next, size + 2);
     assert.match(v.screen.slice(-2000), /^[b\n]+E$/);
   });
 
