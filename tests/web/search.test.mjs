@@ -400,6 +400,22 @@ test('hostile lines are text', async () => {
   await v.close();
 });
 
+test('finds lines of panes that are gone, and says that there is no place to show', async () => {
+  const id = await rig.daemon.pane(['sh', '-c', 'echo a line of the departed']);
+  await until('its end', async () => (await rig.daemon.api('GET', `panes/${id}`)).state === 'exited');
+  const stays = await rig.daemon.pane(['cat']);
+  await rig.daemon.api('DELETE', `panes/${id}`);
+  const v = await rig.open({ pane: stays });
+  await v.page.keyboard.press('Control+Shift+F');
+  await v.page.keyboard.type('of the departed');
+  const row = v.page.locator('.result');
+  await row.getByText(`${id} (gone)`).waitFor();
+  await v.page.keyboard.press('Enter');
+  await v.page.getByText('The pane of this line is gone').waitFor();
+  assert.equal(await row.count(), 1);
+  await v.close();
+});
+
 test('on a phone', async () => {
   const id = await printed(
     'for i in 1 2 3 4 5 6 7 8 9; do printf "\\033[3%dmcolour\\033[0m %d: a line that is a good deal wider than a phone is, said quickly\\n" $i $i; done; echo; echo ready',

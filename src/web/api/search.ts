@@ -21,6 +21,9 @@ export const LIMIT_MAX = 10_000;
 
 export interface Match {
   pane: string;
+  /** Start of the daemon that had the pane, if that was an earlier one. */
+  run?: string;
+  source: 'ring' | 'capture' | 'archive';
   line: number;
   time: string;
   content: string;

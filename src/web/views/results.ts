@@ -8,6 +8,7 @@ import { ago, exactly } from '../parts/ago';
 import { debounce, el } from '../parts/dom';
 import { Inks, lineNodes, marked } from '../parts/line';
 import { toIndices } from '../parts/utf8';
+import { paneList } from '../state/panes';
 
 const CONTEXT = 2; // lines before and after the chosen one
 const CONTEXT_MS = 60;
@@ -26,7 +27,12 @@ interface Row {
   time: HTMLTimeElement;
 }
 
-const keyOf = (m: Match): string => `${m.pane}:${m.line}`;
+const keyOf = (m: Match): string => `${m.run ?? ''}/${m.pane}:${m.line}`;
+
+/** Only the archive has it: there is no pane that could show its place. */
+export const isGone = (m: Match): boolean =>
+  m.run !== undefined ||
+  (m.source === 'archive' && !paneList.get().panes.some((p) => p.id === m.pane));
 
 function same(a: Match, b: Match): boolean {
   return a.content === b.content && a.time === b.time && String(a.spans) === String(b.spans);
@@ -128,7 +134,7 @@ export class Results {
       const row = old.get(key) ?? this.row();
       old.delete(key);
       this.rows.set(key, row);
-      this.fill(row, match, this.label(match.pane));
+      this.fill(row, match, isGone(match) ? `${match.pane} (gone)` : this.label(match.pane));
       return row;
     });
     for (const { element } of old.values()) element.remove();
@@ -166,7 +172,7 @@ export class Results {
       el('div', { class: 'result-lines' }, before, text, after),
       el('div', { class: 'result-where' }, pane, time),
     );
-    return { match: { pane: '', line: 0, time: '', content: '', spans: [] }, element, text, before, after, pane, time };
+    return { match: { pane: '', line: 0, time: '', source: 'ring', content: '', spans: [] }, element, text, before, after, pane, time };
   }
 
   private fill(row: Row, match: Match, label: string): void {
@@ -198,7 +204,7 @@ export class Results {
 
   private async fetchContext(): Promise<void> {
     const row = this.current;
-    if (!row) return;
+    if (!row || isGone(row.match)) return;
     const asking = (this.asking = new AbortController());
     const { pane, line } = row.match;
     try {

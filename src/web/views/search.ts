@@ -4,10 +4,11 @@
 import { ApiError } from '../api/http';
 import { LIMIT_MAX, search, type Case, type Found, type Match, type Query } from '../api/search';
 import { button, debounce, el } from '../parts/dom';
+import { notice } from '../parts/notice';
 import { ByteWalk } from '../parts/utf8';
 import { paneList } from '../state/panes';
 import { paneLabel } from './bar';
-import { Results } from './results';
+import { isGone, Results } from './results';
 
 const TYPING_MS = 80;
 const AGAIN_MS = 1000;
@@ -206,6 +207,10 @@ export class SearchPanel {
   }
 
   private choose(match: Match): void {
+    if (isGone(match)) {
+      notice('The pane of this line is gone; the archive has its text alone.');
+      return;
+    }
     this.close();
     this.actions.choose(match);
   }
