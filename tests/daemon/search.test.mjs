@@ -3,11 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { startDaemon, useDaemon } from './lib/daemon.mjs';
+import { privateDir, startDaemon, useDaemon } from './lib/daemon.mjs';
 import { killWorker } from './lib/keeper.mjs';
 import { Raw, requestText } from './lib/raw.mjs';
 import { run } from './lib/run.mjs';
@@ -31,8 +31,9 @@ const query = (args) => {
   return q.toString();
 };
 /** A search that must be answered with 200. */
+/** In what is in memory, unless another source is asked for: what the archive has is a matter of time. */
 async function find(d, args, pane) {
-  const path = `/api/v1/${pane ? `panes/${pane}/` : ''}search?${query(args)}`;
+  const path = `/api/v1/${pane ? `panes/${pane}/` : ''}search?${query({ source: 'ring', ...args })}`;
   const r = await d.request('GET', path);
   assert.equal(r.status, 200, `${path}: ${r.text}`);
   return r.json;
@@ -470,6 +471,7 @@ describe('a costly search', () => {
 describe('a search while', () => {
   it('a pane floods sees lines as they are', async () => {
     const d = await startDaemon();
+    after(() => d.running() && d.stop());
     const { id } = await d.sh("awk 'BEGIN { for (i = 1; ; i++) print \"n\" i \" end\" }'", { rows: 24 });
     await d.shows(id, ' end');
     for (let i = 0; i < 12; i++) {
@@ -505,5 +507,37 @@ describe('a search while', () => {
     }
     await d.remove(id);
     await d.stop();
+  });
+});
+
+describe('the archive', () => {
+  it('has panes that are gone, lines that a history has lost, and earlier runs', async () => {
+    const dir = await privateDir();
+    const conf = join(dir, 'conf');
+    await writeFile(conf, 'history_lines = 20000\n');
+    const first = await startDaemon({ dir, keep: true, env: { PANESCRY_CONFIG: conf } });
+    const gone = await first.sh("printf 'mark of the gone\\n'");
+    const kept = await first.sh('echo mark of the kept; seq 1 60000; exec cat');
+    const shy = await first.new(['echo', 'mark of the shy'], { archive: false });
+    await first.exited(gone.id);
+    await first.exited(shy.id);
+    await first.remove(gone.id);
+    await first.remove(shy.id);
+    await first.shows(kept.id, '60000');
+    const marks = (d, more) => find(d, { pattern: '^mark of', source: 'auto', ...more });
+    await until('both lines', async () => (await marks(first)).total === 2);
+    const now = await marks(first);
+    assert.deepEqual(now.matches.map((m) => [m.pane, m.content, m.source]), [[gone.id, 'mark of the gone', 'archive'], [kept.id, 'mark of the kept', 'archive']]);
+    assert.equal((await marks(first, { source: 'ring' })).total, 0);
+    assert.equal((await find(first, { pattern: '^60000$', source: 'auto' })).matches[0].source, 'ring');
+    assert.equal((await find(first, { pattern: '^1[0-9]{4}$', source: 'auto', limit: 10000 })).total, 10000, 'each once');
+    await first.stop();
+    const second = await startDaemon({ dir, keep: true, env: { PANESCRY_CONFIG: conf } });
+    await until('the archive to be read', async () => (await marks(second)).total === 2);
+    const { matches } = await marks(second, { order: 'newest' });
+    assert.deepEqual(matches.map((m) => m.content), ['mark of the kept', 'mark of the gone']);
+    for (const m of matches) assert.match(m.run, /^\d{4}-.*Z$/);
+    await second.stop();
+    await rm(dir, { recursive: true, force: true });
   });
 });
