@@ -223,8 +223,9 @@ search_archive(const struct archive_search *s, struct search_found *found)
 	w->s = s;
 	w->found = found;
 	archive_snapshot(s->archive, &q, &w->records);
-	qsort(w->records.records, w->records.n, sizeof *w->records.records,
-	    s->options->newest_first ? newest_first : oldest_first);
+	if (w->records.n != 0)
+		qsort(w->records.records, w->records.n, sizeof *w->records.records,
+		    s->options->newest_first ? newest_first : oldest_first);
 	go_through(w);
 	for (size_t i = 0; i < BATCH; i++)
 		archive_block_release(&w->slots[i].block);
