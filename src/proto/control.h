@@ -22,7 +22,9 @@
  * until the second (tmux/client.h).
  *
  * Bounded: a line outside of raw text longer than CONTROL_LINE_MAX is passed over (a block's
- * and a notification's alike), what cannot be parsed is ignored.
+ * and a notification's alike), what cannot be parsed is ignored. In a block it is text, and so is
+ * a notification that is not known. Words that a later version puts behind those that are known
+ * are passed over.
  *
  * Pure; one thread at a time. What callbacks are given is borrowed until they return; they must
  * not call back but for control_raw.
@@ -55,7 +57,8 @@ enum control_kind {
 	CONTROL_SUBSCRIPTION_CHANGED, /* session, window, pane, text: the subscription's name, rest: value */
 	CONTROL_CLIENT_DETACHED, /* text: client */
 	CONTROL_EXIT,            /* text: why, or "" */
-	CONTROL_OTHER,           /* text: its name without '%', rest: what follows */
+	CONTROL_OTHER, /* text: its name without '%', rest: what follows. In a block only
+	                  config-error, message, paste-buffer-changed and -deleted */
 };
 
 #define CONTROL_NONE UINT32_MAX
@@ -66,6 +69,7 @@ struct control_notice {
 	const char *text, *rest;        /* NUL-terminated; "" where there is none */
 };
 
+/* Copied; all of them must be there. */
 struct control_callbacks {
 	void (*output)(void *arg, uint32_t pane, const char *data, size_t len); /* unescaped */
 	void (*notice)(void *arg, const struct control_notice *n);
@@ -73,7 +77,7 @@ struct control_callbacks {
 	void (*text)(void *arg, const char *line, size_t len); /* of a block; NUL behind it */
 	void (*end)(void *arg, bool error);
 	/* The lines between the marks, each with its '\n'. `which`: 0 or 1, the mark that ended
-	 * it. NULL when there was more than `max`. */
+	 * it. NULL and 0 when there were more than `max` bytes. */
 	void (*raw)(void *arg, int which, const char *data, size_t len);
 };
 
@@ -85,17 +89,25 @@ void control_feed(struct control *c, const char *data, size_t len);
  * second may be NULL). Then the block that the mark stood in goes on as any other. */
 void control_raw(struct control *c, const char *mark, const char *other, size_t max);
 
-/* Undoes \ooo in place; returns the new length. A backslash that begins no octal number stays. */
+/* Undoes \ooo in place; returns the new length. A backslash that begins no octal number of three
+ * digits up to 377 stays. */
 size_t control_unescape(char *data, size_t len);
 
-/* A pane of a layout string as "b25d,80x24,0,0[80x12,0,0,0,80x11,0,13,1]". */
+/*
+ * A pane of a layout string as "b25d,80x24,0,0[80x12,0,0,0,80x11,0,13,1]": a sum, which is not
+ * compared, and cells. Since 3.7 the floating ones, the topmost first, are in <> behind all
+ * others, and most of them once more in a split; here each is one cell, in the place where it was
+ * first. They may begin left of and above the window.
+ */
 struct control_cell {
 	uint32_t pane;
-	unsigned cols, rows, x, y;
+	unsigned cols, rows; /* 1 to 100000 */
+	int x, y;            /* -100000 to 100000 */
+	bool floating;
 };
 
 /* Returns how many panes there are, or -EINVAL, also beyond CONTROL_CELLS_MAX; the first `max`
- * are written. */
+ * are written (cells may be NULL when it is 0). */
 int control_layout(const char *layout, struct control_cell *cells, size_t max);
 
 #endif
