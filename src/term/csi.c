@@ -112,6 +112,14 @@ tbc(struct term *t, const struct csi *c)
 		tabs[x] = 0;
 }
 
+/* Stops in every eighth column. */
+static void
+decst8c(struct term *t, const struct csi *c)
+{
+	if (value(c, 0) == 5)
+		screen_reset_tabs(t->screen);
+}
+
 static void
 decstbm(struct term *t, const struct csi *c)
 {
@@ -475,6 +483,7 @@ static const struct {
 } others[] = {
     {'?', 0, 'J', decsed},
     {'?', 0, 'K', decsel},
+    {'?', 0, 'W', decst8c},
     {'?', 0, 'h', sm},
     {'?', 0, 'l', rm},
     {'?', 0, 'n', decdsr},

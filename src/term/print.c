@@ -6,16 +6,11 @@
 #endif
 
 #include "base/utf8.h"
+#include "term/graphics.h"
 #include "term/state.h"
 #include "term/width.h"
 
 enum { BOM = 0xFEFF };
-
-/* DEC special graphics, 0x60 to 0x7E. */
-static const uint16_t graphics[31] = {0x25C6, 0x2592, 0x2409, 0x240C, 0x240D, 0x240A, 0x00B0,
-    0x00B1, 0x2424, 0x240B, 0x2518, 0x2510, 0x250C, 0x2514, 0x253C, 0x23BA, 0x23BB, 0x2500,
-    0x23BC, 0x23BD, 0x251C, 0x2524, 0x2534, 0x252C, 0x2502, 0x2264, 0x2265, 0x03C0, 0x2260,
-    0x00A3, 0x00B7};
 
 static void
 fill_text(struct cell *c, const char *s, unsigned n, uint16_t style)
@@ -181,8 +176,8 @@ print_point(void *arg, uint32_t cp)
 static uint32_t
 translate(uint8_t charset, char c)
 {
-	if (charset == CHARSET_GRAPHICS && c >= 0x60 && c <= 0x7E)
-		return graphics[c - 0x60];
+	if (charset == CHARSET_GRAPHICS)
+		return graphics_of(c);
 	if (charset == CHARSET_UK && c == '#')
 		return 0xA3;
 	return (unsigned char)c;
