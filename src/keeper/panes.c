@@ -47,7 +47,7 @@ panes_add(struct keeper *k, uint64_t id)
 	}
 	p = &k->panes[k->npanes++];
 	*p = (struct pane){.id = id, .memory = -1, .master = -1};
-	if (id > k->kept.last_pane)
+	if ((id & KEEP_REMOTE) == 0 && id > k->kept.last_pane)
 		k->kept.last_pane = id;
 	return p;
 }

@@ -155,12 +155,19 @@ os_process_cwd(pid_t pid, char *buf, size_t size)
 }
 
 int
-os_terminal_program(int master, char *buf, size_t size)
+os_process_program(pid_t pid, char *buf, size_t size)
 {
-	(void)master;
+	(void)pid;
 	(void)buf;
 	(void)size;
 	return -ENOSYS;
+}
+
+pid_t
+os_process_front(pid_t pid)
+{
+	(void)pid;
+	return 0;
 }
 
 void

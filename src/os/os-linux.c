@@ -242,17 +242,15 @@ os_process_cwd(pid_t pid, char *buf, size_t size)
 	return 0;
 }
 
-int
-os_terminal_program(int master, char *buf, size_t size)
+/* Reads a small file of /proc as a string. */
+static int
+read_proc(pid_t pid, const char *name, char *buf, size_t size)
 {
 	char path[64];
-	pid_t pgrp = tcgetpgrp(master);
 	ssize_t n;
 	int fd;
 
-	if (pgrp <= 0)
-		return -ESRCH;
-	snprintf(path, sizeof path, "/proc/%d/comm", (int)pgrp);
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -261,8 +259,32 @@ os_terminal_program(int master, char *buf, size_t size)
 	if (n <= 0)
 		return -ESRCH;
 	buf[n] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
 	return 0;
+}
+
+int
+os_process_program(pid_t pid, char *buf, size_t size)
+{
+	int rc = pid > 0 ? read_proc(pid, "comm", buf, size) : -ESRCH;
+
+	if (rc == 0)
+		buf[strcspn(buf, "\n")] = '\0';
+	return rc;
+}
+
+pid_t
+os_process_front(pid_t pid)
+{
+	char stat[512], *p;
+	int front;
+
+	if (read_proc(pid, "stat", stat, sizeof stat) != 0)
+		return 0;
+	/* proc(5): pid (comm) state ppid pgrp session tty_nr tpgid; comm may hold anything. */
+	p = strrchr(stat, ')');
+	if (p == NULL || sscanf(p + 1, " %*c %*d %*d %*d %*d %d", &front) != 1)
+		return 0;
+	return front > 0 ? front : 0;
 }
 
 void

@@ -52,10 +52,11 @@ ssize_t os_receive(int fd, void *data, size_t len, int *fds, unsigned max, unsig
 /* forkpty(3). `slave_name` may be NULL. Returns as fork does, with *master close-on-exec. */
 pid_t os_forkpty(int *master, const struct winsize *size);
 
-/* The current directory of a process, and the name of the program in the foreground of the
- * terminal behind a PTY master. -ENOSYS where the system has no way to ask. */
+/* The current directory of a process, its program's name, and the process group in the foreground
+ * of its terminal (0: none). -ENOSYS where the system has no way to ask. */
 int os_process_cwd(pid_t pid, char *buf, size_t size);
-int os_terminal_program(int master, char *buf, size_t size);
+int os_process_program(pid_t pid, char *buf, size_t size);
+pid_t os_process_front(pid_t pid);
 
 /* Work of this thread gives way to that of others from now on; where that cannot be had, nothing. */
 void os_thread_background(void);

@@ -43,6 +43,15 @@ on_reply(const char *data, size_t len, void *arg)
 	pane_input(arg, data, len);
 }
 
+/* The program that has the terminal gives the answers. */
+static void
+no_reply(const char *data, size_t len, void *arg)
+{
+	(void)data;
+	(void)len;
+	(void)arg;
+}
+
 static void
 on_title(const char *title, void *arg)
 {
@@ -57,6 +66,13 @@ on_bell(void *arg)
 }
 
 static const struct record_callbacks record_callbacks = {on_reply, on_title, on_bell};
+static const struct record_callbacks remote_callbacks = {no_reply, on_title, on_bell};
+
+static const struct record_callbacks *
+callbacks_of(const struct pane *p)
+{
+	return p->remote != NULL ? &remote_callbacks : &record_callbacks;
+}
 
 /* What has no descriptor was never opened, or is closed already. */
 static void
@@ -110,6 +126,7 @@ pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callba
 	    .id = spec->id,
 	    .name = spec->name,
 	    .cwd = spec->cwd,
+	    .origin = spec->origin,
 	    .argv = spec->argv,
 	    .cols = spec->cols,
 	    .rows = spec->rows,
@@ -118,14 +135,14 @@ pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callba
 	    .history_bytes = spec->record->bytes,
 	};
 	struct pty_spec how = {spec->argv, spec->envp, spec->cwd, spec->cols, spec->rows};
+	struct pty pty = {.master = -1, .status_fd = -1};
 	struct memory *m;
 	struct pane *p;
-	struct pty pty;
 	int rc;
 
 	if ((rc = memory_new(&birth, &m, cause)) != 0)
 		return rc;
-	if ((rc = pty_spawn(&how, &pty)) != 0) {
+	if (spec->remote == NULL && (rc = pty_spawn(&how, &pty)) != 0) {
 		memory_free(m);
 		return err_sys(cause, rc, "a new terminal");
 	}
@@ -135,7 +152,10 @@ pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callba
 	p->pid = pty.pid;
 	p->master = pty.master;
 	p->status_fd = pty.status_fd;
-	p->record = record_new(m, spec->record, &record_callbacks, p);
+	p->remote = spec->remote;
+	if (p->remote != NULL)
+		p->state = PANE_RUNNING;
+	p->record = record_new(m, spec->record, callbacks_of(p), p);
 	init_handles(p);
 	*out = p;
 	return 0;
@@ -166,7 +186,7 @@ fresh_record(struct pane *p, const struct pane_found *found)
 	if ((rc = memory_new(&birth, &m, NULL)) != 0)
 		return rc;
 	use_memory(p, m);
-	p->record = record_new(m, found->record, &record_callbacks, p);
+	p->record = record_new(m, found->record, callbacks_of(p), p);
 	return 0;
 }
 
@@ -184,10 +204,12 @@ old_record(struct pane *p, const struct pane_found *found, char **warning)
 	}
 	if ((rc = memory_open(found->memory, &m, warning)) != 0)
 		return rc;
-	if (strcmp(memory_birth(m)->id, found->id) != 0)
+	if (found->id != NULL && strcmp(memory_birth(m)->id, found->id) != 0)
 		rc = err_set(warning, -EINVAL, "its memory is another pane's");
+	if ((found->remote != NULL) != (memory_birth(m)->origin != NULL))
+		rc = err_set(warning, -EINVAL, "its memory is not of that kind");
 	use_memory(p, m);
-	if (rc == 0 && (rc = record_restore(m, found->record, blank, &record_callbacks, p,
+	if (rc == 0 && (rc = record_restore(m, found->record, blank, callbacks_of(p), p,
 			    &p->record, warning)) != 0)
 		err_set(warning, rc, "its memory is damaged");
 	if (rc != 0) {
@@ -208,7 +230,7 @@ settle_state(struct pane *p, const struct pane_found *found)
 
 	p->state = state->ended ? PANE_EXITED : PANE_RUNNING;
 	p->reaped = found->reaped || state->ended;
-	p->drained = p->master < 0;
+	p->drained = p->master < 0 && p->remote == NULL;
 	if (state->ended)
 		p->exit_status = state->status;
 	else if (found->reaped)
@@ -228,10 +250,13 @@ pane_restore(uv_loop_t *loop, const struct pane_found *found, const struct pane_
 	*out = NULL;
 	p->pid = found->pid;
 	p->master = found->master;
+	p->remote = found->remote;
 	p->paused = true;
 	init_handles(p); /* a replay may have input to write */
-	*fresh = old_record(p, found, warning) != 0;
-	if (*fresh && (rc = fresh_record(p, found)) != 0) {
+	rc = old_record(p, found, warning);
+	*fresh = rc != 0;
+	/* What a remote pane was, its memory alone said: it is found again, as a new one. */
+	if (*fresh && (p->remote != NULL || (rc = fresh_record(p, found)) != 0)) {
 		p->state = PANE_EXITED; /* nothing that is known of the process is signalled */
 		pane_free(p);
 		return rc;

@@ -55,6 +55,7 @@ struct memory_header {
 	uint32_t nstyles;
 	uint32_t newest; /* slot, 0 or 1 */
 	struct slot slots[2];
+	struct memory_remote remote;
 };
 
 _Static_assert(sizeof(struct memory_header) <= HEADER_SIZE, "the header has its pages");
@@ -139,6 +140,7 @@ birth_text(const struct memory_birth *b)
 	json_add_text(o, "id", b->id);
 	json_add_text(o, "name", b->name);
 	json_add_text(o, "cwd", b->cwd);
+	json_add_text(o, "origin", b->origin);
 	cJSON_AddNumberToObject(o, "cols", b->cols);
 	cJSON_AddNumberToObject(o, "rows", b->rows);
 	cJSON_AddNumberToObject(o, "created_ms", (double)b->created_ms);
@@ -182,6 +184,7 @@ read_birth(struct memory *m)
 	    .id = json_string(m->json, "id"),
 	    .name = json_string(m->json, "name"),
 	    .cwd = json_string(m->json, "cwd"),
+	    .origin = json_string(m->json, "origin"),
 	    .argv = m->argv,
 	    .cols = (unsigned)cols,
 	    .rows = (unsigned)rows,
@@ -493,6 +496,12 @@ struct memory_state *
 memory_state(struct memory *m)
 {
 	return &m->head->state;
+}
+
+struct memory_remote *
+memory_remote(struct memory *m)
+{
+	return &m->head->remote;
 }
 
 /* Styles. */

@@ -50,6 +50,7 @@ enum {
 
 struct memory_birth {
 	const char *id, *name, *cwd; /* name, cwd: NULL for none */
+	const char *origin;          /* what it is a pane of elsewhere; NULL: a native one */
 	char *const *argv;
 	unsigned cols, rows;
 	int64_t created_ms;
@@ -85,6 +86,22 @@ struct memory_state {
 	uint32_t unarchived; /* its lines stay out of the archive */
 };
 struct memory_state *memory_state(struct memory *m);
+
+/* Of a pane that is kept elsewhere. */
+struct memory_span {
+	uint64_t from, to; /* lines */
+};
+
+enum { MEMORY_SPANS = 64 };
+
+struct memory_remote {
+	uint64_t
+	    redrawn;     /* the terminal was drawn anew when the history ended with this line */
+	uint32_t nspans; /* lines that came from a capture; oldest first */
+	uint32_t pad;
+	struct memory_span spans[MEMORY_SPANS];
+};
+struct memory_remote *memory_remote(struct memory *m);
 
 /* Appends to the file's table what the terminal's has more. */
 void memory_save_styles(struct memory *m, const struct styles *s);

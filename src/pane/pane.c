@@ -70,8 +70,8 @@ pane_decode_status(int wait_status)
 					: WEXITSTATUS(wait_status);
 }
 
-static void
-finish(struct pane *p)
+void
+pane_finish(struct pane *p)
 {
 	if (p->state == PANE_EXITED)
 		return;
@@ -93,7 +93,7 @@ finish(struct pane *p)
 static void
 on_linger(uv_timer_t *t)
 {
-	finish(t->data);
+	pane_finish(t->data);
 }
 
 /* Called after every step towards the end: reaped, end of file, more output. */
@@ -103,7 +103,7 @@ pane_check_end(struct pane *p)
 	if (!p->reaped || p->state != PANE_RUNNING || p->paused)
 		return;
 	if (p->drained)
-		finish(p);
+		pane_finish(p);
 	else
 		uv_timer_start(&p->life, on_linger, LINGER_MS, 0);
 }
@@ -127,9 +127,9 @@ pane_signal(struct pane *p, int sig)
 {
 	pid_t front;
 
-	if (p->state == PANE_EXITED || p->reaped)
+	if (p->state == PANE_EXITED || p->reaped || p->pid <= 0)
 		return -ESRCH;
-	front = tcgetpgrp(p->master);
+	front = p->remote != NULL ? os_process_front(p->pid) : tcgetpgrp(p->master);
 	if (front > 0 && front != p->pid)
 		kill(-front, sig);
 	return kill(-p->pid, sig) == 0 || kill(p->pid, sig) == 0 ? 0 : -errno;
@@ -138,8 +138,13 @@ pane_signal(struct pane *p, int sig)
 void
 pane_end(struct pane *p)
 {
+	if (p->remote != NULL) {
+		if (p->state != PANE_EXITED)
+			p->remote->end(p, p->arg);
+		return;
+	}
 	if (p->reaped && p->state == PANE_RUNNING) {
-		finish(p); /* only a child of the command was keeping the terminal open */
+		pane_finish(p); /* only a child of the command was keeping the terminal open */
 		return;
 	}
 	if (pane_signal(p, SIGHUP) != 0)
@@ -170,8 +175,8 @@ on_flush(uv_timer_t *t)
 		flush(p, clock_mono_us());
 }
 
-static void
-output_arrived(struct pane *p, size_t n)
+void
+pane_output_arrived(struct pane *p, size_t n)
 {
 	uint64_t now = clock_mono_us();
 
@@ -225,7 +230,7 @@ on_readable(struct pane *p)
 	size_t n = read_burst(p);
 
 	if (n != 0)
-		output_arrived(p, n);
+		pane_output_arrived(p, n);
 	if (p->drained)
 		pane_close_fd(&p->io, &p->master);
 	if (n != 0 || p->drained)
@@ -237,6 +242,8 @@ on_readable(struct pane *p)
 size_t
 pane_input_pending(const struct pane *p)
 {
+	if (p->remote != NULL && p->state != PANE_EXITED)
+		return p->remote->pending(p, p->arg);
 	return p->input.len - p->input_at;
 }
 
@@ -280,6 +287,8 @@ pane_input(struct pane *p, const void *data, size_t len)
 	const char *bytes = data;
 	size_t n = 0;
 
+	if (p->remote != NULL && p->state != PANE_EXITED)
+		return p->remote->input(p, data, len, p->arg);
 	if (p->master < 0 || p->state == PANE_EXITED)
 		return -EPIPE;
 	if (len > PANE_INPUT_MAX - pane_input_pending(p))
@@ -330,6 +339,8 @@ pane_resize(struct pane *p, unsigned cols, unsigned rows)
 {
 	int rc;
 
+	if (p->remote != NULL && p->state != PANE_EXITED)
+		return p->remote->resize(p, cols, rows, p->arg);
 	if (p->master < 0)
 		return -EPIPE;
 	if (cols == p->cols && rows == p->rows)
@@ -358,7 +369,7 @@ pane_free(struct pane *p)
 	if (p == NULL || p->freed)
 		return;
 	p->freed = true;
-	if (p->state != PANE_EXITED)
+	if (p->state != PANE_EXITED && p->remote == NULL)
 		pane_signal(p, SIGKILL);
 	viewers_gone(p);
 	if (p->master >= 0)
@@ -499,11 +510,15 @@ pane_last_activity(const struct pane *p)
 bool
 pane_cwd(const struct pane *p, char *buf, size_t size)
 {
-	return !p->reaped && os_process_cwd(p->pid, buf, size) == 0;
+	return !p->reaped && p->pid > 0 && os_process_cwd(p->pid, buf, size) == 0;
 }
 
 bool
 pane_program(const struct pane *p, char *buf, size_t size)
 {
-	return p->master >= 0 && os_terminal_program(p->master, buf, size) == 0;
+	pid_t front = p->remote != NULL ? os_process_front(p->pid)
+		      : p->master >= 0  ? tcgetpgrp(p->master)
+					: 0;
+
+	return os_process_program(front, buf, size) == 0;
 }

@@ -1,6 +1,7 @@
 /*
- * A native pane: a command under a PTY, its output in a ring and a record (pane/record.h), its
- * viewers.
+ * A pane: a terminal's output in a ring and a record (pane/record.h), and its viewers. A native
+ * one is a command under a PTY. A remote one belongs to another program, tmux: whoever follows
+ * that gives its output to pane_output, and is given what people type.
  *
  * All of it belongs to the loop's thread. A pane is made by pane_new and given back by
  * pane_free, which may be called at any time, also with viewers attached or the command still
@@ -13,7 +14,8 @@
  *
  * The end. A pane has ended when its command has been reaped and every byte that it wrote has
  * been read: at end of file on the PTY, or after LINGER_MS without output where a child of the
- * command keeps the terminal open. Only then are viewers told.
+ * command keeps the terminal open. Only then are viewers told. A remote pane has ended when
+ * pane_gone says so; nothing is done to its processes then.
  */
 #ifndef PANE_PANE_H
 #define PANE_PANE_H
@@ -39,6 +41,15 @@ enum {
 	PANE_INPUT_LOW = 64 * 1024,   /* input_room is told when no more than this waits */
 };
 
+/* Wishes for a remote pane. None may change the pane before it returns. */
+struct pane_remote {
+	int (*input)(
+	    struct pane *, const void *data, size_t len, void *arg); /* as pane_input */
+	size_t (*pending)(const struct pane *, void *arg); /* bytes of input on their way */
+	int (*resize)(struct pane *, unsigned cols, unsigned rows, void *arg);
+	void (*end)(struct pane *, void *arg);
+};
+
 enum pane_state { PANE_STARTING, PANE_RUNNING, PANE_EXITED };
 
 struct pane_spec {
@@ -49,8 +60,10 @@ struct pane_spec {
 	const char *cwd;     /* NULL: the daemon's own */
 	unsigned cols, rows; /* 1..PANE_SIZE_MAX */
 	const struct record_options *record;
-	size_t ring_size; /* bytes */
-	bool unarchived;  /* pane_unarchived */
+	size_t ring_size;                 /* bytes */
+	bool unarchived;                  /* pane_unarchived */
+	const struct pane_remote *remote; /* NULL: native */
+	const char *origin;               /* of a remote one: kept in its memory */
 };
 
 struct pane_callbacks {
@@ -63,7 +76,8 @@ struct pane_callbacks {
 	void (*ended)(struct pane *, void *arg);
 };
 
-/* -errno when no PTY could be made. Copies what the spec points to. */
+/* -errno when no PTY could be made. Copies what the spec points to, but for `remote`. A remote
+ * pane runs at once, and `started` is not called; its argv and cwd are for show. */
 int pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callbacks *cb,
     void *arg, struct pane **out, char **cause);
 void pane_free(struct pane *p);
@@ -76,8 +90,9 @@ void pane_free(struct pane *p);
  * is NULL. The callback `started` will not be called.
  */
 struct pane_found {
-	const char *id;
-	int memory, master; /* master: -1 when it was closed */
+	const char *id;                   /* NULL: any, of a remote pane */
+	const struct pane_remote *remote; /* of a pane that has an origin */
+	int memory, master;               /* master: -1 when it was closed */
 	pid_t pid;
 	bool reaped; /* with wait_status */
 	int wait_status;
@@ -87,6 +102,20 @@ struct pane_found {
 };
 int pane_restore(uv_loop_t *loop, const struct pane_found *found,
     const struct pane_callbacks *cb, void *arg, struct pane **out, bool *fresh, char **warning);
+
+/* Remote panes. */
+bool pane_is_remote(const struct pane *p);
+const char *pane_origin(const struct pane *p); /* NULL: native */
+void pane_output(struct pane *p, const void *data, size_t len);
+void pane_set_pid(struct pane *p, pid_t pid);
+void pane_resized(struct pane *p, unsigned cols, unsigned rows); /* to 1..PANE_SIZE_MAX */
+void pane_input_drained(struct pane *p); /* no more than PANE_INPUT_LOW is pending again */
+void pane_gone(struct pane *p);
+
+/* Output was missed, or what was there before is to be shown: `reset` empties the screen, and
+ * pane_output draws it anew, beginning with line number `line` (pane/record.h). Viewers see the
+ * same bytes. */
+void pane_redraw(struct pane *p, const void *reset, size_t len, uint64_t line);
 
 /* Reads no output, or reads on. */
 void pane_pause(struct pane *p, bool pause);
@@ -132,7 +161,8 @@ char *const *pane_argv(const struct pane *p);
 const char *pane_birth_cwd(const struct pane *p); /* where it was started, or NULL */
 const struct ring *pane_ring(const struct pane *p);
 enum pane_state pane_state(const struct pane *p);
-int pane_exit_status(const struct pane *p); /* exit code, or 128 + signal; -1 while it runs */
+int pane_exit_status(
+    const struct pane *p); /* exit code, or 128 + signal; -1: runs, or unknown */
 pid_t pane_pid(const struct pane *p);
 unsigned pane_cols(const struct pane *p);
 unsigned pane_rows(const struct pane *p);

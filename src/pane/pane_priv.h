@@ -16,6 +16,7 @@ struct pane {
 
 	unsigned cols, rows;
 
+	const struct pane_remote *remote; /* NULL: native */
 	pid_t pid;
 	int master;    /* -1 once closed */
 	int status_fd; /* -1 once it has told */
@@ -51,6 +52,8 @@ void pane_update_io(struct pane *p);
 void pane_check_end(struct pane *p);
 void pane_close_fd(void *handle, int *fd); /* the handle that polls it, first */
 int pane_decode_status(int wait_status);
+void pane_finish(struct pane *p);
+void pane_output_arrived(struct pane *p, size_t n);
 
 /* Told by pane.c to viewer.c. */
 void viewers_wake(struct pane *p, bool now);

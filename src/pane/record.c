@@ -314,6 +314,51 @@ record_feed(struct record *r, const void *data, size_t len, int64_t now_ms)
 }
 
 void
+record_redraw(struct record *r, const void *reset, size_t len, uint64_t line, int64_t now_ms)
+{
+	struct memory_state *state = memory_state(r->memory);
+
+	r->now_ms = now_ms;
+	r->drawing = true;
+	term_feed(r->term, reset, len);
+	r->drawing = false;
+	r->typing = false;
+	if (line > 1 && history_last(r->history) == 0)
+		history_set_next(r->history, line);
+	state->fed += len;
+	r->lines = line - 1;
+	term_set_origin(r->term, state->fed, r->lines);
+	memory_remote(r->memory)->redrawn = history_last(r->history);
+	record_save(r);
+}
+
+void
+record_captured(struct record *r, uint64_t from)
+{
+	struct memory_remote *m = memory_remote(r->memory);
+	struct memory_span span = {from, record_last_line(r)};
+
+	if (span.to < from)
+		return;
+	if (m->nspans >= MEMORY_SPANS) {
+		m->nspans = MEMORY_SPANS - 1;
+		memmove(m->spans, m->spans + 1, m->nspans * sizeof *m->spans);
+	}
+	m->spans[m->nspans++] = span;
+}
+
+bool
+record_is_captured(const struct record *r, uint64_t line)
+{
+	const struct memory_remote *m = memory_remote(r->memory);
+
+	for (uint32_t i = 0; i < m->nspans && i < MEMORY_SPANS; i++)
+		if (line >= m->spans[i].from && line <= m->spans[i].to)
+			return true;
+	return false;
+}
+
+void
 record_resize(struct record *r, unsigned cols, unsigned rows, int64_t now_ms)
 {
 	struct memory_state *state = memory_state(r->memory);
@@ -354,10 +399,20 @@ next_of_tail(void *arg, struct term_line *out)
 	return true;
 }
 
+/* The last line that is not on the main screen: after a redraw the history may have some that
+ * are. */
+static uint64_t
+last_above(const struct record *r)
+{
+	uint64_t last = history_last(r->history);
+
+	return r->lines < last ? r->lines : last;
+}
+
 static uint64_t
 tail_from(const struct record *r, uint64_t lines)
 {
-	uint64_t last = history_last(r->history);
+	uint64_t last = last_above(r);
 
 	return lines > last ? 0 : last - lines + 1;
 }
@@ -369,7 +424,7 @@ record_snapshot(const struct record *r, unsigned lines, struct buf *b)
 	struct history_view view;
 	struct term_state state;
 
-	history_view(r->history, tail_from(r, lines), UINT64_MAX, &view);
+	history_view(r->history, tail_from(r, lines), last_above(r), &view);
 	history_read(&t.reader, &view, view.first);
 	term_snapshot(r->term, next_of_tail, &t, b);
 	history_view_release(&view);
@@ -416,7 +471,7 @@ record_view(
 {
 	*v = (struct record_view){.to = UINT64_MAX};
 	if (lines != 0)
-		history_view(r->history, tail_from(r, lines), UINT64_MAX, &v->history);
+		history_view(r->history, tail_from(r, lines), last_above(r), &v->history);
 	take_view(r, main_screen ? TERM_MAIN : TERM_SHOWN,
 	    TERM_TEXT_JOIN | (lines != 0 ? TERM_TEXT_HEAD : 0), styles, v);
 }
@@ -426,7 +481,7 @@ record_view_range(
     struct record *r, uint64_t from, uint64_t to, bool styles, struct record_view *v)
 {
 	*v = (struct record_view){.from = from, .to = to};
-	history_view(r->history, from, to, &v->history);
+	history_view(r->history, from, to < last_above(r) ? to : last_above(r), &v->history);
 	take_view(r, TERM_MAIN, TERM_TEXT_JOIN | TERM_TEXT_HEAD, styles, v);
 }
 

@@ -64,6 +64,19 @@ struct memory *record_memory(struct record *r);
 void record_feed(struct record *r, const void *data, size_t len, int64_t now_ms);
 void record_resize(struct record *r, unsigned cols, unsigned rows, int64_t now_ms);
 
+/*
+ * For a terminal that is kept elsewhere (pane.h), of which output was missed. `reset` are bytes,
+ * the ring's next and committed to it, that empty the screen, of which nothing is to enter the
+ * history; `line` is the number of the first line that what follows draws. Lines that the history
+ * has already are not pushed again.
+ */
+void record_redraw(
+    struct record *r, const void *reset, size_t len, uint64_t line, int64_t now_ms);
+
+/* Lines up to the screen's last, from `from` on, did not come as output but from a capture. */
+void record_captured(struct record *r, uint64_t from);
+bool record_is_captured(const struct record *r, uint64_t line);
+
 /* Bytes that show the terminal as it is, from a reset one, with up to `lines` lines of history
  * above it; the raw offset they stand for is returned. */
 uint64_t record_snapshot(const struct record *r, unsigned lines, struct buf *b);

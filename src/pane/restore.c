@@ -273,7 +273,9 @@ go_on_blank(struct record *r, char **warning)
 static void
 check_lines(struct record *r, char **warning)
 {
-	if (r->lines >= history_last(r->history))
+	uint64_t last = history_last(r->history);
+
+	if (r->lines >= last || memory_remote(r->memory)->redrawn == last)
 		return;
 	r->lines = history_last(r->history);
 	term_set_origin(r->term, ring_end(memory_ring(r->memory)), r->lines);

@@ -60,6 +60,9 @@
 
 enum { KEEP_VERSION = 1, KEEP_TEXT_MAX = 4096, KEEP_FDS = 3 };
 
+/* In a pane's number: it is a remote one, which the keeper holds the memory of and nothing else. */
+#define KEEP_REMOTE ((uint64_t)1 << 63)
+
 enum keep_type {
 	KEEP_HELLO = 1,
 	KEEP_PANE,
