@@ -423,6 +423,12 @@ seed_lines(const struct seed *s)
 	return s->lines.n;
 }
 
+unsigned
+seed_rows(const struct seed *s, size_t i)
+{
+	return walk_rows(s, &s->lines.v[i]);
+}
+
 size_t
 seed_screen_line(const struct seed *s)
 {

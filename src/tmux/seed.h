@@ -61,6 +61,9 @@ const struct seed_state *seed_state(const struct seed *s);
 size_t seed_lines(const struct seed *s);       /* of history and main screen */
 size_t seed_screen_line(const struct seed *s); /* index of the first that reaches the screen */
 
+/* How many rows of the screen's width a line takes. */
+unsigned seed_rows(const struct seed *s, size_t i);
+
 /* A line as plain text: escape sequences taken out. Appended to b. */
 void seed_text(const struct seed *s, size_t i, struct buf *b);
 

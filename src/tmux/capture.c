@@ -1,0 +1,304 @@
+/* Captures: a few at a time, each tried again until it shows one moment of one screen. */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "base/buf.h"
+#include "base/xmalloc.h"
+#include "tmux/tmux_priv.h"
+
+enum {
+	RUNNING_MAX = 4,
+	TRIES_MAX = 50, /* of a pane that changes its screen, or updates it */
+	TRIES_QUICK = 2,
+	RETRY_MS = 20,
+	COMMAND_SIZE = 1280,
+};
+
+struct capture {
+	struct capture *prev, *next;
+	struct tmux *tmux;
+	tmux_capture_cb *cb;
+	void *arg;
+	uint32_t pane;
+	unsigned lines, tries;
+	bool follow, alt, running, resting;
+	struct link *link;
+	struct tmux_run *run;
+};
+
+static void
+finish(struct capture *c, int err, const char *why, struct seed *seed)
+{
+	struct tmux *t = c->tmux;
+	struct followed *f;
+
+	DL_DELETE(t->captures, c);
+	if (c->running)
+		t->capturing--;
+	HASH_FIND_INT(t->panes, &c->pane, f);
+	if (c->follow && f != NULL) {
+		f->live = err == 0;
+		f->told = f->live; /* it is told again with the next list */
+	}
+	c->cb(c->arg, err, why, seed);
+	free(c);
+	if (!t->freed)
+		tmux_captures_next(t);
+}
+
+static void
+rest(struct capture *c)
+{
+	struct tmux *t = c->tmux;
+
+	c->running = false;
+	c->alt = !c->alt;
+	t->capturing--;
+	if (++c->tries >= TRIES_MAX) {
+		finish(c, -EIO, "it never stands still", NULL);
+		return;
+	}
+	c->resting = c->tries > TRIES_QUICK;
+	tmux_captures_next(t);
+}
+
+static void
+take(struct capture *c, const struct seed_part *parts, size_t n)
+{
+	struct followed *f;
+	struct seed *seed;
+	int rc = seed_new(c->alt, parts, n, &seed);
+
+	HASH_FIND_INT(c->tmux->panes, &c->pane, f);
+	if (rc == -EAGAIN || (f != NULL && c->follow && f->link != c->link)) {
+		if (rc == 0)
+			seed_free(seed);
+		rest(c);
+		return;
+	}
+	if (rc != 0) {
+		finish(c, -EIO, "tmux's answer makes no sense", NULL);
+		return;
+	}
+	finish(c, 0, NULL, seed);
+}
+
+static void
+on_answer(void *arg, int err, const char *why, const struct seed_part *parts, size_t n)
+{
+	struct capture *c = arg;
+
+	if (err != 0)
+		finish(c, err, why, NULL);
+	else
+		take(c, parts, n);
+}
+
+/* Of a server that is only asked, the same commands as words of one command line. */
+
+struct words {
+	char *text[192];
+	size_t n;
+};
+
+static void
+add_word(struct words *w, const char *s, size_t len)
+{
+	if (w->n < sizeof w->text / sizeof *w->text - 1)
+		w->text[w->n++] = xstrndup(s, len);
+}
+
+static void
+add_words(struct words *w, const char *s)
+{
+	while (*s != '\0') {
+		bool quoted = *s == '"';
+		size_t n = strcspn(s += quoted, quoted ? "\"" : " ");
+
+		add_word(w, s, n);
+		s += n + quoted * (s[n] == '"');
+		s += strspn(s, " ");
+	}
+}
+
+static void
+on_run(void *arg, const char *data, size_t len)
+{
+	struct capture *c = arg;
+	struct seed_part parts[SEED_PARTS_MAX] = {0};
+	char *mark = xasprintf("%s\n", c->tmux->secret);
+	const char *at = data, *end = data != NULL ? data + len : NULL;
+	size_t n = 0;
+
+	c->run = NULL;
+	while (at != NULL && at < end && n < SEED_PARTS_MAX) {
+		const char *next = memmem(at, (size_t)(end - at), mark, strlen(mark));
+
+		if (next == NULL)
+			break;
+		parts[n++] = (struct seed_part){at, (size_t)(next - at) - (next > at)};
+		at = next + strlen(mark);
+	}
+	if (n == 0)
+		finish(c, -EIO, data != NULL ? data : "tmux cannot be run", NULL);
+	else
+		take(c, parts, n);
+	free(mark);
+}
+
+/* Asking. */
+
+static size_t
+commands(const struct capture *c, char (*out)[COMMAND_SIZE])
+{
+	static const char all[] = " -S - ";
+	const char *const *list = c->alt ? seed_commands_alt : seed_commands;
+	size_t n = 1;
+
+	snprintf(out[0], sizeof out[0], "display-message -p -t %%%" PRIu32 " %s", c->pane,
+	    seed_state_format);
+	for (size_t i = 0; list[i] != NULL && n < SEED_PARTS_MAX; i++, n++) {
+		const char *history = c->lines != 0 ? strstr(list[i], all) : NULL;
+
+		if (history == NULL)
+			snprintf(out[n], sizeof out[n], "%s%" PRIu32, list[i], c->pane);
+		else
+			snprintf(out[n], sizeof out[n], "%.*s -S -%u %s%" PRIu32,
+			    (int)(history - list[i]), list[i], c->lines, history + strlen(all),
+			    c->pane);
+	}
+	return n;
+}
+
+static void
+run(struct capture *c, char (*text)[COMMAND_SIZE], size_t n)
+{
+	struct words w = {.n = 0};
+
+	for (size_t i = 0; i < n; i++) {
+		add_words(&w, text[i]);
+		add_word(&w, ";", 1);
+		add_words(&w, "display-message -p");
+		add_word(&w, c->tmux->secret, SIZE_MAX);
+		if (i + 1 < n)
+			add_word(&w, ";", 1);
+	}
+	w.text[w.n] = NULL;
+	c->run = tmux_run(c->tmux->loop, c->tmux->socket, (const char *const *)w.text,
+	    TMUX_ANSWER_MAX, on_run, c);
+	while (w.n > 0)
+		free(w.text[--w.n]);
+}
+
+static void
+start(struct capture *c)
+{
+	struct tmux *t = c->tmux;
+	char text[SEED_PARTS_MAX][COMMAND_SIZE];
+	const char *list[SEED_PARTS_MAX];
+	struct followed *f;
+	size_t n;
+
+	HASH_FIND_INT(t->panes, &c->pane, f);
+	c->link = f != NULL ? f->link : NULL;
+	if (f == NULL || (!tmux_captures_only(t) &&
+			     (c->link == NULL || !tmux_client_ready(c->link->client)))) {
+		finish(c, f == NULL ? -ENOENT : -ENOTCONN, "not connected", NULL);
+		return;
+	}
+	if (c->tries == 0)
+		c->alt = f->pane.alternate;
+	n = commands(c, text);
+	for (size_t i = 0; i < n; i++)
+		list[i] = text[i];
+	c->running = true;
+	t->capturing++;
+	if (tmux_captures_only(t))
+		run(c, text, n);
+	else
+		tmux_client_ask(c->link->client, list, n, on_answer, c);
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	struct tmux *t = timer->data;
+	struct capture *c;
+
+	DL_FOREACH (t->captures, c)
+		c->resting = false;
+	tmux_captures_next(t);
+}
+
+void
+tmux_captures_next(struct tmux *t)
+{
+	struct capture *c;
+	bool again = true, resting = false;
+
+	while (again && t->capturing < RUNNING_MAX) {
+		again = false;
+		resting = false;
+		DL_FOREACH (t->captures, c) {
+			resting |= c->resting;
+			if (c->running || c->resting)
+				continue;
+			start(c); /* it may be gone then */
+			again = true;
+			break;
+		}
+	}
+	if (resting && !uv_is_active((uv_handle_t *)&t->capture_timer))
+		uv_timer_start(&t->capture_timer, on_timer, RETRY_MS, 0);
+}
+
+void
+tmux_capture(
+    struct tmux *t, uint32_t pane, unsigned lines, bool follow, tmux_capture_cb *cb, void *arg)
+{
+	struct capture *c = xcalloc(1, sizeof *c);
+
+	c->tmux = t;
+	c->pane = pane;
+	c->lines = lines;
+	c->follow = follow;
+	c->cb = cb;
+	c->arg = arg;
+	DL_APPEND(t->captures, c);
+	tmux_captures_next(t);
+}
+
+bool
+tmux_captures_reaped(struct tmux *t, pid_t pid)
+{
+	struct capture *c;
+
+	DL_FOREACH (t->captures, c) {
+		if (c->run != NULL && tmux_run_pid(c->run) == pid) {
+			tmux_run_reaped(c->run);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Those on a connection are failed with it. */
+void
+tmux_captures_cancel(struct tmux *t)
+{
+	struct capture *c, *next;
+
+	DL_FOREACH_SAFE (t->captures, c, next) {
+		if (c->running && c->run == NULL)
+			continue;
+		tmux_run_cancel(c->run);
+		finish(c, -ECANCELED, "", NULL);
+	}
+}

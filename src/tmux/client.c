@@ -1,0 +1,503 @@
+#include "config.h"
+
+#include "tmux/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <utlist.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/spawn.h"
+#include "base/xmalloc.h"
+
+enum {
+	READ_SIZE = 256 * 1024,
+	MARK_BYTES = 16,
+	MARK_SIZE = 2 * MARK_BYTES + 32,
+	WHY_MAX = 300,
+};
+
+struct request {
+	struct request *prev, *next;
+	tmux_answer_cb *cb;
+	void *arg;
+	uint64_t number;
+	uint64_t since; /* loop time */
+	size_t n, got;  /* parts */
+	bool failed;
+	char why[WHY_MAX];
+	struct seed_part parts[SEED_PARTS_MAX];
+};
+
+struct write {
+	uv_write_t req;
+	char *data;
+};
+
+struct tmux_client {
+	uv_loop_t *loop;
+	struct tmux_client_callbacks cb;
+	void *arg;
+	uint32_t session;
+	pid_t pid; /* 0: it has been reaped */
+	uv_pipe_t in, out;
+	unsigned open_handles;
+	struct control *control;
+	struct request *requests; /* utlist, oldest first */
+	uint64_t count;           /* of requests, ever */
+	char secret[2 * MARK_BYTES + 1];
+	char why[WHY_MAX];
+	char *buffer; /* what is read goes here */
+	bool ready, closing, freed, ours;
+};
+
+/* Marks. */
+
+static void
+mark(const struct tmux_client *c, uint64_t number, size_t i, char out[MARK_SIZE])
+{
+	snprintf(
+	    out, MARK_SIZE, "%s-%llx-%x", c->secret, (unsigned long long)number, (unsigned)i);
+}
+
+/* The one behind all. */
+enum { LAST_MARK = SEED_PARTS_MAX + 1 };
+
+static bool
+is_mark(const struct tmux_client *c, const struct request *r, size_t i, const char *line)
+{
+	char text[MARK_SIZE];
+
+	mark(c, r->number, i, text);
+	return strcmp(text, line) == 0;
+}
+
+static int
+make_secret(struct tmux_client *c)
+{
+	unsigned char random[MARK_BYTES];
+
+	if (getentropy(random, sizeof random) != 0)
+		return -errno;
+	for (size_t i = 0; i < sizeof random; i++)
+		snprintf(c->secret + 2 * i, 3, "%02x", random[i]);
+	return 0;
+}
+
+/* Answers. */
+
+static void
+answer(struct tmux_client *c, int err)
+{
+	struct request *r = c->requests;
+
+	DL_DELETE(c->requests, r);
+	if (r->cb != NULL)
+		r->cb(r->arg, err, r->why, r->parts, r->got);
+	for (size_t i = 0; i < r->got; i++)
+		free((char *)r->parts[i].data);
+	free(r);
+}
+
+static void
+fail_all(struct tmux_client *c)
+{
+	while (c->requests != NULL) {
+		snprintf(c->requests->why, WHY_MAX, "tmux has gone");
+		answer(c, -ECANCELED);
+	}
+}
+
+/* Reads raw text up to the next mark, or the one behind all. */
+static void
+expect(struct tmux_client *c, const struct request *r)
+{
+	char next[MARK_SIZE], last[MARK_SIZE];
+
+	mark(c, r->number, r->got + 1, next);
+	mark(c, r->number, LAST_MARK, last);
+	control_raw(c->control, next, last, TMUX_ANSWER_MAX);
+}
+
+static void
+set_why(char why[WHY_MAX], const char *text, size_t len)
+{
+	snprintf(why, WHY_MAX, "%.*s", (int)(len < WHY_MAX ? len : WHY_MAX - 1), text);
+}
+
+/* Of raw text that ended too soon: the line before %error. */
+static void
+find_error(struct request *r, const char *data, size_t len)
+{
+	const char *end = data != NULL ? memmem(data, len, "\n%error ", 8) : NULL, *line;
+
+	r->failed = true;
+	if (end == NULL) {
+		set_why(r->why, "too much", strlen("too much"));
+		return;
+	}
+	line = memrchr(data, '\n', (size_t)(end - data));
+	line = line != NULL ? line + 1 : data;
+	set_why(r->why, line, (size_t)(end - line));
+}
+
+/*
+ * Between two marks stand the %end of the first one's block, the command's block, and the %begin of
+ * the second one's.
+ */
+static void
+take_part(struct request *r, const char *data, size_t len)
+{
+	struct seed_part *part = &r->parts[r->got++];
+	const char *from = data, *to = data + len;
+	char *copy;
+
+	for (int i = 0; i < 2 && from != NULL; i++) {
+		from = memchr(from, '\n', (size_t)(to - from));
+		if (from != NULL)
+			from++;
+	}
+	for (int i = 0; i < 2 && from != NULL && to > from; i++) {
+		const char *nl = memrchr(from, '\n', (size_t)(to - 1 - from));
+		to = nl != NULL ? nl + 1 : from;
+	}
+	if (from == NULL || to < from)
+		from = to = data;
+	if (to > from)
+		to--; /* the last newline */
+	copy = xmalloc((size_t)(to - from) + 1);
+	memcpy(copy, from, (size_t)(to - from));
+	copy[to - from] = '\0';
+	*part = (struct seed_part){copy, (size_t)(to - from)};
+}
+
+/* The parser's callbacks. */
+
+static void
+on_output(void *arg, uint32_t pane, const char *data, size_t len)
+{
+	struct tmux_client *c = arg;
+
+	if (!c->freed)
+		c->cb.output(c, pane, data, len, c->arg);
+}
+
+static void
+on_notice(void *arg, const struct control_notice *n)
+{
+	struct tmux_client *c = arg;
+
+	if (c->freed)
+		return;
+	if (n->kind == CONTROL_SESSION_CHANGED && !c->ready && n->session == c->session) {
+		c->ready = true;
+		c->cb.ready(c, c->arg);
+		return;
+	}
+	if (n->kind == CONTROL_EXIT)
+		set_why(c->why, n->text, strlen(n->text));
+	c->cb.notice(c, n, c->arg);
+}
+
+static void
+on_begin(void *arg, bool ours)
+{
+	((struct tmux_client *)arg)->ours = ours;
+}
+
+static void
+on_text(void *arg, const char *line, size_t len)
+{
+	struct tmux_client *c = arg;
+	struct request *r = c->requests;
+
+	if (!c->ready)
+		set_why(c->why, line, len); /* why it could not attach */
+	if (!c->ours || r == NULL)
+		return;
+	if (r->n != 0 && r->got == 0 && is_mark(c, r, 0, line))
+		expect(c, r);
+	else if (is_mark(c, r, LAST_MARK, line))
+		answer(c, r->failed || r->got < r->n ? -EIO : 0);
+	else
+		set_why(r->why, line, len);
+}
+
+static void
+on_end(void *arg, bool error)
+{
+	struct tmux_client *c = arg;
+
+	if (error && c->ours && c->requests != NULL)
+		c->requests->failed = true;
+}
+
+static void
+on_raw(void *arg, int which, const char *data, size_t len)
+{
+	struct tmux_client *c = arg;
+	struct request *r = c->requests;
+
+	if (r == NULL)
+		return;
+	if (which == 0 && data != NULL) {
+		take_part(r, data, len);
+		if (r->got < r->n)
+			expect(c, r);
+		return;
+	}
+	find_error(r, data, len);
+	if (which == 1)
+		answer(c, -EIO);
+}
+
+static const struct control_callbacks control_callbacks = {
+    on_output, on_notice, on_begin, on_text, on_end, on_raw};
+
+/* Pipes. */
+
+static void
+on_closed(uv_handle_t *h)
+{
+	struct tmux_client *c = h->data;
+
+	if (--c->open_handles != 0 || !c->freed)
+		return;
+	control_free(c->control);
+	free(c->buffer);
+	free(c);
+}
+
+static void
+close_pipes(struct tmux_client *c)
+{
+	if (c->closing)
+		return;
+	c->closing = true;
+	uv_close((uv_handle_t *)&c->in, on_closed);
+	uv_close((uv_handle_t *)&c->out, on_closed);
+}
+
+static void
+on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf)
+{
+	struct tmux_client *c = h->data;
+
+	(void)hint;
+	*buf = uv_buf_init(c->buffer, READ_SIZE);
+}
+
+static void
+on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+	struct tmux_client *c = s->data;
+
+	if (n >= 0) {
+		control_feed(c->control, buf->base, (size_t)n);
+		return;
+	}
+	close_pipes(c);
+	fail_all(c);
+	if (!c->freed)
+		c->cb.gone(c, c->why, c->arg);
+}
+
+static void
+on_written(uv_write_t *req, int status)
+{
+	struct write *w = (struct write *)req;
+
+	(void)status; /* an end shows in what is read */
+	free(w->data);
+	free(w);
+}
+
+static void
+send_take(struct tmux_client *c, struct buf *b)
+{
+	struct write *w = xcalloc(1, sizeof *w);
+	uv_buf_t out = uv_buf_init(b->data, (unsigned)b->len);
+
+	w->data = b->data;
+	if (c->closing || uv_write(&w->req, (uv_stream_t *)&c->in, &out, 1, on_written) != 0)
+		on_written(&w->req, 0);
+}
+
+/* Requests. */
+
+static struct request *
+add_request(struct tmux_client *c, size_t n, tmux_answer_cb *cb, void *arg)
+{
+	struct request *r = xcalloc(1, sizeof *r);
+
+	r->cb = cb;
+	r->arg = arg;
+	r->n = n;
+	r->number = c->count++;
+	r->since = uv_now(c->loop);
+	DL_APPEND(c->requests, r);
+	return r;
+}
+
+static void
+put_mark(struct tmux_client *c, const struct request *r, size_t i, struct buf *b)
+{
+	char text[MARK_SIZE];
+
+	mark(c, r->number, i, text);
+	buf_printf(b, "display-message -p %s", text);
+}
+
+void
+tmux_client_ask(
+    struct tmux_client *c, const char *const *commands, size_t n, tmux_answer_cb *cb, void *arg)
+{
+	struct request *r = add_request(c, n, cb, arg);
+	struct buf b;
+
+	buf_init(&b, BUF_NO_MAX);
+	put_mark(c, r, 0, &b);
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&b, " ; %s ; ", commands[i]);
+		put_mark(c, r, i + 1, &b);
+	}
+	buf_putc(&b, '\n');
+	put_mark(c, r, LAST_MARK, &b);
+	buf_putc(&b, '\n');
+	send_take(c, &b);
+}
+
+void
+tmux_client_tell(struct tmux_client *c, const char *commands, tmux_answer_cb *cb, void *arg)
+{
+	struct request *r = add_request(c, 0, cb, arg);
+	struct buf b;
+
+	buf_init(&b, BUF_NO_MAX);
+	buf_printf(&b, "%s\n", commands);
+	put_mark(c, r, LAST_MARK, &b);
+	buf_putc(&b, '\n');
+	send_take(c, &b);
+}
+
+/* Coming and going. */
+
+static int
+start(struct tmux_client *c, const char *socket, int in, int out)
+{
+	char target[16], flags[48];
+	char tmux[] = "tmux", s[] = "-S", control[] = "-Cu", attach[] = "attach-session",
+	     e[] = "-E", t[] = "-t", f[] = "-f", *path = xstrdup(socket);
+	char *argv[] = {tmux, control, s, path, attach, e, t, target, f, flags, NULL};
+	struct spawn_spec how = {argv, environ, in, out, -1};
+	int rc;
+
+	snprintf(target, sizeof target, "$%u", c->session);
+	snprintf(flags, sizeof flags, "ignore-size,pause-after=%d", TMUX_PAUSE_AFTER_S);
+	rc = spawn_process(&how, &c->pid);
+	free(path);
+	return rc;
+}
+
+static void
+init_pipes(struct tmux_client *c, int in, int out)
+{
+	uv_pipe_init(c->loop, &c->in, 0);
+	uv_pipe_init(c->loop, &c->out, 0);
+	c->in.data = c->out.data = c;
+	c->open_handles = 2;
+	uv_pipe_open(&c->in, in);
+	uv_pipe_open(&c->out, out);
+	uv_read_start((uv_stream_t *)&c->out, on_alloc, on_read);
+}
+
+int
+tmux_client_new(uv_loop_t *loop, const char *socket, uint32_t session,
+    const struct tmux_client_callbacks *cb, void *arg, struct tmux_client **out)
+{
+	struct tmux_client *c = xcalloc(1, sizeof *c);
+	int in[2] = {-1, -1}, from[2] = {-1, -1}, rc;
+
+	c->loop = loop;
+	c->cb = *cb;
+	c->arg = arg;
+	c->session = session;
+	if ((rc = make_secret(c)) == 0 &&
+	    (pipe2(in, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0))
+		rc = -errno;
+	if (rc == 0)
+		rc = start(c, socket, in[0], from[1]);
+	if (in[0] >= 0)
+		close(in[0]);
+	if (from[1] >= 0)
+		close(from[1]);
+	if (rc != 0) {
+		if (in[1] >= 0)
+			close(in[1]);
+		if (from[0] >= 0)
+			close(from[0]);
+		free(c);
+		return rc;
+	}
+	c->control = control_new(&control_callbacks, c);
+	c->buffer = xmalloc(READ_SIZE);
+	init_pipes(c, in[1], from[0]);
+	*out = c;
+	return 0;
+}
+
+void
+tmux_client_free(struct tmux_client *c)
+{
+	if (c == NULL || c->freed)
+		return;
+	c->freed = true;
+	fail_all(c);
+	/* A server that is stopped would keep it for ever. */
+	if (c->pid > 0)
+		kill(c->pid, SIGKILL);
+	if (!c->closing) {
+		close_pipes(c);
+	} else if (c->open_handles == 0) {
+		control_free(c->control);
+		free(c->buffer);
+		free(c);
+	}
+}
+
+bool
+tmux_client_ready(const struct tmux_client *c)
+{
+	return c->ready && !c->closing;
+}
+
+uint32_t
+tmux_client_session(const struct tmux_client *c)
+{
+	return c->session;
+}
+
+pid_t
+tmux_client_pid(const struct tmux_client *c)
+{
+	return c->pid;
+}
+
+void
+tmux_client_reaped(struct tmux_client *c)
+{
+	c->pid = 0;
+}
+
+uint64_t
+tmux_client_waiting(const struct tmux_client *c)
+{
+	return c->requests != NULL ? c->requests->since : 0;
+}

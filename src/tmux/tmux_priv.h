@@ -1,0 +1,83 @@
+/* What the files of tmux/ share. Not for other folders. */
+#ifndef TMUX_TMUX_PRIV_H
+#define TMUX_TMUX_PRIV_H
+
+#include <uthash.h>
+#include <uv.h>
+
+#include "tmux/run.h"
+#include "tmux/tmux.h"
+
+struct capture;
+struct link;
+
+/* A pane and how it is fed. */
+struct followed {
+	struct tmux_pane pane;
+	struct link *link; /* feeds it; NULL: none yet */
+	bool live;         /* its output is passed on */
+	bool told;         /* as being behind */
+	bool bordered; /* a row of its cell may be a border's, which a layout does not say */
+	/* While a list is read: */
+	bool listed, kept, fresh, changed;
+	UT_hash_handle hh;
+};
+
+/* A connection, for one session. */
+struct link {
+	struct link *prev, *next;
+	struct tmux *tmux;
+	struct tmux_client *client;
+	uint32_t session;
+	bool gone;
+};
+
+struct tmux {
+	uv_loop_t *loop;
+	char *socket;
+	bool capture_only, freed;
+	struct tmux_callbacks cb;
+	void *arg;
+
+	struct link *links;     /* utlist */
+	struct followed *panes; /* by id */
+	char version_text[32];
+	unsigned version; /* as TMUX_VERSION_MIN; 0: unknown */
+	pid_t pid;        /* of the server, and its start */
+	int64_t started_s;
+	char message[200];
+	bool there; /* it answered the last time it was asked */
+
+	uv_timer_t look; /* for a server, or at one that is not connected */
+	uv_timer_t list; /* soon, after a notification */
+	uv_fs_event_t dir;
+	unsigned handles, backoff_ms;
+	bool watching, listing, list_again;
+	struct tmux_run *run; /* the look, or the list of one that is only captured */
+	char secret[40];      /* begins the lines of lists */
+
+	struct capture *captures; /* utlist: under way, then waiting */
+	unsigned capturing;
+	uv_timer_t capture_timer;
+};
+
+/* server.c */
+struct link *tmux_link(struct tmux *t, uint32_t session);
+struct link *tmux_any_link(struct tmux *t);
+void tmux_connect(struct tmux *t, uint32_t session);
+bool tmux_captures_only(const struct tmux *t);
+void tmux_look_soon(struct tmux *t);
+
+/* list.c */
+void tmux_list_all_gone(struct tmux *t);
+/* From what list-panes printed. False when not a line of it was one. */
+bool tmux_list_read(struct tmux *t, const char *text, size_t len);
+void tmux_list_feed(struct tmux *t); /* who feeds whom, when connections have come or gone */
+void tmux_list_layout(struct tmux *t, struct link *l, const char *layout);
+
+/* capture.c */
+void tmux_captures_next(struct tmux *t);
+void tmux_captures_cancel(struct tmux *t);
+bool tmux_captures_reaped(struct tmux *t, pid_t pid);
+
+#endif
