@@ -13,6 +13,7 @@
 
 #include "app/app_priv.h"
 #include "app/archiver.h"
+#include "app/mux.h"
 #include "app/events.h"
 #include "app/watch.h"
 #include "base/clock.h"
@@ -39,6 +40,8 @@ const struct http_route app_routes[] = {
     {"DELETE", "/api/v1/panes/:id", AUTH_WRITE, 0, panes_delete, "end and remove a pane"},
     {"POST", "/api/v1/panes/:id/input", AUTH_WRITE, PANE_BODY, panes_input, "type into a pane"},
     {"POST", "/api/v1/panes/:id/resize", AUTH_WRITE, K, panes_resize, "set a pane's size"},
+    {"POST", "/api/v1/panes/:id/show", AUTH_WRITE, K, mux_show,
+	"show a pane of tmux, and a line of it, in a tmux client"},
     {"POST", "/api/v1/panes/:id/signal", AUTH_WRITE, K, panes_signal,
 	"signal a pane's processes"},
     {"GET", "/api/v1/panes/:id/capture", AUTH_READ, 0, panes_capture, "what a pane shows"},
@@ -87,7 +90,7 @@ on_child(uv_signal_t *h, int signum)
 		waitpid(si.si_pid, NULL, 0);
 		if (e != NULL)
 			pane_reaped(e->pane, status);
-		else
+		else if (!mux_reaped(a, si.si_pid))
 			watches_reaped(a, si.si_pid);
 		si.si_pid = 0;
 	}
@@ -105,6 +108,7 @@ free_parts(struct app *a)
 	auth_free(a->auth);
 	watches_free(a);
 	events_free(a->events);
+	free(a->mux);
 	free(a->host);
 	free(a->token_file);
 	free(a->state_dir);
@@ -179,8 +183,10 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	uv_signal_start(&a->child, on_child, SIGCHLD);
 	if (a->keep != NULL)
 		worker_start(a);
-	else
+	else {
 		server_accept(a->server, true);
+		mux_open(a);
+	}
 	*out = a;
 	return 0;
 }
@@ -194,6 +200,7 @@ close_all(struct app *a)
 		return;
 	a->closed = true;
 	searches_cancel(a);
+	mux_close(a);
 	while (a->entries != NULL)
 		registry_remove(a->entries);
 	server_stop(a->server);
@@ -244,7 +251,10 @@ app_stop(struct app *a)
 	uv_timer_start(&a->last_words, on_last_words, STOP_MS, 0);
 	DL_FOREACH_SAFE (a->entries, e, next) {
 		pane_pause(e->pane, false); /* it may come before the start, or in a yield */
-		pane_end(e->pane);
+		if (pane_is_remote(e->pane))
+			pane_gone(e->pane);
+		else
+			pane_end(e->pane);
 	}
 	app_check_stopped(a);
 }

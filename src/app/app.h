@@ -26,6 +26,9 @@ typedef struct uv_loop_s uv_loop_t;
 struct app;
 struct keep;
 
+/* How tmux servers are dealt with: followed, left alone, or only asked for captures. */
+enum mux_mode { MUX_ON, MUX_OFF, MUX_CAPTURE };
+
 /* Bounds and habits that panescry.conf(5) sets. */
 struct app_limits {
 	size_t ring_size; /* bytes a pane */
@@ -35,6 +38,8 @@ struct app_limits {
 	bool archive;
 	uint64_t archive_bytes;
 	unsigned archive_days;
+	enum mux_mode tmux_mode;
+	char tmux_sockets[2048];      /* names or paths, each with a newline behind it */
 	bool webhooks_remote;         /* watches may call other machines */
 	struct record_options record; /* of every pane */
 };
@@ -44,7 +49,7 @@ struct app_limits {
 	{ \
 		.ring_size = 1024 * 1024, .panes_max = 256, .viewers_max = 4096, \
 		.crashes_max = 5, .archive = true, .archive_bytes = 1024 * 1024 * 1024, \
-		.archive_days = 30, \
+		.archive_days = 30, .tmux_sockets = "default\n", \
 		.record = { \
 		    .lines = 50000, \
 		    .bytes = 16 * 1024 * 1024, \

@@ -20,6 +20,8 @@ struct watches;
 struct search;
 struct lookout;
 struct watched;
+struct mux;
+struct mux_pane;
 typedef struct cJSON cJSON;
 struct save;
 
@@ -28,13 +30,16 @@ struct entry {
 	struct entry *prev, *next;
 	struct app *app;
 	struct pane *pane;
+	struct mux_pane *mux;     /* of a tmux pane whose server is known; mux.c's */
+	uint64_t number;          /* for the keeper: the id's, or KEEP_REMOTE and another */
 	struct http_req *creator; /* waits for the command to start; NULL: nobody */
 	struct lookout *lookouts; /* utlist */
 	struct watched *watched;  /* lookout.c's, NULL before the first */
 	uint64_t archived;        /* the last line that the archive took */
 	bool archive_known;       /* and that is so */
 	bool archive_done;        /* all lines there will ever be */
-	bool listed;              /* it has started */
+	bool begun;               /* it has started */
+	bool listed;              /* and is shown */
 	bool kept;                /* the keeper knows of it */
 	bool remove;              /* goes away when it has ended and its viewers know */
 };
@@ -72,6 +77,8 @@ struct app {
 	struct watches *watches;
 	struct ws_endpoint endpoints[3]; /* ends with an empty one */
 
+	struct mux *mux;
+
 	struct store *store;
 	uv_async_t stored; /* it has something to tell */
 	size_t lost_panes; /* of a daemon before this one, that was cut short */
@@ -84,9 +91,11 @@ void worker_drained(struct entry *e);
 void worker_gone(struct entry *e);
 void worker_start(struct app *a);
 void worker_stop(struct app *a);
-uint64_t entry_number(const struct entry *e);
 
 extern const struct pane_callbacks app_pane_callbacks;
+
+/* pane_new.c: it runs, which is put on record and told. */
+void entry_started(struct entry *e);
 
 /* stored.c: what goes to the store. */
 int stored_open(struct app *a, char **cause);
@@ -110,6 +119,9 @@ void registry_unlist(struct entry *e); /* nobody is shown it any more, and that 
 /* By id, by name, or by a prefix of either that only one has. -ENOENT, or -ENOTUNIQ. */
 int registry_find(struct app *a, const char *ref, struct entry **out);
 struct entry *registry_by_pid(struct app *a, pid_t pid);
+const char *entry_name(const struct entry *e); /* NULL: none */
+/* Whether a glob means it: its id, its name, or for a tmux pane "session:window.pane". */
+bool entry_matches(const struct entry *e, const char *glob);
 bool registry_name_taken(const struct app *a, const char *name);
 
 /* Removes what may go: ended, asked to be removed, and without viewers. */

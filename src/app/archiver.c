@@ -83,7 +83,7 @@ put_screen(struct entry *e)
 static bool
 is_kept(const struct entry *e)
 {
-	return e->app->archive != NULL && e->listed && !pane_unarchived(e->pane);
+	return e->app->archive != NULL && e->begun && !pane_unarchived(e->pane);
 }
 
 void
@@ -106,6 +106,21 @@ archiver_ended(struct entry *e)
 		return;
 	archive_end(e->app->archive, pane_id(e->pane));
 	e->archive_done = true;
+}
+
+bool
+archiver_has_all(struct entry *e)
+{
+	struct archive_status st;
+	bool ready;
+
+	if (!is_kept(e) || e->archive_done || e->app->closed)
+		return true;
+	archiver_ended(e);
+	archive_status(e->app->archive, &st);
+	ready = st.state == ARCHIVE_READY || st.state == ARCHIVE_OPENING;
+	archive_status_release(&st);
+	return e->archive_done || !ready;
 }
 
 void
@@ -134,6 +149,7 @@ static void
 on_sweep(uv_timer_t *t)
 {
 	put_all(t->data);
+	registry_sweep(t->data);
 }
 
 static void

@@ -25,6 +25,9 @@ void archiver_output(struct entry *e);
 void archiver_ended(struct entry *e); /* every line is there; may be called again */
 void archiver_gone(struct entry *e);  /* it is removed */
 
+/* Whether a pane that has ended can be removed without loss. */
+bool archiver_has_all(struct entry *e);
+
 /* Everything is put; false while it is not written. */
 bool archiver_flushed(struct app *a);
 

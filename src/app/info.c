@@ -9,6 +9,7 @@
 
 #include "app/app_priv.h"
 #include "app/archiver.h"
+#include "app/mux.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/xmalloc.h"
@@ -175,6 +176,8 @@ about(struct app *a)
 	cJSON_AddNumberToObject(o, "panes_lost", (double)a->lost_panes);
 	add_store(o, a->store);
 	cJSON_AddItemToObject(o, "archive", archiver_json(a));
+	if (a->mux != NULL)
+		mux_json(a, o);
 	cJSON_AddNumberToObject(o, "uptime_s", uptime(a));
 	cJSON_AddNumberToObject(o, "port", server_port(a->server));
 	cJSON_AddBoolToObject(o, "auth", !a->cfg.no_auth);

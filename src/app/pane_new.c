@@ -12,6 +12,7 @@
 #include "app/app_priv.h"
 #include "app/archiver.h"
 #include "app/events.h"
+#include "app/mux.h"
 #include "app/watch.h"
 #include "app/lookout.h"
 #include "app/pane_json.h"
@@ -33,6 +34,8 @@ struct wish {
 	const char *name, *cwd; /* borrowed from the JSON */
 	uint64_t cols, rows;
 	bool unarchived;
+	bool tmux, shell;    /* in tmux; its command is the default one */
+	const char *session; /* of tmux, or NULL */
 };
 
 static void
@@ -76,6 +79,7 @@ read_command(const cJSON *o, struct wish *w)
 			return "command must be an array of at most 4096 strings";
 		push(&w->argv, &n, xstrdup(item->valuestring));
 	}
+	w->shell = n == 0;
 	if (n == 0)
 		push(&w->argv, &n, default_shell());
 	return w->argv[0][0] != '\0' ? NULL : "the command's first word is empty";
@@ -141,6 +145,9 @@ read_wish(const cJSON *o, struct wish *w)
 		wrong = read_number(o, "rows", DEFAULT_ROWS, &w->rows);
 	if (wrong == NULL)
 		wrong = read_strings(o, w);
+	w->session = json_string(o, "tmux");
+	w->tmux =
+	    w->session != NULL || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "tmux"));
 	if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(o, "archive")))
 		w->unarchived = true;
 	return wrong;
@@ -162,6 +169,16 @@ pane_event(const struct entry *e, const char *type)
 	events_add(e->app, "panes", o);
 }
 
+void
+entry_started(struct entry *e)
+{
+	e->begun = e->listed = true;
+	e->app->panes_started++;
+	stored_started(e);
+	pane_event(e, "started");
+	log_info("app", "pane %s started, pid %d", pane_id(e->pane), (int)pane_pid(e->pane));
+}
+
 static void
 on_started(struct pane *p, int err, const char *cause, void *arg)
 {
@@ -176,12 +193,8 @@ on_started(struct pane *p, int err, const char *cause, void *arg)
 		registry_remove(e);
 		return;
 	}
-	e->listed = true;
-	e->app->panes_started++;
-	stored_started(e);
 	watches_pane(e);
-	pane_event(e, "started");
-	log_info("app", "pane %s started, pid %d", pane_id(p), (int)pane_pid(p));
+	entry_started(e);
 	if (r != NULL)
 		http_reply_json_take(r, 201, pane_json(e));
 }
@@ -236,6 +249,7 @@ start(struct app *a, struct http_req *r, const struct wish *w, char **cause)
 	int rc = pane_new(a->loop, &spec, &app_pane_callbacks, e, &e->pane, cause);
 
 	if (rc == 0) {
+		e->number = a->next_id;
 		worker_born(e);
 		e->creator = r;
 		http_on_gone(r, creator_gone, e);
@@ -245,6 +259,14 @@ start(struct app *a, struct http_req *r, const struct wish *w, char **cause)
 	env_free(envp);
 	free(id);
 	return rc;
+}
+
+static void
+create_in_tmux(struct app *a, struct http_req *r, const struct wish *w)
+{
+	struct mux_wish wish = {w->session, w->name, w->cwd, w->argv, w->env, w->shell};
+
+	mux_create(a, r, &wish);
 }
 
 void
@@ -265,6 +287,8 @@ panes_create(struct http_req *r, void *arg)
 		http_reply_error(r, 503, "stopping", "the daemon is ending");
 	else if (w.name != NULL && registry_name_taken(a, w.name))
 		http_reply_error(r, 409, "name_taken", "there is a pane %s already", w.name);
+	else if (w.tmux)
+		create_in_tmux(a, r, &w);
 	else if (!registry_make_room(a))
 		http_reply_error(r, 429, "too_many_panes", "there are %u panes already",
 		    a->cfg.limits.panes_max);

@@ -12,11 +12,13 @@
 
 #include "app/app_priv.h"
 #include "app/archiver.h"
+#include "app/mux.h"
 #include "app/pane_json.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "pane/record.h"
 #include "proto/json.h"
+#include "tmux/tmux.h"
 
 static void
 add_time(cJSON *o, const char *name, int64_t ms)
@@ -32,14 +34,17 @@ pane_json(const struct entry *e)
 {
 	const struct record *record = pane_record(e->pane);
 	const struct pane *p = e->pane;
+	const struct tmux_pane *t = mux_pane(e);
+	const char *title =
+	    *record_title(record) == '\0' && t != NULL ? t->title : record_title(record);
 	bool exited = pane_state(p) == PANE_EXITED;
 	cJSON *o = json_object(), *command;
 	char text[PATH_MAX];
 
 	cJSON_AddStringToObject(o, "id", pane_id(p));
-	cJSON_AddStringToObject(o, "kind", "native");
-	json_add_text(o, "name", pane_name(p));
-	json_add_text(o, "title", *record_title(record) != '\0' ? record_title(record) : NULL);
+	cJSON_AddStringToObject(o, "kind", pane_is_remote(p) ? "tmux" : "native");
+	json_add_text(o, "name", entry_name(e));
+	json_add_text(o, "title", *title != '\0' ? title : NULL);
 	command = cJSON_AddArrayToObject(o, "command");
 	for (char *const *arg = pane_argv(p); *arg != NULL; arg++)
 		json_add_item(command, *arg);
@@ -49,7 +54,7 @@ pane_json(const struct entry *e)
 	cJSON_AddNumberToObject(o, "cols", pane_cols(p));
 	cJSON_AddNumberToObject(o, "rows", pane_rows(p));
 	cJSON_AddStringToObject(o, "state", exited ? "exited" : "running");
-	if (exited)
+	if (exited && pane_exit_status(p) >= 0)
 		cJSON_AddNumberToObject(o, "exit_status", pane_exit_status(p));
 	else
 		cJSON_AddNullToObject(o, "exit_status");
@@ -59,6 +64,7 @@ pane_json(const struct entry *e)
 	cJSON_AddNumberToObject(o, "viewers", pane_viewers(p));
 	add_time(o, "created", pane_created(p));
 	add_time(o, "last_activity", pane_last_activity(p));
+	mux_pane_json(e, o);
 	return o;
 }
 
@@ -161,6 +167,8 @@ panes_resize(struct http_req *r, void *arg)
 	    json_u64(o, "rows", 1, PANE_SIZE_MAX, &rows) != 0)
 		http_reply_error(r, 400, "bad_params",
 		    "cols and rows must be numbers from 1 to %d", PANE_SIZE_MAX);
+	else if (pane_is_remote(e->pane))
+		mux_resize(e, (unsigned)cols, (unsigned)rows, r);
 	else if (pane_resize(e->pane, (unsigned)cols, (unsigned)rows) != 0)
 		http_reply_error(r, 409, "pane_exited", "the pane has ended");
 	else

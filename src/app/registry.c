@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,10 @@
 #include "app/archiver.h"
 #include "app/events.h"
 #include "app/lookout.h"
+#include "app/mux.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
+#include "tmux/tmux.h"
 #include "proto/json.h"
 
 struct entry *
@@ -54,6 +57,7 @@ registry_remove(struct entry *e)
 		a->output_gone += ring_end(pane_ring(e->pane));
 		worker_gone(e);
 		registry_unlist(e);
+		mux_entry_gone(e);
 		lookouts_gone(e);
 		archiver_gone(e);
 		pane_free(e->pane);
@@ -61,16 +65,48 @@ registry_remove(struct entry *e)
 	free(e);
 }
 
+const char *
+entry_name(const struct entry *e)
+{
+	const struct tmux_pane *t = mux_pane(e);
+
+	return t != NULL && *t->name != '\0' ? t->name : pane_name(e->pane);
+}
+
+bool
+entry_matches(const struct entry *e, const char *glob)
+{
+	const char *name = entry_name(e);
+	const struct tmux_pane *t = mux_pane(e);
+	char *target;
+	bool yes;
+
+	if (fnmatch(glob, pane_id(e->pane), 0) == 0 ||
+	    (name != NULL && fnmatch(glob, name, 0) == 0))
+		return true;
+	if (t == NULL)
+		return false;
+	target = xasprintf("%s:%u.%u", t->session_name, t->window_index, t->pane_index);
+	yes = fnmatch(glob, target, 0) == 0;
+	free(target);
+	return yes;
+}
+
 static bool
 has_name(const struct entry *e, const char *name)
 {
-	return pane_name(e->pane) != NULL && strcmp(pane_name(e->pane), name) == 0;
+	return entry_name(e) != NULL && strcmp(entry_name(e), name) == 0;
 }
 
-/* "p7": it means that pane and, once that is gone, none; never p70, which it begins. */
+/* "p7", "t%7": it means that pane and, once that is gone, none; never p70, which it begins. */
 static bool
 is_whole_id(const char *ref)
 {
+	const char *percent = strrchr(ref, '%');
+
+	if (percent != NULL && percent[1] != '\0' &&
+	    percent[1 + strspn(percent + 1, "0123456789")] == '\0')
+		return true;
 	return ref[0] == 'p' && ref[1] != '\0' &&
 	       ref[1 + strspn(ref + 1, "0123456789")] == '\0';
 }
@@ -78,7 +114,7 @@ is_whole_id(const char *ref)
 static bool
 has_prefix(const struct entry *e, const char *prefix)
 {
-	const char *name = pane_name(e->pane);
+	const char *name = entry_name(e);
 
 	return str_starts(pane_id(e->pane), prefix) ||
 	       (name != NULL && str_starts(name, prefix));
@@ -142,7 +178,7 @@ registry_sweep(struct app *a)
 
 	DL_FOREACH_SAFE (a->entries, e, next) {
 		if (e->remove && pane_state(e->pane) == PANE_EXITED &&
-		    pane_viewers(e->pane) == 0)
+		    pane_viewers(e->pane) == 0 && archiver_has_all(e))
 			registry_remove(e);
 	}
 }

@@ -3,7 +3,6 @@
 #include "app/search.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,14 +65,11 @@ struct search {
 static bool
 is_meant(const struct search *s, const struct entry *e)
 {
-	const char *name = pane_name(e->pane), *glob = s->pane;
-
 	if (!e->listed)
 		return false;
 	if (s->spec.one)
-		return strcmp(pane_id(e->pane), glob) == 0;
-	return glob == NULL || fnmatch(glob, pane_id(e->pane), 0) == 0 ||
-	       (name != NULL && fnmatch(glob, name, 0) == 0);
+		return strcmp(pane_id(e->pane), s->pane) == 0;
+	return s->pane == NULL || entry_matches(e, s->pane);
 }
 
 static struct scan_line *

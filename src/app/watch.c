@@ -3,10 +3,6 @@
 #include "app/watch.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <fnmatch.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +14,14 @@
 #include "app/app_priv.h"
 #include "app/events.h"
 #include "app/lookout.h"
+#include "app/mux.h"
 #include "app/search_json.h"
 #include "app/webhook.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/spawn.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "pane/env.h"
@@ -72,31 +70,6 @@ struct watches {
 
 /* What it does. */
 
-static int
-spawn(char *const argv[], char *const envp[], pid_t *pid)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int rc;
-
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawnattr_init(&attr);
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(
-	    &attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-	rc = posix_spawn(pid, argv[0], &files, &attr, argv, envp);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&files);
-	return -rc;
-}
-
 /* How much of a text a command is given: whole characters. */
 static int
 text_length(const char *s)
@@ -128,8 +101,9 @@ run_command(struct watch *w, const struct sighting *s)
 		log_warn("watch", "w%llu: %d commands run already: this one is left out",
 		    (unsigned long long)w->id, COMMANDS_MAX);
 	} else {
-		envp = env_make(&env);
-		if ((rc = spawn(argv, envp, &all->commands[i])) != 0) {
+		struct spawn_spec how = {argv, envp = env_make(&env), -1, -1, -1};
+
+		if ((rc = spawn_process(&how, &all->commands[i])) != 0) {
 			all->commands[i] = 0;
 			log_warn("watch", "w%llu: no command: %s", (unsigned long long)w->id,
 			    strerror(-rc));
@@ -235,13 +209,10 @@ static void
 post(struct watch *w, struct entry *e)
 {
 	static const struct lookout_callbacks callbacks = {on_found, on_over};
-	const char *name = pane_name(e->pane);
 	struct post *p;
 
-	if (pane_state(e->pane) == PANE_EXITED)
-		return;
-	if (w->pane != NULL && fnmatch(w->pane, pane_id(e->pane), 0) != 0 &&
-	    (name == NULL || fnmatch(w->pane, name, 0) != 0))
+	if (pane_state(e->pane) == PANE_EXITED || mux_catching_up(e) ||
+	    (w->pane != NULL && !entry_matches(e, w->pane)))
 		return;
 	p = xcalloc(1, sizeof *p);
 	p->watch = w;

@@ -19,6 +19,7 @@
 
 #include "app/app_priv.h"
 #include "app/archiver.h"
+#include "app/mux.h"
 #include "app/watch.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -29,19 +30,13 @@ enum {
 	SERVICE_RESTART = 1012, /* close code: come again */
 };
 
-uint64_t
-entry_number(const struct entry *e)
-{
-	return strtoull(pane_id(e->pane) + 1, NULL, 10);
-}
-
 static struct entry *
 by_number(struct app *a, uint64_t number)
 {
 	struct entry *e;
 
 	DL_FOREACH (a->entries, e) {
-		if (entry_number(e) == number)
+		if (e->number == number)
 			return e;
 	}
 	return NULL;
@@ -57,29 +52,29 @@ worker_born(struct entry *e)
 	if (a->keep == NULL)
 		return;
 	e->kept = true;
-	keep_say_born(a->keep, entry_number(e), pane_pid(e->pane), pane_memory(e->pane),
-	    pane_master(e->pane));
+	keep_say_born(
+	    a->keep, e->number, pane_pid(e->pane), pane_memory(e->pane), pane_master(e->pane));
 }
 
 void
 worker_reaped(struct entry *e, int wait_status)
 {
 	if (e->kept)
-		keep_say_pane(e->app->keep, KEEP_REAPED, entry_number(e), wait_status);
+		keep_say_pane(e->app->keep, KEEP_REAPED, e->number, wait_status);
 }
 
 void
 worker_drained(struct entry *e)
 {
 	if (e->kept)
-		keep_say_pane(e->app->keep, KEEP_DRAINED, entry_number(e), 0);
+		keep_say_pane(e->app->keep, KEEP_DRAINED, e->number, 0);
 }
 
 void
 worker_gone(struct entry *e)
 {
 	if (e->kept)
-		keep_say_pane(e->app->keep, KEEP_GONE, entry_number(e), 0);
+		keep_say_pane(e->app->keep, KEEP_GONE, e->number, 0);
 	e->kept = false;
 }
 
@@ -88,10 +83,13 @@ worker_gone(struct entry *e)
 static void
 restore(struct app *a, const struct keep_message *m, int fds[], unsigned nfds)
 {
-	char *id = xasprintf("p%llu", (unsigned long long)m->pane), *warning = NULL;
+	bool remote = (m->pane & KEEP_REMOTE) != 0;
+	char *id = remote ? NULL : xasprintf("p%llu", (unsigned long long)m->pane);
+	char *warning = NULL;
 	struct entry *e = registry_add(a, NULL);
 	struct pane_found found = {
 	    .id = id,
+	    .remote = remote ? &mux_remote : NULL,
 	    .memory = fds[0],
 	    .master = nfds > 1 ? fds[1] : -1,
 	    .pid = m->pid,
@@ -108,15 +106,20 @@ restore(struct app *a, const struct keep_message *m, int fds[], unsigned nfds)
 	keep_say_pane(a->keep, KEEP_TRY, m->pane, 0);
 	rc = pane_restore(a->loop, &found, &app_pane_callbacks, e, &e->pane, &fresh, &warning);
 	if (warning != NULL)
-		log_warn("app", "pane %s was not restored whole: %s", id, warning);
+		log_warn("app", "pane %s was not restored whole: %s",
+		    id != NULL ? id : "of tmux", warning);
 	if (rc != 0) {
-		log_error("app", "pane %s is lost: %s", id, strerror(-rc));
+		log_error(
+		    "app", "pane %s is lost: %s", id != NULL ? id : "of tmux", strerror(-rc));
 		keep_say_pane(a->keep, KEEP_GONE, m->pane, 0);
 		registry_remove(e);
 	} else {
-		e->kept = e->listed = true;
+		e->number = m->pane;
+		e->kept = e->begun = e->listed = true;
 		e->remove = pane_removed(e->pane);
 		a->restored++;
+		if (remote)
+			mux_restored(e);
 		if (fresh)
 			worker_born(e);
 		/* The worker before may have died with this unwritten. */
@@ -136,10 +139,11 @@ go(struct app *a)
 
 	a->going = true;
 	server_accept(a->server, true);
+	mux_open(a);
 	DL_FOREACH_SAFE (a->entries, e, next) {
 		pane_pause(e->pane, false);
 		/* Its SIGKILL was to come from the worker before. */
-		if (e->remove && pane_state(e->pane) != PANE_EXITED)
+		if (e->remove && pane_state(e->pane) != PANE_EXITED && !pane_is_remote(e->pane))
 			pane_end(e->pane);
 	}
 	registry_sweep(a);
@@ -181,6 +185,7 @@ set_paused(struct app *a, bool paused)
 	struct entry *e;
 
 	server_accept(a->server, !paused);
+	mux_pause(a, paused);
 	DL_FOREACH (a->entries, e)
 		pane_pause(e->pane, paused);
 }

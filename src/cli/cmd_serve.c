@@ -48,6 +48,7 @@ enum {
 	O_NO_AUTH,
 	O_QR,
 	O_NO_TMUX,
+	O_TMUX_SOCKET,
 	O_FOREGROUND,
 	O_NO_KEEPER,
 	O_UPGRADE
@@ -63,6 +64,7 @@ static const struct cli_option serve_options[] = {
     {"no-auth", 0, NULL, "ask for no token (loopback addresses only)"},
     {"qr", 'q', NULL, "show the link as a QR code, too"},
     {"no-tmux", 0, NULL, "connect to no tmux server"},
+    {"tmux-socket", 0, "NAME|PATH", "follow this tmux server, too (as tmux -L, -S)"},
     {"foreground", 'f', NULL, "stay in the foreground and log to standard error"},
     {"no-keeper", 0, NULL, "run as one process; panes end with it"},
     {"upgrade", 'u', NULL, "replace the running daemon's worker by this program"},
@@ -72,6 +74,7 @@ static const struct cli_option serve_options[] = {
 struct serve {
 	struct daemon daemon;
 	bool no_keeper, upgrade;
+	unsigned sockets; /* of tmux servers */
 };
 
 static void
@@ -120,7 +123,11 @@ serve_option(struct serve *s, int option, const char *arg)
 	case O_UPGRADE:
 		s->upgrade = true;
 		break;
-	default: /* no tmux server is connected to yet, with or without it */
+	case O_TMUX_SOCKET:
+		if (s->sockets < SOCKETS_MAX)
+			d->tmux_sockets[s->sockets++] = arg;
+		break;
+	default: /* O_NO_TMUX */
 		d->no_tmux = true;
 		break;
 	}
@@ -184,7 +191,8 @@ prepare(struct daemon *d, char **cause)
 
 	d->cfg.tcp_fd = d->cfg.unix_fd = -1;
 	d->cfg.limits = (struct app_limits)APP_LIMITS;
-	if ((rc = conf_load(&d->cfg.limits, cause)) != 0)
+	if ((rc = conf_load(&d->cfg.limits, cause)) != 0 ||
+	    (rc = daemon_set_tmux(d, cause)) != 0)
 		return rc;
 	if ((rc = absolute_paths(d, cause)) != 0)
 		return rc;
@@ -244,6 +252,8 @@ add_worker(struct args *a, const struct daemon *d, const char *self)
 	add_flag(a, "--no-auth", d->no_auth);
 	add_flag(a, "--qr", d->qr);
 	add_flag(a, "--no-tmux", d->no_tmux);
+	for (int i = 0; d->tmux_sockets[i] != NULL; i++)
+		add_option(a, "--tmux-socket", d->tmux_sockets[i]);
 	add_flag(a, "--foreground", d->foreground);
 }
 

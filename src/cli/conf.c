@@ -19,7 +19,7 @@
 
 enum { FILE_MAX_BYTES = 64 * 1024 };
 
-enum kind { COUNT, LINES, RING, BYTES, SWITCH };
+enum kind { COUNT, LINES, RING, BYTES, SWITCH, TMUX, NAMES };
 
 #define AT(member) offsetof(struct app_limits, member)
 
@@ -40,6 +40,8 @@ static const struct key {
     {"archive_bytes", BYTES, AT(archive_bytes), 1024 * 1024, 1ull << 50},
     {"archive_days", COUNT, AT(archive_days), 1, 36500},
     {"webhooks_remote", SWITCH, AT(webhooks_remote), 0, 1},
+    {"tmux", TMUX, AT(tmux_mode), 0, 0},
+    {"tmux_sockets", NAMES, AT(tmux_sockets), 0, 0},
     {"max_viewers", COUNT, AT(viewers_max), 1, 1000000},
 };
 
@@ -79,6 +81,48 @@ parse_number(const char *value, bool bytes, const struct key *k, uint64_t *out)
 	return rc == 0 && *out < k->lo ? -ERANGE : rc;
 }
 
+static int
+parse_tmux(const char *value, struct app_limits *limits)
+{
+	uint64_t on;
+
+	if (strcmp(value, "capture") == 0)
+		limits->tmux_mode = MUX_CAPTURE;
+	else if (parse_switch(value, &on) == 0)
+		limits->tmux_mode = on ? MUX_ON : MUX_OFF;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+int
+conf_add_socket(struct app_limits *limits, const char *name)
+{
+	size_t used = strlen(limits->tmux_sockets);
+	size_t room = sizeof limits->tmux_sockets - used;
+
+	if (*name == '\0' || strchr(name, '\n') != NULL || strlen(name) + 2 > room)
+		return -EINVAL;
+	if (*name != '/' && strchr(name, '/') != NULL)
+		return -EINVAL;
+	snprintf(limits->tmux_sockets + used, room, "%s\n", name);
+	return 0;
+}
+
+/* Separated by blanks or commas. */
+static int
+parse_names(const char *value, struct app_limits *limits)
+{
+	char *copy = xstrdup(value), *at = copy, *name;
+	int rc = 0;
+
+	limits->tmux_sockets[0] = '\0';
+	while (rc == 0 && (name = strsep(&at, ", \t")) != NULL)
+		rc = *name != '\0' ? conf_add_socket(limits, name) : 0;
+	free(copy);
+	return rc;
+}
+
 static void
 store(struct app_limits *limits, const struct key *k, uint64_t v)
 {
@@ -97,6 +141,9 @@ store(struct app_limits *limits, const struct key *k, uint64_t v)
 		break;
 	case SWITCH:
 		*(bool *)at = v != 0;
+		break;
+	case TMUX: /* stored as they are parsed */
+	case NAMES:
 		break;
 	}
 }
@@ -117,6 +164,10 @@ on_key(void *user, const char *section, const char *name, const char *value)
 	}
 	if (k->kind == SWITCH)
 		rc = parse_switch(value, &v);
+	else if (k->kind == TMUX)
+		rc = parse_tmux(value, l->limits);
+	else if (k->kind == NAMES)
+		rc = parse_names(value, l->limits);
 	else
 		rc = parse_number(value, k->kind == BYTES || k->kind == RING, k, &v);
 	if (rc == 0) {
@@ -125,6 +176,10 @@ on_key(void *user, const char *section, const char *name, const char *value)
 	}
 	if (k->kind == SWITCH)
 		l->wrong = xasprintf("%s must be on or off", name);
+	else if (k->kind == TMUX)
+		l->wrong = xasprintf("%s must be on, off or capture", name);
+	else if (k->kind == NAMES)
+		l->wrong = xasprintf("%s has names, or paths from the root", name);
 	else
 		l->wrong = xasprintf("%s must be a number from %llu to %llu", name,
 		    (unsigned long long)k->lo, (unsigned long long)k->hi);

@@ -13,4 +13,7 @@ struct app_limits;
 /* Changes what the file sets. -EINVAL with the file, the line and what is wrong there. */
 int conf_load(struct app_limits *limits, char **cause);
 
+/* One more tmux server, by its name or its socket's whole path; -EINVAL. */
+int conf_add_socket(struct app_limits *limits, const char *name);
+
 #endif

@@ -246,6 +246,19 @@ daemon_run(struct daemon *d, int report_fd)
 	return rc;
 }
 
+int
+daemon_set_tmux(struct daemon *d, char **cause)
+{
+	if (d->no_tmux)
+		d->cfg.limits.tmux_mode = MUX_OFF;
+	for (int i = 0; d->tmux_sockets[i] != NULL; i++)
+		if (conf_add_socket(&d->cfg.limits, d->tmux_sockets[i]) != 0)
+			return err_set(cause, -EINVAL,
+			    "%s is neither a tmux server's name nor a path from the root",
+			    d->tmux_sockets[i]);
+	return 0;
+}
+
 /* A worker that follows another must come up, whatever has become of the file since. */
 static int
 load_limits(struct daemon *d, struct run *r)
@@ -292,6 +305,7 @@ daemon_run_worker(struct daemon *d, int keeper_fd)
 	d->cfg.daemon_started_ms = hello.started_ms;
 	if (load_limits(d, &r) != 0)
 		return CLI_ERROR;
+	daemon_set_tmux(d, NULL);
 	program = daemon_keeper_program();
 	d->cfg.keeper_program = program != NULL ? program : "";
 	rc = run_with(d, &r);

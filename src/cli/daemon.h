@@ -11,10 +11,13 @@
 
 #include "app/app.h"
 
+enum { SOCKETS_MAX = 16 };
+
 struct daemon {
 	const char *listen;
 	char *socket, *state_dir, *token_file, *tls_cert,
-	    *tls_key; /* token_file.. may be NULL */
+	    *tls_key;                              /* token_file.. may be NULL */
+	const char *tmux_sockets[SOCKETS_MAX + 1]; /* more of them; NULL ends */
 	bool no_auth, qr, no_tmux, foreground;
 	struct app_config cfg; /* listening sockets and limits */
 };
@@ -25,6 +28,9 @@ int daemon_run(struct daemon *d, int report);
 
 /* The same under the keeper behind the descriptor, which has the sockets and the report. */
 int daemon_run_worker(struct daemon *d, int keeper_fd);
+
+/* What the command line says of tmux, into the limits; -EINVAL for a name that is none. */
+int daemon_set_tmux(struct daemon *d, char **cause);
 
 /* What a report says: returns an exit status after it has been printed. */
 int daemon_read_report(const struct daemon *d, int fd);

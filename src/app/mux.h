@@ -1,0 +1,64 @@
+/*
+ * The panes of tmux servers (tmux/tmux.h) among the daemon's own.
+ *
+ * Each is an entry with a remote pane (pane/pane.h). What it had printed before is captured and
+ * enters its history first, then its output follows; what was missed on the way is captured again and
+ * joined where the lines overlap. Where they do not, a line of the history says so.
+ *
+ * A pane that tmux no longer has leaves the list at once, and goes when its viewers know and the
+ * archive has its lines. One whose tmux option @panescry is off is none of ours.
+ *
+ * Ids: t%3 for the default server, t-NAME%3 for the server of another socket of that name.
+ *
+ * Loop's thread.
+ */
+#ifndef APP_MUX_H
+#define APP_MUX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct app;
+struct cJSON;
+struct entry;
+struct http_req;
+struct pane_remote;
+struct tmux_pane;
+
+void mux_open(struct app *a);
+void mux_close(struct app *a); /* without ending any pane */
+
+/* Lets go of all servers, or finds them again: for when another process has the panes. */
+void mux_pause(struct app *a, bool pause);
+
+/* Whether a child that has ended was one of theirs. */
+bool mux_reaped(struct app *a, pid_t pid);
+
+extern const struct pane_remote mux_remote;
+
+/* An entry with a remote pane that another process left: it is kept for a while until its server
+ * is found. */
+void mux_restored(struct entry *e);
+void mux_entry_gone(struct entry *e); /* before the pane is freed */
+
+/* What it had printed before is still to be fed: until then nobody looks for what is new. */
+bool mux_catching_up(const struct entry *e);
+
+/* What tmux says of it; NULL while its server is not connected, or for a native pane. */
+const struct tmux_pane *mux_pane(const struct entry *e);
+void mux_json(struct app *a, struct cJSON *info);              /* adds "tmux" */
+void mux_pane_json(const struct entry *e, struct cJSON *pane); /* adds "tmux" */
+
+/* Answers the request when tmux has. */
+void mux_resize(struct entry *e, unsigned cols, unsigned rows, struct http_req *r);
+void mux_show(struct http_req *r, void *arg); /* POST panes/ID/show */
+
+struct mux_wish {
+	const char *session, *name, *cwd; /* NULL: none */
+	char *const *argv, *const *env;   /* env: NAME=value, or NULL */
+	bool shell;                       /* argv is tmux's choice */
+};
+void mux_create(struct app *a, struct http_req *r, const struct mux_wish *w);
+
+#endif

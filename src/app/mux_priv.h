@@ -1,0 +1,67 @@
+/* What mux.c, mux_feed.c and mux_ask.c share. Not for other files. */
+#ifndef APP_MUX_PRIV_H
+#define APP_MUX_PRIV_H
+
+#include "app/app_priv.h"
+#include "app/mux.h"
+#include "base/buf.h"
+#include "tmux/tmux.h"
+
+enum { MUX_SERVERS_MAX = 16 };
+
+struct mux_server {
+	struct app *app;
+	struct tmux *tmux; /* NULL: let go of */
+	char *socket, *prefix;
+};
+
+struct mux {
+	struct mux_server servers[MUX_SERVERS_MAX];
+	unsigned n;
+	bool paused, full;
+	uv_timer_t start; /* waits for the archive; later, for panes that were restored */
+	uv_idle_t feed;   /* captures go into the panes piece by piece */
+	bool started;
+	uint64_t number;            /* the newest remote pane's for the keeper */
+	struct mux_create *creates; /* wait for their pane to appear, utlist */
+};
+
+/* An entry's part. */
+struct mux_pane {
+	struct entry *entry; /* NULL: it has gone, but tmux still owes an answer */
+	struct mux_server *server;
+	uint32_t id;
+	unsigned refs;
+	size_t pending; /* bytes of input that tmux has not taken */
+	unsigned asked_cols, asked_rows;
+	bool shown;  /* it has been captured once */
+	bool behind; /* output is missing until the next capture */
+	bool whole;  /* a part of the history was not enough to find the place */
+	bool capturing, again;
+
+	struct seed *seed; /* is being fed; NULL: output goes straight in */
+	bool fed_first;    /* nothing of the pane was known before it */
+	size_t seed_at;
+	uint64_t captured_from;
+	struct buf held; /* output that came meanwhile */
+};
+
+/* mux.c */
+struct mux_pane *mux_ref(struct mux_pane *m);
+void mux_unref(struct mux_pane *m);
+
+/* mux_feed.c */
+void mux_behind(struct mux_pane *m);
+void mux_output(struct mux_pane *m, const char *data, size_t len);
+void mux_recapture(struct mux_pane *m); /* its size has changed: rows may have moved */
+void mux_feed_drop(struct mux_pane *m);
+
+/* The index in a seed of the line behind the newest that has left the pane's screen; -ENOENT. */
+int64_t mux_place(struct entry *e, const struct seed *s);
+void mux_on_feed(uv_idle_t *idle);
+
+/* mux_ask.c */
+void mux_created(struct entry *e);
+void mux_creates_cancel(struct app *a);
+
+#endif
