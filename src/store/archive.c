@@ -4,10 +4,8 @@
 #include "store/archive.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <utlist.h>
@@ -16,32 +14,13 @@
 #include "base/err.h"
 #include "base/xmalloc.h"
 #include "store/archive_priv.h"
+#include "store/thread.h"
 
 /* A segment is at most this part of all, so that removing one is not removing much. */
 enum { SEGMENTS_MIN = 16 };
 
 /* Places in a segment have 32 bits. */
 enum { SEGMENT_BYTES_MAX = 1 << 30 };
-
-/* The owner's signals are not for the writer: not those that end the daemon, and not SIGXFSZ, of
- * which a write that fails with EFBIG says enough. Those of our own mistakes stay. */
-static int
-start_thread(struct archive *a)
-{
-	sigset_t set, old;
-	int rc;
-
-	sigfillset(&set);
-	sigdelset(&set, SIGSEGV);
-	sigdelset(&set, SIGBUS);
-	sigdelset(&set, SIGFPE);
-	sigdelset(&set, SIGILL);
-	sigdelset(&set, SIGABRT);
-	pthread_sigmask(SIG_BLOCK, &set, &old);
-	rc = pthread_create(&a->thread, NULL, archive_writer, a);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -rc;
-}
 
 static void
 set_config(struct archive *a, const struct archive_config *config)
@@ -68,20 +47,6 @@ set_config(struct archive *a, const struct archive_config *config)
 		c->flush_ms = ARCHIVE_FLUSH_MS;
 	if (c->retry_ms == 0)
 		c->retry_ms = ARCHIVE_RETRY_MS;
-}
-
-/* Waiting is by the clock that does not jump. */
-static void
-init_locks(struct archive *a)
-{
-	pthread_condattr_t attr;
-
-	pthread_mutex_init(&a->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&a->work, &attr);
-	pthread_cond_init(&a->ended, &attr);
-	pthread_condattr_destroy(&attr);
 }
 
 static void
@@ -124,8 +89,10 @@ archive_open(const struct archive_config *config, struct archive **out, char **c
 	a->dir = a->lock = a->fd = -1;
 	a->codec = codec_new();
 	buf_init(&a->record, BUF_NO_MAX);
-	init_locks(a);
-	if ((rc = start_thread(a)) != 0) {
+	pthread_mutex_init(&a->mutex, NULL);
+	thread_cond_init(&a->work);
+	thread_cond_init(&a->ended);
+	if ((rc = thread_start(&a->thread, archive_writer, a)) != 0) {
 		free_archive(a);
 		return err_sys(cause, rc, "start a thread for the archive");
 	}
@@ -138,11 +105,9 @@ static void
 await_end(struct archive *a, unsigned ms)
 {
 	uint64_t until = clock_mono_us() + (uint64_t)ms * 1000;
-	const struct timespec t = {
-	    .tv_sec = (time_t)(until / 1000000), .tv_nsec = (long)(until % 1000000) * 1000};
 
 	while (!a->has_ended)
-		if (pthread_cond_timedwait(&a->ended, &a->mutex, &t) == ETIMEDOUT)
+		if (thread_wait(&a->ended, &a->mutex, until) == -ETIMEDOUT)
 			return;
 }
 

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <utlist.h>
 
@@ -17,6 +16,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "store/archive_priv.h"
+#include "store/thread.h"
 
 enum {
 	LOCK_POLL_MS = 50,        /* while another process has the lock */
@@ -198,14 +198,11 @@ wait_for_work(struct archive *a)
 	pthread_mutex_lock(&a->mutex);
 	while (!(ends = must_end(a))) {
 		uint64_t at;
-		struct timespec t;
 
 		seal_due(a);
 		if ((at = next_work(a)) <= clock_mono_us())
 			break;
-		t.tv_sec = (time_t)(at / 1000000);
-		t.tv_nsec = (long)(at % 1000000) * 1000;
-		pthread_cond_timedwait(&a->work, &a->mutex, &t);
+		thread_wait(&a->work, &a->mutex, at);
 	}
 	pthread_mutex_unlock(&a->mutex);
 	return !ends;

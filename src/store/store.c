@@ -4,10 +4,8 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <utlist.h>
 
@@ -17,6 +15,7 @@
 #include "store/schema.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
+#include "store/thread.h"
 
 /* How often a writer that is to give up is told so: what it does between two statements must not
  * miss it. */
@@ -24,26 +23,6 @@ enum { INTERRUPT_EVERY_MS = 20 };
 
 /* How long a reader waits for the moments in which the log is set up or taken in. */
 enum { READER_BUSY_MS = 2000 };
-
-/* The owner's signals are not for the writer: not those that end the daemon, and not SIGXFSZ, of
- * which a write that fails with EFBIG says enough. Those of our own mistakes stay. */
-static int
-start_thread(struct store *s)
-{
-	sigset_t set, old;
-	int rc;
-
-	sigfillset(&set);
-	sigdelset(&set, SIGSEGV);
-	sigdelset(&set, SIGBUS);
-	sigdelset(&set, SIGFPE);
-	sigdelset(&set, SIGILL);
-	sigdelset(&set, SIGABRT);
-	pthread_sigmask(SIG_BLOCK, &set, &old);
-	rc = pthread_create(&s->thread, NULL, store_writer, s);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -rc;
-}
 
 static void
 free_store(struct store *s)
@@ -54,20 +33,6 @@ free_store(struct store *s)
 	store_status_release(&s->st);
 	free(s->path);
 	free(s);
-}
-
-/* Waiting is by the clock that does not jump. */
-static void
-init_locks(struct store *s)
-{
-	pthread_condattr_t attr;
-
-	pthread_mutex_init(&s->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->work, &attr);
-	pthread_cond_init(&s->ended, &attr);
-	pthread_condattr_destroy(&attr);
 }
 
 int
@@ -92,8 +57,10 @@ store_open(const struct store_config *config, struct store **out, char **cause)
 	s->limit = UINT32_MAX;
 	s->st.state = STORE_OPENING;
 	s->st.cause = xasprintf("opening %s", s->path);
-	init_locks(s);
-	if ((rc = start_thread(s)) != 0) {
+	pthread_mutex_init(&s->mutex, NULL);
+	thread_cond_init(&s->work);
+	thread_cond_init(&s->ended);
+	if ((rc = thread_start(&s->thread, store_writer, s)) != 0) {
 		free_store(s);
 		return err_sys(cause, rc, "start a thread for the store");
 	}
@@ -196,11 +163,9 @@ static void
 await_end(struct store *s, unsigned ms)
 {
 	uint64_t until = clock_mono_us() + (uint64_t)ms * 1000;
-	const struct timespec t = {
-	    .tv_sec = (time_t)(until / 1000000), .tv_nsec = (long)(until % 1000000) * 1000};
 
 	while (!s->has_ended)
-		if (pthread_cond_timedwait(&s->ended, &s->mutex, &t) == ETIMEDOUT)
+		if (thread_wait(&s->ended, &s->mutex, until) == -ETIMEDOUT)
 			return;
 }
 

@@ -18,6 +18,7 @@
 #include "base/xmalloc.h"
 #include "store/sql.h"
 #include "store/store_priv.h"
+#include "store/thread.h"
 
 /* How long a lock of another process is waited for, and in what steps. */
 enum { BUSY_MS = 2000, BUSY_STEP_MS = 10 };
@@ -369,11 +370,8 @@ must_end(struct store *s)
 static void
 sleep_until_woken(struct store *s)
 {
-	const struct timespec t = {.tv_sec = (time_t)(s->retry_us / 1000000),
-	    .tv_nsec = (long)(s->retry_us % 1000000) * 1000};
-
 	if (s->st.state == STORE_FULL)
-		pthread_cond_timedwait(&s->work, &s->mutex, &t);
+		thread_wait(&s->work, &s->mutex, s->retry_us);
 	else
 		pthread_cond_wait(&s->work, &s->mutex);
 }
