@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,29 +13,21 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-enum { LONG_EVERY = 5000, TURN_MS = 20 };
+enum { LONG_EVERY = 5000 };
 
-static void
-wake(void *arg)
+struct owner *
+owner_new(void)
 {
-	struct owner *o = arg;
+	struct owner *o = calloc(1, sizeof *o);
 
-	if (write(o->wake[1], "", 1) < 0)
-		assert_int_equal(errno, EAGAIN);
-}
-
-void
-owner_init(struct owner *o)
-{
-	memset(o, 0, sizeof *o);
 	strcpy(o->dir, "/tmp/panescry-archive-XXXXXX");
-	assert_non_null(mkdtemp(o->dir));
-	assert_int_equal(pipe2(o->wake, O_NONBLOCK | O_CLOEXEC), 0);
+	owner_make_dir(o->dir);
+	owner_make_wake(o->wake);
 	o->time_ms = clock_wall_ms() - 1000000;
 	o->config = (struct archive_config){.dir = o->dir,
 	    .run = {1700000000000, 42},
-	    .notify = wake,
-	    .arg = o,
+	    .notify = owner_notify,
+	    .arg = o->wake,
 	    .flush_ms = 5,
 	    .retry_ms = 5};
 	o->styles = styles_new();
@@ -49,33 +40,22 @@ owner_init(struct owner *o)
 
 		assert_int_equal(style_add(o->styles, &s), i);
 	}
-}
-
-static void
-empty_dir(const char *path)
-{
-	DIR *d = opendir(path);
-	struct dirent *e;
-
-	while (d != NULL && (e = readdir(d)) != NULL)
-		unlinkat(dirfd(d), e->d_name, 0);
-	if (d != NULL)
-		closedir(d);
-	rmdir(path);
+	return o;
 }
 
 void
-owner_release(struct owner *o)
+owner_free(struct owner *o)
 {
 	char path[96];
 
 	owner_close(o);
 	snprintf(path, sizeof path, "%s/archive", o->dir);
-	empty_dir(path);
-	empty_dir(o->dir);
+	owner_remove_dir(path);
+	owner_remove_dir(o->dir);
 	close(o->wake[0]);
 	close(o->wake[1]);
 	styles_free(o->styles);
+	free(o);
 }
 
 void
@@ -119,12 +99,7 @@ note(const char *id, uint64_t last, void *arg)
 void
 owner_turn(struct owner *o)
 {
-	struct pollfd p = {o->wake[0], POLLIN, 0};
-	char drain[256];
-
-	poll(&p, 1, TURN_MS);
-	while (read(o->wake[0], drain, sizeof drain) > 0)
-		;
+	owner_await_notice(o->wake);
 	archive_collect(o->archive, note, o);
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "owner.h"
 #include "store/archive.h"
 
 enum { OWNER_PATIENCE_MS = 60000, OWNER_STYLES = 9, OWNER_PANES = 4 };
@@ -24,8 +25,6 @@ struct owner {
 	int64_t time_ms;               /* of line 0 */
 };
 
-void owner_init(struct owner *o);
-void owner_release(struct owner *o);
 void owner_open(struct owner *o);  /* and waits until it is */
 void owner_start(struct owner *o); /* does not wait */
 void owner_close(struct owner *o);

@@ -2,10 +2,7 @@
 
 #include "unit.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -20,42 +17,32 @@ const char *const owner_scripts[] = {
     NULL,
 };
 
-static void
-wake(void *arg)
+struct owner *
+owner_new(void)
 {
-	struct owner *o = arg;
+	struct owner *o = calloc(1, sizeof *o);
 
-	if (write(o->wake[1], "", 1) < 0)
-		assert_int_equal(errno, EAGAIN);
-}
-
-void
-owner_init(struct owner *o)
-{
-	memset(o, 0, sizeof *o);
 	strcpy(o->dir, "/tmp/panescry-store-XXXXXX");
-	assert_non_null(mkdtemp(o->dir));
+	owner_make_dir(o->dir);
 	snprintf(o->path, sizeof o->path, "%s/panescry.db", o->dir);
-	assert_int_equal(pipe2(o->wake, O_NONBLOCK | O_CLOEXEC), 0);
-	o->config = (struct store_config){
-	    .dir = o->dir, .notify = wake, .arg = o, .scripts = owner_scripts, .retry_ms = 20};
+	owner_make_wake(o->wake);
+	o->config = (struct store_config){.dir = o->dir,
+	    .notify = owner_notify,
+	    .arg = o->wake,
+	    .scripts = owner_scripts,
+	    .retry_ms = 20};
+	return o;
 }
 
 void
-owner_release(struct owner *o)
+owner_free(struct owner *o)
 {
-	DIR *d = opendir(o->dir);
-	struct dirent *e;
-
 	if (o->store != NULL)
 		owner_close(o);
-	while (d != NULL && (e = readdir(d)) != NULL)
-		unlinkat(dirfd(d), e->d_name, 0);
-	if (d != NULL)
-		closedir(d);
-	rmdir(o->dir);
+	owner_remove_dir(o->dir);
 	close(o->wake[0]);
 	close(o->wake[1]);
+	free(o);
 }
 
 void
@@ -86,8 +73,6 @@ bool
 owner_until(struct owner *o, bool (*cond)(struct owner *o, long arg), long arg)
 {
 	uint64_t end = clock_mono_us() + OWNER_PATIENCE_MS * 1000ull;
-	struct pollfd p = {.fd = o->wake[0], .events = POLLIN};
-	char bytes[256];
 
 	for (;;) {
 		store_collect(o->store);
@@ -95,9 +80,7 @@ owner_until(struct owner *o, bool (*cond)(struct owner *o, long arg), long arg)
 			return true;
 		if (clock_mono_us() >= end)
 			return false;
-		if (poll(&p, 1, 20) > 0)
-			while (read(o->wake[0], bytes, sizeof bytes) > 0)
-				;
+		owner_await_notice(o->wake);
 	}
 }
 

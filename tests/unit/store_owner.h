@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "owner.h"
 #include "store/store.h"
 
 enum { OWNER_PATIENCE_MS = 30000, OWNER_DONE_MAX = 20000 };
@@ -29,8 +30,6 @@ struct owner {
 /* A table of rows, and gaps. */
 extern const char *const owner_scripts[];
 
-void owner_init(struct owner *o); /* makes the directory; does not open */
-void owner_release(struct owner *o);
 void owner_open(struct owner *o);
 void owner_close(struct owner *o);
 void owner_reopen(struct owner *o);

@@ -20,24 +20,6 @@ enum { DROPS = 600, OLD_LINES = 100000 };
 enum { DROPS = 3000, OLD_LINES = 300000 };
 #endif
 
-static int
-setup(void **state)
-{
-	struct owner *o = malloc(sizeof *o);
-
-	owner_init(o);
-	*state = o;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	owner_release(*state);
-	free(*state);
-	return 0;
-}
-
 static void
 lines_come_back_as_they_were(void **state)
 {
@@ -532,25 +514,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(lines_come_back_as_they_were, setup, teardown),
+	    CASE(lines_come_back_as_they_were),
 	    cmocka_unit_test(no_archive_is_off),
-	    cmocka_unit_test_setup_teardown(a_line_is_taken_once, setup, teardown),
-	    cmocka_unit_test_setup_teardown(what_was_left_out_is_a_gap, setup, teardown),
-	    cmocka_unit_test_setup_teardown(
-		lines_are_written_when_their_time_has_come, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_snapshot_is_of_times_and_panes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(
-		the_filter_is_kept_with_the_record, setup, teardown),
+	    CASE(a_line_is_taken_once),
+	    CASE(what_was_left_out_is_a_gap),
+	    CASE(lines_are_written_when_their_time_has_come),
+	    CASE(a_snapshot_is_of_times_and_panes),
+	    CASE(the_filter_is_kept_with_the_record),
 	    cmocka_unit_test(the_filter_never_says_no_wrongly),
 	    cmocka_unit_test(the_filter_says_no_often),
-	    cmocka_unit_test_setup_teardown(the_oldest_goes_first, setup, teardown),
-	    cmocka_unit_test_setup_teardown(what_is_too_old_goes, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_reader_survives_what_it_reads, setup, teardown),
-	    cmocka_unit_test_setup_teardown(small_records_are_merged, setup, teardown),
-	    cmocka_unit_test_setup_teardown(
-		a_segment_that_is_read_is_not_merged, setup, teardown),
-	    cmocka_unit_test_setup_teardown(
-		readers_see_whole_panes_at_any_time, setup, teardown),
+	    CASE(the_oldest_goes_first),
+	    CASE(what_is_too_old_goes),
+	    CASE(a_reader_survives_what_it_reads),
+	    CASE(small_records_are_merged),
+	    CASE(a_segment_that_is_read_is_not_merged),
+	    CASE(readers_see_whole_panes_at_any_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,24 +26,6 @@ enum { FLIP_STEP = 1 };
 
 enum { KILLS = 30, KILL_PANES = 3 };
 
-static int
-setup(void **state)
-{
-	struct owner *o = malloc(sizeof *o);
-
-	owner_init(o);
-	*state = o;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	owner_release(*state);
-	free(*state);
-	return 0;
-}
-
 static uint64_t
 last_line(struct owner *o, unsigned pane)
 {
@@ -493,18 +475,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_kill_doubles_and_loses_nothing, setup, teardown),
-	    cmocka_unit_test_setup_teardown(
-		a_torn_record_is_cut_at_any_length, setup, teardown),
-	    cmocka_unit_test_setup_teardown(
-		a_flipped_byte_costs_records_not_lines_of_others, setup, teardown),
-	    cmocka_unit_test_setup_teardown(damage_is_counted_and_said_once, setup, teardown),
-	    cmocka_unit_test_setup_teardown(files_of_others_are_left_alone, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_full_disk_leaves_a_gap, setup, teardown),
-	    cmocka_unit_test_setup_teardown(
-		a_directory_that_cannot_be_made_is_waited_for, setup, teardown),
-	    cmocka_unit_test_setup_teardown(two_processes_take_turns, setup, teardown),
-	    cmocka_unit_test_setup_teardown(codecs_refuse_what_is_no_record, setup, teardown),
+	    CASE(a_kill_doubles_and_loses_nothing),
+	    CASE(a_torn_record_is_cut_at_any_length),
+	    CASE(a_flipped_byte_costs_records_not_lines_of_others),
+	    CASE(damage_is_counted_and_said_once),
+	    CASE(files_of_others_are_left_alone),
+	    CASE(a_full_disk_leaves_a_gap),
+	    CASE(a_directory_that_cannot_be_made_is_waited_for),
+	    CASE(two_processes_take_turns),
+	    CASE(codecs_refuse_what_is_no_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

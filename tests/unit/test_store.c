@@ -11,24 +11,6 @@
 #include "store/sql.h"
 #include "store_owner.h"
 
-static int
-setup(void **state)
-{
-	struct owner *o = malloc(sizeof *o);
-
-	owner_init(o);
-	*state = o;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	owner_release(*state);
-	free(*state);
-	return 0;
-}
-
 static void
 a_fresh_file_is_private_and_keeps_rows(void **state)
 {
@@ -549,8 +531,6 @@ a_run_that_is_not_on_record_is_made(void **state)
 			  " WHERE runs.started_ms=1000 AND runs.pid=50 AND version='0.1'"),
 	    1);
 }
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -20,24 +19,6 @@
 #include "store_owner.h"
 
 enum { FILE_MAX = 64 * 1024 * 1024, PAGE = 4096, KILLS = 20 };
-
-static int
-setup(void **state)
-{
-	struct owner *o = malloc(sizeof *o);
-
-	owner_init(o);
-	*state = o;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	owner_release(*state);
-	free(*state);
-	return 0;
-}
 
 struct content {
 	char *data;
@@ -728,8 +709,6 @@ a_full_disk_does_not_hold_up_the_end(void **state)
 {
 	in_child(*state, close_on_a_full_disk);
 }
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
