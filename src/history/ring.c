@@ -175,20 +175,3 @@ ring_read(const struct ring *r, uint64_t offset, void *out, size_t max)
 	memcpy((char *)out + iov[0].iov_len, iov[1].iov_base, iov[1].iov_len);
 	return n;
 }
-
-uint64_t
-ring_line_start(const struct ring *r, uint64_t offset)
-{
-	struct iovec iov[2];
-
-	if (offset == 0 || ring_peek(r, offset, r->size, iov) < 0)
-		return offset == 0 ? 0 : ring_end(r);
-	for (int i = 0; i < 2; i++) {
-		const char *p = iov[i].iov_base;
-		const char *lf = memchr(p, '\n', iov[i].iov_len);
-		if (lf != NULL)
-			return offset + (uint64_t)(lf - p) + 1;
-		offset += iov[i].iov_len;
-	}
-	return ring_end(r);
-}

@@ -75,7 +75,4 @@ int64_t ring_peek(const struct ring *r, uint64_t offset, size_t max, struct iove
 /* Copies what ring_peek gives to `out`. */
 int64_t ring_read(const struct ring *r, uint64_t offset, void *out, size_t max);
 
-/* The first offset at or after `offset` that follows a line feed; ring_end if none does. */
-uint64_t ring_line_start(const struct ring *r, uint64_t offset);
-
 #endif

@@ -159,25 +159,6 @@ a_read_in_flight_is_not_lost(void **state)
 	}
 }
 
-static void
-line_starts(void **state)
-{
-	struct ring *r = &((struct fixture *)*state)->ring;
-
-	ring_append(r, "one\ntwo\nthree", 13);
-	assert_int_equal(ring_line_start(r, 0), 0);
-	assert_int_equal(ring_line_start(r, 1), 4);
-	assert_int_equal(ring_line_start(r, 4), 8);
-	assert_int_equal(ring_line_start(r, 8), 13);
-	assert_int_equal(ring_line_start(r, 14), 13);
-	/* the line feed lies behind the wrap of the block */
-	while (ring_end(r) < RING_MIN + RING_SLACK)
-		ring_append(r, "x", 1);
-	ring_append(r, "xx\ny", 4);
-	assert_int_equal(
-	    ring_line_start(r, RING_MIN + RING_SLACK - 9), RING_MIN + RING_SLACK + 3);
-}
-
 int
 main(void)
 {
@@ -187,7 +168,6 @@ main(void)
 	    cmocka_unit_test_setup_teardown(space_spares_what_is_kept, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_block_is_taken_up_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_read_in_flight_is_not_lost, setup, teardown),
-	    cmocka_unit_test_setup_teardown(line_starts, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
