@@ -38,16 +38,14 @@ pane_json(const struct entry *e)
 	const char *title =
 	    *record_title(record) == '\0' && t != NULL ? t->title : record_title(record);
 	bool exited = pane_state(p) == PANE_EXITED;
-	cJSON *o = json_object(), *command;
+	cJSON *o = json_object();
 	char text[PATH_MAX];
 
 	cJSON_AddStringToObject(o, "id", pane_id(p));
 	cJSON_AddStringToObject(o, "kind", pane_is_remote(p) ? "tmux" : "native");
 	json_add_text(o, "name", entry_name(e));
 	json_add_text(o, "title", *title != '\0' ? title : NULL);
-	command = cJSON_AddArrayToObject(o, "command");
-	for (char *const *arg = pane_argv(p); *arg != NULL; arg++)
-		json_add_item(command, *arg);
+	cJSON_AddItemToObject(o, "command", json_texts(pane_argv(p)));
 	json_add_text(o, "program", pane_program(p, text, sizeof text) ? text : NULL);
 	json_add_text(o, "cwd", pane_cwd(p, text, sizeof text) ? text : pane_birth_cwd(p));
 	cJSON_AddNumberToObject(o, "pid", pane_pid(p));

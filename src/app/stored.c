@@ -93,21 +93,11 @@ stored_idle(struct app *a)
 	return idle;
 }
 
-static char *
-command_json(const struct pane *p)
-{
-	cJSON *list = json_array();
-
-	for (char *const *arg = pane_argv(p); *arg != NULL; arg++)
-		json_add_item(list, *arg);
-	return json_print_take(list);
-}
-
 void
 stored_started(struct entry *e)
 {
 	struct store_run run = run_of(e->app);
-	char *command = command_json(e->pane);
+	char *command = json_print_take(json_texts(pane_argv(e->pane)));
 	struct store_pane pane = {
 	    .id = pane_id(e->pane),
 	    .name = pane_name(e->pane),

@@ -84,12 +84,11 @@ add_cwd(cJSON *body, const char *cwd)
 static int
 new_ask(const struct new_args *a, char **command, cJSON *body)
 {
-	cJSON *list = cJSON_AddArrayToObject(body, "command"), *o;
+	cJSON *o;
 	struct buf out;
 	int rc;
 
-	for (; *command != NULL; command++)
-		json_add_item(list, *command);
+	cJSON_AddItemToObject(body, "command", json_texts(command));
 	if (a->name != NULL)
 		json_add_text(body, "name", a->name);
 	add_cwd(body, a->cwd);

@@ -135,7 +135,7 @@ link_bytes(const struct memory *m)
 static char *
 birth_text(const struct memory_birth *b)
 {
-	cJSON *o = json_object(), *list;
+	cJSON *o = json_object();
 
 	json_add_text(o, "id", b->id);
 	json_add_text(o, "name", b->name);
@@ -144,9 +144,7 @@ birth_text(const struct memory_birth *b)
 	cJSON_AddNumberToObject(o, "cols", b->cols);
 	cJSON_AddNumberToObject(o, "rows", b->rows);
 	cJSON_AddNumberToObject(o, "created_ms", (double)b->created_ms);
-	list = cJSON_AddArrayToObject(o, "command");
-	for (char *const *a = b->argv; *a != NULL; a++)
-		json_add_item(list, *a);
+	cJSON_AddItemToObject(o, "command", json_texts(b->argv));
 	return json_print_take(o);
 }
 

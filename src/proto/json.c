@@ -129,3 +129,13 @@ json_add_item(cJSON *array, const char *text)
 	cJSON_AddItemToArray(array, checked(cJSON_CreateString(clean)));
 	free(clean);
 }
+
+cJSON *
+json_texts(char *const *texts)
+{
+	cJSON *list = json_array();
+
+	for (; *texts != NULL; texts++)
+		json_add_item(list, *texts);
+	return list;
+}

@@ -36,4 +36,7 @@ int json_u64(const cJSON *o, const char *name, uint64_t lo, uint64_t hi, uint64_
 void json_add_text(cJSON *o, const char *name, const char *text);
 void json_add_item(cJSON *array, const char *text);
 
+/* An array of such strings, which end with a NULL. */
+cJSON *json_texts(char *const *texts);
+
 #endif
