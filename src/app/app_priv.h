@@ -167,6 +167,14 @@ void searches_cancel(struct app *a);
 void saves_add(struct app *a, const char *name, char *(*dump)(struct app *),
     void (*done)(int err, void *), void *arg);
 
+/* The same, and then the answer to the request, or that it could not be saved. */
+void saves_answer(struct app *a, const char *name, char *(*dump)(struct app *),
+    struct http_req *r, int status, cJSON *take);
+
+/* Moves a damaged file out of the way of the next save: somebody may want what is in it. What
+ * the daemon does without it is logged. */
+void saves_set_aside(const char *path, const char *outcome);
+
 /* tokens.c */
 int tokens_load(struct app *a, char **cause);
 

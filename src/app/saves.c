@@ -2,12 +2,16 @@
  * share a temporary file, and an older text must not replace a newer one. */
 #include "config.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -77,4 +81,59 @@ saves_add(struct app *a, const char *name, char *(*dump)(struct app *),
 	DL_APPEND(a->saves, s);
 	if (a->saves == s)
 		save_first(a);
+}
+
+/* A request whose answer waits until the file is written. */
+struct answer {
+	struct http_req *req; /* NULL: the client has gone */
+	int status;
+	cJSON *json;
+};
+
+static void
+asker_gone(void *arg)
+{
+	((struct answer *)arg)->req = NULL;
+}
+
+static void
+answer(int err, void *arg)
+{
+	struct answer *n = arg;
+
+	if (n->req == NULL) {
+		cJSON_Delete(n->json);
+	} else if (err != 0) {
+		cJSON_Delete(n->json);
+		http_reply_error(
+		    n->req, 500, "not_saved", "it could not be saved: %s", strerror(-err));
+	} else {
+		http_reply_json_take(n->req, n->status, n->json);
+	}
+	free(n);
+}
+
+void
+saves_answer(struct app *a, const char *name, char *(*dump)(struct app *), struct http_req *r,
+    int status, cJSON *take)
+{
+	struct answer *n = xcalloc(1, sizeof *n);
+
+	*n = (struct answer){r, status, take};
+	http_on_gone(r, asker_gone, n);
+	saves_add(a, name, dump, answer, n);
+}
+
+void
+saves_set_aside(const char *path, const char *outcome)
+{
+	char iso[CLOCK_ISO_LEN], *to;
+
+	clock_iso(clock_wall_ms(), iso);
+	to = xasprintf("%s.damaged-%s", path, iso);
+	if (rename(path, to) != 0)
+		log_warn("app", "%s is damaged, and stays: %s", path, strerror(errno));
+	else
+		log_warn("app", "%s is damaged, and is now %s: %s", path, to, outcome);
+	free(to);
 }

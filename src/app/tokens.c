@@ -6,11 +6,8 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 #include <utlist.h>
@@ -19,7 +16,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
 
@@ -33,17 +29,7 @@ tokens_path(const struct app *a)
 	return xasprintf("%s/" TOKENS_FILE, a->state_dir);
 }
 
-/* A damaged file must not lock its owner out for good: it is set aside, and all links end. */
-static void
-set_aside(const char *path)
-{
-	char *aside = xasprintf("%s.damaged", path);
-
-	log_warn("app", "%s is damaged, moved to %s: old links no longer work", path, aside);
-	rename(path, aside);
-	free(aside);
-}
-
+/* A damaged file must not lock its owner out for good: all links end instead. */
 static int
 load_state(struct app *a, char **cause)
 {
@@ -52,7 +38,7 @@ load_state(struct app *a, char **cause)
 	int rc = file_read(path, FILE_MAX_BYTES, &text, &len);
 
 	if (rc == 0 && auth_load(a->auth, text, len, clock_wall_ms()) != 0)
-		set_aside(path);
+		saves_set_aside(path, "old links no longer work");
 	else if (rc != 0 && rc != -ENOENT)
 		err_sys(cause, rc, "read %s", path);
 	free(text);
@@ -110,44 +96,14 @@ tokens_save(struct app *a, void (*done)(int err, void *), void *arg)
 }
 
 /* POST /api/v1/tokens: the answer waits until the token is on disk. */
-
-struct creation {
-	struct http_req *req; /* NULL: the client has gone */
-	cJSON *answer;
-};
-
-static void
-creator_gone(void *arg)
-{
-	((struct creation *)arg)->req = NULL;
-}
-
-static void
-created(int err, void *arg)
-{
-	struct creation *c = arg;
-
-	if (c->req == NULL)
-		cJSON_Delete(c->answer);
-	else if (err == 0)
-		http_reply_json_take(c->req, 201, c->answer);
-	else {
-		cJSON_Delete(c->answer);
-		http_reply_error(c->req, 500, "not_saved", "the token could not be saved: %s",
-		    strerror(-err));
-	}
-	free(c);
-}
-
 void
 tokens_create(struct http_req *r, void *arg)
 {
 	struct app *a = arg;
-	cJSON *o = http_body_json(r);
+	cJSON *o = http_body_json(r), *answer;
 	char token[AUTH_TOKEN_LEN + 1], iso[CLOCK_ISO_LEN], *link;
 	uint64_t seconds = 0;
 	int64_t expires = 0;
-	struct creation *c;
 	bool read_only;
 
 	if (o == NULL)
@@ -167,16 +123,13 @@ tokens_create(struct http_req *r, void *arg)
 		    r, 429, "too_many_tokens", "there are %d tokens already", AUTH_TOKENS_MAX);
 		return;
 	}
-	c = xcalloc(1, sizeof *c);
-	c->req = r;
-	c->answer = json_object();
+	answer = json_object();
 	link = app_make_link(a, token);
-	cJSON_AddStringToObject(c->answer, "token", token);
-	cJSON_AddStringToObject(c->answer, "link", link);
-	cJSON_AddBoolToObject(c->answer, "read_only", read_only);
+	cJSON_AddStringToObject(answer, "token", token);
+	cJSON_AddStringToObject(answer, "link", link);
+	cJSON_AddBoolToObject(answer, "read_only", read_only);
 	clock_iso(expires, iso);
-	json_add_text(c->answer, "expires", expires != 0 ? iso : NULL);
+	json_add_text(answer, "expires", expires != 0 ? iso : NULL);
 	free(link);
-	http_on_gone(r, creator_gone, c);
-	tokens_save(a, created, c);
+	saves_answer(a, TOKENS_FILE, dump, r, 201, answer);
 }

@@ -369,22 +369,6 @@ load_one(struct app *a, const cJSON *o)
 	add(a, w, o);
 }
 
-/* It is not overwritten by the next save: somebody may want what is in it. */
-static void
-set_aside(const char *path)
-{
-	char iso[CLOCK_ISO_LEN], *to;
-
-	clock_iso(clock_wall_ms(), iso);
-	to = xasprintf("%s.damaged-%s", path, iso);
-	if (rename(path, to) != 0)
-		log_warn("watch", "%s is damaged, and stays: %s", path, strerror(errno));
-	else
-		log_warn(
-		    "watch", "%s is damaged, and is now %s: there are no watches", path, to);
-	free(to);
-}
-
 int
 watches_load(struct app *a, char **cause)
 {
@@ -400,7 +384,7 @@ watches_load(struct app *a, char **cause)
 		o = json_parse(text, len);
 	list = cJSON_GetObjectItemCaseSensitive(o, "watches");
 	if (rc == -EFBIG || (rc == 0 && !cJSON_IsArray(list))) {
-		set_aside(path);
+		saves_set_aside(path, "there are no watches");
 		rc = 0;
 	}
 	json_u64(o, "last_id", 0, JSON_INT_MAX, &a->watches->last_id);
@@ -462,48 +446,15 @@ watches_list(struct http_req *r, void *arg)
 	http_reply_json_take(r, 200, o);
 }
 
-/* An answer that waits until the file is written. */
-struct answer {
-	struct http_req *req; /* NULL: the client has gone */
-	int status;
-	cJSON *json;
-};
-
-static void
-asker_gone(void *arg)
-{
-	((struct answer *)arg)->req = NULL;
-}
-
-static void
-saved(int err, void *arg)
-{
-	struct answer *n = arg;
-
-	if (n->req == NULL) {
-		cJSON_Delete(n->json);
-	} else if (err != 0) {
-		cJSON_Delete(n->json);
-		http_reply_error(
-		    n->req, 500, "not_saved", "it could not be saved: %s", strerror(-err));
-	} else {
-		http_reply_json_take(n->req, n->status, n->json);
-	}
-	free(n);
-}
-
 static void
 changed(struct app *a, struct http_req *r, int status, const char *type, cJSON *take)
 {
-	struct answer *n = xcalloc(1, sizeof *n);
 	cJSON *event = json_object();
 
-	*n = (struct answer){r, status, take};
 	cJSON_AddStringToObject(event, "type", type);
 	cJSON_AddItemToObject(event, "watch", cJSON_Duplicate(take, true));
 	events_add(a, "watches", event);
-	http_on_gone(r, asker_gone, n);
-	saves_add(a, WATCHES_FILE, dump, saved, n);
+	saves_answer(a, WATCHES_FILE, dump, r, status, take);
 }
 
 void

@@ -1,7 +1,7 @@
 // Who may pass: tokens, links, cookies, Host and Origin.
 
 import assert from 'node:assert/strict';
-import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { privateDir, request, startDaemon, useDaemon } from './lib/daemon.mjs';
@@ -271,7 +271,9 @@ describe('tokens and restarts', () => {
       const d = await startDaemon({ dir });
       try {
         assert.equal((await d.request('GET', INFO)).status, 200);
-        assert.equal(await readFile(join(dir, 'tokens.json.damaged'), 'utf8'), text);
+        const aside = (await readdir(dir)).filter((f) => f.startsWith('tokens.json.damaged-'));
+        assert.equal(aside.length, 1);
+        assert.equal(await readFile(join(dir, aside[0]), 'utf8'), text);
       } finally {
         await d.stop();
       }
