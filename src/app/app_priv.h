@@ -104,10 +104,8 @@ bool stored_idle(struct app *a);      /* nothing waits to be written */
 void stored_started(struct entry *e); /* also when it is not sure that it was told before */
 void stored_ended(struct entry *e);
 
-/* Appends what is wrong, as {"alarm","message"}. */
-void stored_alarms(struct app *a, cJSON *list);
-
-/* info.c */
+/* info.c. Appends what is wrong, as {"alarm","message"}. */
+void app_alarms(struct app *a, cJSON *list);
 struct keep_packet;
 void info_keeper_answered(struct app *a, const struct keep_packet *p);
 

@@ -225,24 +225,6 @@ archiver_flushed(struct app *a)
 	return done;
 }
 
-void
-archiver_alarms(struct app *a, cJSON *list)
-{
-	struct archive_status st;
-	cJSON *o;
-
-	if (a->archive == NULL)
-		return;
-	archive_status(a->archive, &st);
-	if (st.state == ARCHIVE_FULL) {
-		o = json_object();
-		cJSON_AddStringToObject(o, "alarm", "archive_full");
-		json_add_text(o, "message", st.cause != NULL ? st.cause : "nothing is written");
-		cJSON_AddItemToArray(list, o);
-	}
-	archive_status_release(&st);
-}
-
 cJSON *
 archiver_json(struct app *a)
 {

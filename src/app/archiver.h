@@ -31,7 +31,6 @@ bool archiver_has_all(struct entry *e);
 /* Everything is put; false while it is not written. */
 bool archiver_flushed(struct app *a);
 
-void archiver_alarms(struct app *a, cJSON *list);
 cJSON *archiver_json(struct app *a);
 
 #endif

@@ -16,6 +16,7 @@
 #include "os/os.h"
 #include "pane/record.h"
 #include "proto/json.h"
+#include "store/archive.h"
 
 struct counts {
 	unsigned running, exited;
@@ -65,6 +66,38 @@ uptime(const struct app *a)
 	return (double)(clock_mono_us() - a->started_us) / 1e6;
 }
 
+static void
+add_alarm(cJSON *list, const char *alarm, const char *message)
+{
+	cJSON *o = json_object();
+
+	cJSON_AddStringToObject(o, "alarm", alarm);
+	json_add_text(o, "message", message != NULL ? message : "nothing is written");
+	cJSON_AddItemToArray(list, o);
+}
+
+void
+app_alarms(struct app *a, cJSON *list)
+{
+	struct archive_status archive;
+	struct store_status store;
+
+	if (a->store != NULL) {
+		store_status(a->store, &store);
+		if (store.state == STORE_FULL || store.state == STORE_DISABLED)
+			add_alarm(list,
+			    store.state == STORE_FULL ? "store_full" : "store_disabled",
+			    store.cause);
+		if (store.aside != NULL)
+			add_alarm(list, "store_damaged", store.aside);
+		store_status_release(&store);
+	}
+	archive_status(a->archive, &archive);
+	if (archive.state == ARCHIVE_FULL)
+		add_alarm(list, "archive_full", archive.cause);
+	archive_status_release(&archive);
+}
+
 void
 info_health(struct http_req *r, void *arg)
 {
@@ -73,8 +106,7 @@ info_health(struct http_req *r, void *arg)
 	cJSON *o = json_object(), *alarms = json_array();
 	const char *status = "ok";
 
-	stored_alarms(a, alarms);
-	archiver_alarms(a, alarms);
+	app_alarms(a, alarms);
 	if (a->stopping)
 		status = "stopping";
 	else if (cJSON_GetArraySize(alarms) != 0)

@@ -11,7 +11,6 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
-#include "app/archiver.h"
 #include "app/mux.h"
 #include "app/pane_json.h"
 #include "base/clock.h"
@@ -98,8 +97,7 @@ panes_list(struct http_req *r, void *arg)
 			cJSON_AddItemToArray(list, pane_json(e));
 	}
 	alarms = cJSON_AddArrayToObject(o, "alarms");
-	stored_alarms(a, alarms);
-	archiver_alarms(a, alarms);
+	app_alarms(a, alarms);
 	http_reply_json_take(r, 200, o);
 }
 

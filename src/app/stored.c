@@ -119,29 +119,3 @@ stored_ended(struct entry *e)
 	store_pane_ended(e->app->store, &run, pane_id(e->pane), pane_last_activity(e->pane),
 	    pane_exit_status(e->pane), NULL, NULL);
 }
-
-static void
-add_alarm(cJSON *list, const char *alarm, const char *message)
-{
-	cJSON *o = json_object();
-
-	cJSON_AddStringToObject(o, "alarm", alarm);
-	json_add_text(o, "message", message);
-	cJSON_AddItemToArray(list, o);
-}
-
-void
-stored_alarms(struct app *a, cJSON *list)
-{
-	struct store_status st;
-
-	if (a->store == NULL)
-		return;
-	store_status(a->store, &st);
-	if (st.state == STORE_FULL || st.state == STORE_DISABLED)
-		add_alarm(list, st.state == STORE_FULL ? "store_full" : "store_disabled",
-		    st.cause != NULL ? st.cause : "nothing is written");
-	if (st.aside != NULL)
-		add_alarm(list, "store_damaged", st.aside);
-	store_status_release(&st);
-}
