@@ -71,6 +71,7 @@ struct app {
 	unsigned searches_running, searches_count;
 
 	struct archive *archive; /* NULL: off */
+	bool archive_refused;    /* to take more, until it notifies */
 	uv_async_t archive_notice;
 	uv_timer_t archive_sweep;
 	struct events *events;

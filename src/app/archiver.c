@@ -23,13 +23,24 @@ enum {
 
 #define DAY_MS (86400ll * 1000)
 
+/* Whether lines were taken; what is refused is for the next notify to try again. */
+static bool
+taken(struct app *a, int rc)
+{
+	if (rc == -ENOSPC || rc == -EAGAIN)
+		a->archive_refused = true;
+	return rc == 0;
+}
+
 /* False while it is not known where to go on. */
 static bool
 find_place(struct entry *e)
 {
+	struct app *a = e->app;
+
 	if (!e->archive_known)
 		e->archive_known =
-		    archive_last_line(e->app->archive, pane_id(e->pane), &e->archived) == 0;
+		    taken(a, archive_last_line(a->archive, pane_id(e->pane), &e->archived));
 	return e->archive_known;
 }
 
@@ -48,7 +59,7 @@ put_history(struct entry *e)
 	record_history(r, e->archived + 1, &v);
 	rc = archive_put(e->app->archive, pane_id(e->pane), &v, record_styles(r), &e->archived);
 	history_view_release(&v);
-	return rc == 0;
+	return taken(e->app, rc);
 }
 
 static bool
@@ -77,7 +88,7 @@ put_screen(struct entry *e)
 			e->archived = line.number;
 	}
 	record_view_release(&v);
-	return rc == 0;
+	return taken(e->app, rc);
 }
 
 static bool
@@ -91,7 +102,7 @@ archiver_output(struct entry *e)
 {
 	uint64_t batch = e->app->cfg.limits.record.lines / 2;
 
-	if (!is_kept(e))
+	if (!is_kept(e) || e->app->archive_refused)
 		return;
 	if (batch > BATCH_LINES)
 		batch = BATCH_LINES;
@@ -135,7 +146,10 @@ put_all(struct app *a)
 {
 	struct entry *e;
 
+	a->archive_refused = false;
 	DL_FOREACH (a->entries, e) {
+		if (a->archive_refused)
+			return;
 		if (!is_kept(e))
 			continue;
 		if (pane_state(e->pane) == PANE_EXITED)
@@ -153,19 +167,11 @@ on_sweep(uv_timer_t *t)
 }
 
 static void
-on_durable(const char *id, uint64_t last, void *arg)
-{
-	(void)id;
-	(void)last;
-	(void)arg;
-}
-
-static void
 on_notify(uv_async_t *h)
 {
 	struct app *a = h->data;
 
-	archive_collect(a->archive, on_durable, NULL);
+	archive_collect(a->archive, NULL, NULL);
 	put_all(a);
 }
 

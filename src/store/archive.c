@@ -206,7 +206,7 @@ archive_collect(struct archive *a, archive_durable_cb cb, void *arg)
 			source_told(a, s);
 		}
 		pthread_mutex_unlock(&a->mutex);
-		if (more)
+		if (more && cb != NULL)
 			cb(id, line, arg);
 	}
 }

@@ -130,7 +130,7 @@ void archive_end(struct archive *a, const char *id);
 int archive_last_line(struct archive *a, const char *id, uint64_t *line);
 
 /* Calls back for each pane of this run of which more lines are durable than the last time. `cb`
- * may put. */
+ * may put, or be NULL: then that is forgotten. */
 typedef void (*archive_durable_cb)(const char *id, uint64_t last, void *arg);
 void archive_collect(struct archive *a, archive_durable_cb cb, void *arg);
 
