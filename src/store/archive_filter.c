@@ -37,6 +37,15 @@ fold(const unsigned char **p, const unsigned char *end)
 	return *s;
 }
 
+/* What single bytes become; 0 for those that say too little. */
+static void
+make_folded(unsigned char folded[256])
+{
+	for (unsigned i = 0; i < 256; i++)
+		folded[i] = (unsigned char)(i >= 'A' && i <= 'Z' ? i | 0x20 : i);
+	folded[0xC5] = folded[0xE2] = 0;
+}
+
 static unsigned
 log2_of(size_t bits)
 {
@@ -65,28 +74,28 @@ static void
 halve(unsigned char *bits, size_t size)
 {
 	for (size_t i = 0; i < size / 2; i++) {
-		unsigned two = bits[2 * i] | (unsigned)bits[2 * i + 1] << 8, one = 0;
+		unsigned two = bits[2 * i] | (unsigned)bits[2 * i + 1] << 8;
 
-		two |= two >> 1;
-		for (unsigned b = 0; b < 8; b++)
-			one |= (two >> (2 * b) & 1) << b;
-		bits[i] = (unsigned char)one;
+		two = (two | two >> 1) & 0x5555;
+		two = (two | two >> 1) & 0x3333;
+		two = (two | two >> 2) & 0x0F0F;
+		bits[i] = (unsigned char)(two | two >> 4);
 	}
 }
 
-size_t
-archive_filter_make(unsigned char bits[ARCHIVE_FILTER_MAX], const char *text, size_t len)
+static void
+add_line(unsigned char *bits, unsigned shift, const unsigned char *folded,
+    const unsigned char *p, const unsigned char *end)
 {
-	const unsigned char *p = (const unsigned char *)text, *end = p + len;
-	unsigned shift = 32 - log2_of(ARCHIVE_FILTER_MAX * 8), have = 0;
-	size_t size = ARCHIVE_FILTER_MAX;
 	uint32_t trigram = 0;
 
-	memset(bits, 0, ARCHIVE_FILTER_MAX);
-	while (p < end) {
-		unsigned char c = fold(&p, end);
+	for (size_t have = 1; p < end; have++) {
+		unsigned char c = folded[*p];
 
-		have = c == '\n' ? 0 : have + 1;
+		if (c != 0)
+			p++;
+		else
+			c = fold(&p, end);
 		trigram = trigram >> 8 | (uint32_t)c << 16;
 		if (have >= 3) {
 			uint32_t h = hash(trigram) >> shift;
@@ -94,6 +103,21 @@ archive_filter_make(unsigned char bits[ARCHIVE_FILTER_MAX], const char *text, si
 			bits[h / 8] |= (unsigned char)(1 << h % 8);
 		}
 	}
+}
+
+size_t
+archive_filter_make(unsigned char bits[ARCHIVE_FILTER_MAX], const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text, *end = p + len, *nl;
+	unsigned shift = 32 - log2_of(ARCHIVE_FILTER_MAX * 8);
+	size_t size = ARCHIVE_FILTER_MAX;
+	unsigned char folded[256];
+
+	make_folded(folded);
+	memset(bits, 0, ARCHIVE_FILTER_MAX);
+	for (; p < end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL; p = nl + 1)
+		add_line(bits, shift, folded, p, nl);
+	add_line(bits, shift, folded, p, end);
 	while (size > ARCHIVE_FILTER_MIN && count_bits(bits, size) * SPARSE < size * 8) {
 		halve(bits, size);
 		size /= 2;
