@@ -192,6 +192,11 @@ captured(struct mux_pane *m, struct seed *take)
 	bool first = !m->shown;
 	int64_t from = first ? 0 : mux_place(m->entry, take);
 
+	/* A few lines at the top of a part of the history may be alike by chance. */
+	if (!first && !m->whole && from < SEED_OVERLAP_MIN &&
+	    record_history_last(r) > (uint64_t)from)
+		from = -ENOENT;
+
 	if (from < 0 && !m->behind) {
 		seed_free(take); /* cleared, perhaps; nothing was missed */
 		return;

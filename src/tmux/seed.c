@@ -333,7 +333,7 @@ const char *const seed_commands[] = {
 
 const char *const seed_commands_alt[] = {
     "capture-pane -peJ -S - -E -1 -t %",
-    "capture-pane -peJa -t %",
+    "capture-pane -peJaq -t %",
     "capture-pane -peN -S 0 -t %",
     "capture-pane -pPC -t %",
     NULL,

@@ -29,7 +29,7 @@ seed_text(const struct seed *s, size_t i, struct buf *b)
 	struct token t;
 	struct walk w;
 
-	walk_begin(&w, s, l);
+	walk_begin(&w, s, l, false);
 	w.end = walk_text_end(s, l, false);
 	while (walk_next(&w, &t)) {
 		if (t.kind == TOKEN_TEXT)

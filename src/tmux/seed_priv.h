@@ -8,6 +8,7 @@
 #define TMUX_SEED_PRIV_H
 
 #include "base/buf.h"
+#include "term/parser.h"
 #include "term/style.h"
 #include "term/term.h"
 #include "tmux/seed.h"
@@ -70,6 +71,7 @@ struct token {
 	const char *text;
 	size_t len;
 	uint32_t cp;
+	struct csi csi; /* of TOKEN_SGR; otherwise not set */
 };
 
 /* The token at p (p < end); returns where the next one begins. */
@@ -85,16 +87,19 @@ struct walk {
 	const char *p, *end;
 	struct seed_pen pen;
 	unsigned cols;
-	unsigned x; /* of the terminal's cursor, behind what was given last */
+	bool layout; /* what follows is kept */
+	unsigned x;  /* of the terminal's cursor, behind what was given last */
 	unsigned rows;
 	const char *row;  /* where the last row begins */
 	const char *edge; /* where the first one ends, when there is another */
 };
 
-void walk_begin(struct walk *w, const struct seed *s, const struct seed_line *l);
+/* layout: whether the cursor is asked for. It costs much where there are other characters than
+ * ASCII. */
+void walk_begin(struct walk *w, const struct seed *s, const struct seed_line *l, bool layout);
 
 /* Gives what is to be seen and what changes how it looks: all kinds but TOKEN_OTHER. TOKEN_TAB has
- * in `len` the columns it takes. */
+ * in `len` the columns it takes; without a layout TOKEN_POINT can be more than one. */
 bool walk_next(struct walk *w, struct token *t);
 
 /* A printable ASCII character as the pen makes it; its bytes go to out. */

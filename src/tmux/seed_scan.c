@@ -56,16 +56,14 @@ between(char c, int lo, int hi)
 static const char *
 scan_csi(const char *p, const char *end, struct token *t)
 {
-	struct csi c;
-
 	t->text = p;
 	while (p < end && between(*p, 0x20, 0x3F))
 		p++;
 	if (p == end || !between(*p, 0x40, 0x7E))
 		return p;
 	t->len = (size_t)(p - t->text);
-	if (*p == 'm' && t->len <= PARSER_BODY_MAX && parser_body(t->text, t->len, 'm', &c) &&
-	    (c.prefix | c.inter) == 0)
+	if (*p == 'm' && t->len <= PARSER_BODY_MAX &&
+	    parser_body(t->text, t->len, 'm', &t->csi) && (t->csi.prefix | t->csi.inter) == 0)
 		t->kind = TOKEN_SGR;
 	return p + 1;
 }
@@ -132,7 +130,9 @@ scan_token(const char *p, const char *end, struct token *t)
 {
 	unsigned char c = (unsigned char)*p;
 
-	*t = (struct token){.kind = TOKEN_OTHER, .text = p, .len = 1};
+	t->kind = TOKEN_OTHER;
+	t->text = p;
+	t->len = 1;
 	if (c >= 0x80)
 		return scan_point(p, end, t);
 	if (c >= 0x20 && c != DEL) {
@@ -153,25 +153,45 @@ scan_token(const char *p, const char *end, struct token *t)
 void
 scan_pen(struct seed_pen *pen, const struct token *t)
 {
-	struct csi c;
-
 	if (t->kind == TOKEN_SHIFT)
 		pen->graphics = *t->text == SO;
-	else if (t->kind == TOKEN_SGR && parser_body(t->text, t->len, 'm', &c))
-		sgr_apply(&pen->style, &c);
+	else if (t->kind == TOKEN_SGR)
+		sgr_apply(&pen->style, &t->csi);
 }
 
 /* Walking */
 
-void
-walk_begin(struct walk *w, const struct seed *s, const struct seed_line *l)
+/* Whether there may be a blank that stands for a column which a wide character left free. */
+static bool
+may_have_gap(const char *p, const char *end)
 {
-	*w = (struct walk){.p = s->data + l->at,
-	    .end = s->data + l->at + l->len,
+	const char *q = p;
+
+	while (end - q >= 8 && (eight(q) & high) == 0)
+		q += 8;
+	while (q < end && !(*q & 0x80))
+		q++;
+	if (q == end)
+		return false;
+	for (; (p = memchr(p, ' ', (size_t)(end - p))) != NULL && ++p < end;)
+		if (*p & 0x80 || (unsigned char)*p < 0x20)
+			return true;
+	return false;
+}
+
+void
+walk_begin(struct walk *w, const struct seed *s, const struct seed_line *l, bool layout)
+{
+	const char *p = s->data + l->at, *end = p + l->len;
+
+	*w = (struct walk){.p = p,
+	    .end = end,
 	    .pen = s->pens[l->pen],
 	    .cols = s->state.cols,
 	    .rows = 1,
-	    .row = s->data + l->at};
+	    .row = p};
+	w->layout = layout || memchr(p, '\t', l->len) != NULL ||
+		    (l->len > s->state.cols && may_have_gap(p, end));
 }
 
 /* A blank in this style is not empty. */
@@ -247,6 +267,35 @@ walk_tab(struct walk *w, struct token *t)
 	w->x += (unsigned)t->len;
 }
 
+/* Goes on over points that stand in the line as they are to be given. */
+static void
+walk_points(struct walk *w, struct token *t, const char *at)
+{
+	struct token next;
+	const char *p;
+
+	if (t->text != at)
+		return;
+	while (w->p < w->end && *w->p & 0x80) {
+		p = scan_point(w->p, w->end, &next);
+		if (next.kind != TOKEN_POINT || next.text != w->p)
+			return;
+		t->len += next.len;
+		w->p = p;
+	}
+}
+
+static void
+lay_out(struct walk *w, struct token *t, const char *at)
+{
+	if (t->kind == TOKEN_TEXT)
+		walk_text(w, t);
+	else if (t->kind == TOKEN_POINT)
+		walk_point(w, t, at);
+	else if (t->kind == TOKEN_TAB)
+		walk_tab(w, t);
+}
+
 bool
 walk_next(struct walk *w, struct token *t)
 {
@@ -257,14 +306,12 @@ walk_next(struct walk *w, struct token *t)
 		w->p = scan_token(at, w->end, t);
 		if (t->kind == TOKEN_OTHER)
 			continue;
-		if (t->kind == TOKEN_TEXT)
-			walk_text(w, t);
-		else if (t->kind == TOKEN_POINT)
-			walk_point(w, t, at);
-		else if (t->kind == TOKEN_TAB)
-			walk_tab(w, t);
-		else
+		if (t->kind > TOKEN_TAB)
 			scan_pen(&w->pen, t);
+		else if (w->layout)
+			lay_out(w, t, at);
+		else if (t->kind == TOKEN_POINT)
+			walk_points(w, t, at);
 		return true;
 	}
 	return false;
@@ -276,14 +323,35 @@ walk_encode(const struct walk *w, char c, char out[4])
 	return utf8_encode(w->pen.graphics ? graphics_of(c) : (unsigned char)c, out);
 }
 
+/* The same as the loop below, for the lines that are most frequent. */
+static const char *
+quick_end(const struct seed *s, const struct seed_line *l)
+{
+	const char *start = s->data + l->at, *end = start + l->len, *esc;
+	struct token t;
+
+	if (l->len == 0)
+		return end;
+	esc = memrchr(start, ESC, l->len);
+	if ((unsigned char)end[-1] > 0x20 && (esc == NULL || scan_token(esc, end, &t) < end))
+		return end;
+	if (esc != NULL || l->pen != 0)
+		return NULL;
+	while (end > start && end[-1] == ' ')
+		end--;
+	return end == start || (unsigned char)end[-1] > 0x20 ? end : NULL;
+}
+
 const char *
 walk_text_end(const struct seed *s, const struct seed_line *l, bool keep_rows)
 {
-	const char *text, *end;
+	const char *text, *end = keep_rows ? NULL : quick_end(s, l);
 	struct token t;
 	struct walk w;
 
-	walk_begin(&w, s, l);
+	if (end != NULL)
+		return end;
+	walk_begin(&w, s, l, keep_rows);
 	end = w.p;
 	while (walk_next(&w, &t)) {
 		if (t.kind == TOKEN_POINT) {
@@ -310,7 +378,7 @@ walk_rows(const struct seed *s, const struct seed_line *l)
 	/* As many bytes as columns take no second row. */
 	if (l->len <= s->state.cols)
 		return 1;
-	walk_begin(&w, s, l);
+	walk_begin(&w, s, l, true);
 	while (walk_next(&w, &t))
 		;
 	return w.rows;

@@ -77,7 +77,7 @@ put_line(
 	struct output o = {.b = b};
 	struct token t;
 
-	walk_begin(&o.walk, s, l);
+	walk_begin(&o.walk, s, l, cut);
 	if (o.walk.p == end)
 		return;
 	o.walk.end = end;
@@ -188,7 +188,7 @@ put_pending_wrap(const struct seed *s, unsigned y, struct buf *b)
 	bool found = false;
 
 	if (s->y < s->rows.n) {
-		walk_begin(&o.walk, s, &s->rows.v[s->y]);
+		walk_begin(&o.walk, s, &s->rows.v[s->y], true);
 		found = find_last(&o.walk, &t, &x);
 	}
 	buf_printf(b, "\033[%u;%uH", y + 1, x + 1);

@@ -1,5 +1,5 @@
 /*
- * seed: what tmux panes hold, brought into a terminal by tmux/seed.h.
+ * seed [RECORDING...]: what tmux panes hold, brought into a terminal by tmux/seed.h.
  *
  * Each situation and some recordings are played in a pane of a tmux of its own. A terminal is then
  * seeded from the captures, and compared: for situations, with one that was fed the same bytes;
@@ -68,18 +68,18 @@ static const struct situation {
     {"cleared below", 20, 6, TEN "\033[2;1H\033[Jx", NULL},
     {"cursor amid", 20, 6, TEN "\033[3;5H", NULL},
     {"cursor on home", 20, 6, LONG LONG LONG "\033[H", NULL},
-    {"region", 20, 6, TEN "\033[2;4r\033[4;1Hx\r\ny", NULL},
+    {"region", 20, 6, TEN "\033[2;4r\033[3;1Hx\r\ny", NULL},
     {"origin", 20, 6, TEN "\033[3;5r\033[?6h\033[2;4Hq", NULL},
     {"modes", 20, 6, TEN "\033[?1h\033=\033[?25l", NULL},
     {"mouse 1000", 20, 6, "\033[?1000h", NULL},
     {"mouse 1002", 20, 6, "\033[?1002;1006h", NULL},
     {"mouse 1003", 20, 6, "\033[?1003;1005h", NULL},
     {"insert", 20, 6, "abc\033[H\033[4hx", NULL},
-    {"no wrap", 20, 6, "abc\033[?7l" LONG, NULL},
+    {"no wrap", 20, 6, "abc\033[?7l" LONG "\r", NULL},
     {"stops", 40, 6, "x\033[3g\033[6G\033H\033[11G\033H\r\t", NULL},
     {"no stops", 40, 6, "x\033[3g\r", NULL},
     {"line drawing", 20, 6, TEN "\033(0lqqk\r\nx\033(B x\r\n\033)0\016mqqj\017mqqj\r\n", NULL},
-    {"line drawing runs on", 20, 6, "\033(0lqqqqqqqqqqqqqqqqqqqqqqqk\r\nx\r\n" TEN, NULL},
+    {"line drawing runs on", 20, 6, "\033(0lqqqqqqqqqqqqqqqqqqqqqqqk\r\nx\r\n\033(B" TEN, NULL},
     {"unfinished", 20, 6, TEN "$ ", "\033[3"},
     {"unfinished string", 20, 6, TEN "$ ", "\033]2;a\\b"},
     {"alternate", 20, 6, "$ vi\r\n\033[?1049h\033[2;3Hfoo\033[6;20Hx\033[1;1H", NULL},
@@ -98,11 +98,30 @@ static const struct situation {
     {"wide pane", 300, 3, TEN LONG LONG LONG LONG LONG LONG "\r\nx", NULL},
 };
 
-static const char *const recordings[] = {"alacritty__delete_lines", "alacritty__sgr",
-    "alacritty__region_scroll_down", "alacritty__vim_simple_edit", "alacritty__tmux_git_log",
-    "alacritty__erase_in_line", "alacritty__tab_rendering", "buildkite__pikachu",
-    "buildkite__weather", "cast__borg-borg2-demo", "buildkite__curl",
-    "alacritty__colored_underline"};
+/* Resized, if cols is not 0, when it has been played. `rows_only`: tmux joins rows that it has no
+ * place for any more, so that their lines cannot be known. */
+static const struct recording {
+	const char *name;
+	unsigned cols, rows;
+	bool rows_only;
+} recordings[] = {
+    {"alacritty__delete_lines", 0, 0, false},
+    {"alacritty__sgr", 0, 0, false},
+    {"alacritty__region_scroll_down", 0, 0, false},
+    {"alacritty__vim_simple_edit", 0, 0, false},
+    {"alacritty__vim_simple_edit", 60, 10, true},
+    {"alacritty__vim_simple_edit", 100, 40, true},
+    {"alacritty__tmux_git_log", 0, 0, false},
+    {"alacritty__erase_in_line", 0, 0, true},
+    {"alacritty__tab_rendering", 0, 0, false},
+    {"buildkite__pikachu", 0, 0, false},
+    {"buildkite__pikachu", 53, 17, false},
+    {"buildkite__weather", 0, 0, false},
+    {"cast__borg-borg2-demo", 0, 0, false},
+    {"cast__borg-borg2-demo", 37, 50, false},
+    {"buildkite__curl", 31, 5, false},
+    {"alacritty__colored_underline", 0, 0, false},
+};
 
 /* The program in the pane: writes a file, waits until the terminal has seen it, then writes what
  * is to be unfinished and says so. */
@@ -145,6 +164,8 @@ play(const char *file)
 	struct termios t;
 	char path[256];
 
+	/* Should the test be killed, tmux ends with its panes. */
+	alarm(120);
 	if (tcgetattr(STDIN_FILENO, &t) == 0) {
 		cfmakeraw(&t);
 		tcsetattr(STDIN_FILENO, TCSANOW, &t);
@@ -397,6 +418,37 @@ seeded(const char *name, unsigned id, struct seed **s)
 	return false;
 }
 
+/* What has left the screen of the one is known to end where the other's begins. */
+static void
+check_overlap(const char *name, const struct pane *p, const struct seed *s)
+{
+	struct history_view view;
+	struct history_reader r;
+	struct slab_line line;
+	struct buf hashes;
+	uint64_t h;
+	size_t n;
+	int64_t at;
+
+	buf_init(&hashes, BUF_NO_MAX);
+	history_view(p->history, 0, UINT64_MAX, &view);
+	history_read(&r, &view, 0);
+	while (history_next(&r, &line)) {
+		h = seed_hash_text(line.text, line.len);
+		buf_append(&hashes, &h, sizeof h);
+	}
+	history_view_release(&view);
+	n = hashes.len / sizeof h;
+	at = seed_overlap(s, (const uint64_t *)(const void *)hashes.data, n);
+	done++;
+	if (at != (int64_t)seed_screen_line(s)) {
+		failed++;
+		printf("FAIL %s: the history of %zu lines goes on at %lld, not %zu\n", name, n,
+		    (long long)at, seed_screen_line(s));
+	}
+	buf_release(&hashes);
+}
+
 static void
 check_situation(const struct situation *sit, unsigned id)
 {
@@ -411,6 +463,7 @@ check_situation(const struct situation *sit, unsigned id)
 	term_feed(direct.term, sit->bytes, strlen(sit->bytes));
 	if (sit->unfinished != NULL)
 		term_feed(direct.term, sit->unfinished, strlen(sit->unfinished));
+	check_overlap(sit->name, &direct, s);
 	feed_seed(&fresh, s);
 	disorder(&other);
 	feed_seed(&other, s);
@@ -452,24 +505,34 @@ tmux_text(const char *command, unsigned pane, struct buf *b)
 }
 
 static void
-check_recording(const char *name, unsigned id, unsigned cols, unsigned rows)
+check_recording(const struct recording *r, unsigned id)
 {
+	const struct seed_state *state;
+	const char *name = r->name;
+	char command[256];
+	size_t len;
 	struct buf got, want;
 	struct pane p;
 	struct seed *s;
 	unsigned pane;
 
+	if (r->cols != 0 && wait_until_played(id)) {
+		snprintf(command, sizeof command, TMUX "resize-window -t p%u: -x %u -y %u 2>&1",
+		    id, r->cols, r->rows);
+		free(run(command, &len));
+	}
 	if (!seeded(name, id, &s))
 		return;
 	pane = pane_of(id);
-	pane_init(&p, cols, rows, true, false);
+	state = seed_state(s);
+	pane_init(&p, state->cols, state->rows, true, false);
 	feed_seed(&p, s);
 	buf_init(&got, BUF_NO_MAX);
 	buf_init(&want, BUF_NO_MAX);
 	pane_screen(&p, &got);
 	tmux_text("capture-pane -p -t %", pane, &want);
 	compare(name, "screen", &got, &want);
-	if (!seed_state(s)->alternate) {
+	if (!state->alternate && !r->rows_only) {
 		buf_reset(&got);
 		buf_reset(&want);
 		pane_lines(&p, &got);
@@ -510,33 +573,57 @@ corpus(const char *name, const char *suffix, size_t *len)
 enum { SITUATIONS = sizeof situations / sizeof *situations };
 enum { RECORDINGS = sizeof recordings / sizeof *recordings };
 
+static bool
+start_recording(const char *name, unsigned id, const char *index)
+{
+	unsigned cols, rows;
+	size_t len;
+	char *raw = corpus(name, ".raw", &len);
+	bool good = raw != NULL && index != NULL && size_of(index, name, &cols, &rows);
+
+	if (good) {
+		start(id, cols, rows, raw, len, NULL);
+	} else {
+		printf("FAIL %s: cannot be read\n", name);
+		failed++;
+	}
+	free(raw);
+	return good;
+}
+
 static void
 run_all(void)
 {
-	unsigned cols[RECORDINGS], rows[RECORDINGS];
+	bool started[RECORDINGS];
 	size_t len;
-	char *index = corpus("index.tsv", "", &len), *raw;
+	char *index = corpus("index.tsv", "", &len);
 
 	for (unsigned i = 0; i < SITUATIONS; i++)
 		start(i, situations[i].cols, situations[i].rows, situations[i].bytes,
 		    strlen(situations[i].bytes), situations[i].unfinished);
-	for (unsigned i = 0; i < RECORDINGS; i++) {
-		raw = corpus(recordings[i], ".raw", &len);
-		if (raw == NULL || index == NULL ||
-		    !size_of(index, recordings[i], &cols[i], &rows[i])) {
-			printf("FAIL %s: cannot be read\n", recordings[i]);
-			failed++;
-			cols[i] = 0;
-		} else {
-			start(SITUATIONS + i, cols[i], rows[i], raw, len, NULL);
-		}
-		free(raw);
-	}
+	for (unsigned i = 0; i < RECORDINGS; i++)
+		started[i] = start_recording(recordings[i].name, SITUATIONS + i, index);
 	for (unsigned i = 0; i < SITUATIONS; i++)
 		check_situation(&situations[i], i);
 	for (unsigned i = 0; i < RECORDINGS; i++)
-		if (cols[i] != 0)
-			check_recording(recordings[i], SITUATIONS + i, cols[i], rows[i]);
+		if (started[i])
+			check_recording(&recordings[i], SITUATIONS + i);
+	free(index);
+}
+
+/* Recordings by name. */
+static void
+run_named(char **names, unsigned n)
+{
+	struct recording r = {0};
+	size_t len;
+	char *index = corpus("index.tsv", "", &len);
+
+	for (unsigned i = 0; i < n; i++) {
+		r.name = names[i];
+		if (start_recording(r.name, i, index))
+			check_recording(&r, i);
+	}
 	free(index);
 }
 
@@ -564,7 +651,10 @@ main(int argc, char **argv)
 		return 1;
 	setenv("TMUX_TMPDIR", dir, 1);
 	unsetenv("TMUX");
-	run_all();
+	if (argc > 1)
+		run_named(argv + 1, (unsigned)argc - 1);
+	else
+		run_all();
 	free(run(TMUX "kill-server 2>&1", &len));
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	printf("%u comparisons, %u failed\n", done, failed);
