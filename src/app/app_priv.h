@@ -79,6 +79,7 @@ struct app {
 	struct ws_endpoint endpoints[3]; /* ends with an empty one */
 
 	struct mux *mux;
+	uint64_t remote_number; /* the newest remote pane's, for the keeper */
 
 	struct store *store;
 	uv_async_t stored; /* it has something to tell */

@@ -217,13 +217,22 @@ find_restored(struct app *a, const char *from)
 	return NULL;
 }
 
+/* tmux quotes a command of one word. */
+static char *
+shown_command(const struct tmux_pane *info)
+{
+	const char *s = *info->start_command != '\0' ? info->start_command : info->command;
+	size_t n = strlen(s);
+
+	return n > 2 && s[0] == '"' && s[n - 1] == '"' ? xstrndup(s + 1, n - 2) : xstrdup(s);
+}
+
 static struct entry *
 create(struct mux_server *s, const struct tmux_pane *info, const char *from)
 {
 	struct app *a = s->app;
 	char *id = xasprintf("%s%%%" PRIu32, s->prefix, info->id), *cause = NULL;
-	char *argv[] = {
-	    *info->start_command != '\0' ? info->start_command : info->command, NULL};
+	char *command = shown_command(info), *argv[] = {command, NULL};
 	struct pane_spec spec = {
 	    .id = id,
 	    .argv = argv,
@@ -242,10 +251,11 @@ create(struct mux_server *s, const struct tmux_pane *info, const char *from)
 		registry_remove(e);
 		e = NULL;
 	} else {
-		e->number = KEEP_REMOTE | ++a->mux->number;
+		e->number = KEEP_REMOTE | ++a->remote_number;
 		worker_born(e);
 	}
 	free(cause);
+	free(command);
 	free(id);
 	return e;
 }
@@ -520,16 +530,6 @@ mux_reaped(struct app *a, pid_t pid)
 		    tmux_reaped(a->mux->servers[i].tmux, pid))
 			return true;
 	return false;
-}
-
-void
-mux_restored(struct entry *e)
-{
-	struct mux *x = e->app->mux;
-	uint64_t n = e->number & ~KEEP_REMOTE;
-
-	if (x->number < n)
-		x->number = n;
 }
 
 /* What is shown. */

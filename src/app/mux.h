@@ -10,6 +10,8 @@
  *
  * Ids: t%3 for the default server, t-NAME%3 for the server of another socket of that name.
  *
+ * Entries that another worker left are kept for a while, until their server is found.
+ *
  * Loop's thread.
  */
 #ifndef APP_MUX_H
@@ -37,9 +39,6 @@ bool mux_reaped(struct app *a, pid_t pid);
 
 extern const struct pane_remote mux_remote;
 
-/* An entry with a remote pane that another process left: it is kept for a while until its server
- * is found. */
-void mux_restored(struct entry *e);
 void mux_entry_gone(struct entry *e); /* before the pane is freed */
 
 /* What it had printed before is still to be fed: until then nobody looks for what is new. */

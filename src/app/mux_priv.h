@@ -22,7 +22,6 @@ struct mux {
 	uv_timer_t start; /* waits for the archive; later, for panes that were restored */
 	uv_idle_t feed;   /* captures go into the panes piece by piece */
 	bool started;
-	uint64_t number;            /* the newest remote pane's for the keeper */
 	struct mux_create *creates; /* wait for their pane to appear, utlist */
 };
 
