@@ -75,6 +75,26 @@ mux_catching_up(const struct entry *e)
 	return e->mux != NULL && (!e->mux->shown || e->mux->fed_first);
 }
 
+int
+mux_capture(struct entry *e, tmux_capture_cb *cb, void *arg)
+{
+	if (mux_pane(e) == NULL)
+		return -ENOTCONN;
+	tmux_capture(e->mux->server->tmux, e->mux->id, 0, false, cb, arg);
+	return 0;
+}
+
+bool
+mux_captures_only(const struct entry *e)
+{
+	struct tmux_status st;
+
+	if (mux_pane(e) == NULL)
+		return false;
+	tmux_status(e->mux->server->tmux, &st);
+	return st.state == TMUX_CAPTURE;
+}
+
 static void
 attach(struct entry *e, struct mux_server *s, uint32_t id)
 {

@@ -53,6 +53,12 @@ void mux_pane_json(const struct entry *e, struct cJSON *pane); /* adds "tmux" */
 void mux_resize(struct entry *e, unsigned cols, unsigned rows, struct http_req *r);
 void mux_show(struct http_req *r, void *arg); /* POST panes/ID/show */
 
+/* All that tmux has of a pane, beside what is here (tmux/tmux.h); -ENOTCONN. */
+struct seed;
+int mux_capture(struct entry *e,
+    void (*cb)(void *arg, int err, const char *why, struct seed *take), void *arg);
+bool mux_captures_only(const struct entry *e); /* nothing of it comes by itself */
+
 struct mux_wish {
 	const char *session, *name, *cwd; /* NULL: none */
 	char *const *argv, *const *env;   /* env: NAME=value, or NULL */

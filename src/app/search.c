@@ -11,7 +11,9 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/mux.h"
 #include "app/search_archive.h"
+#include "app/search_capture.h"
 #include "app/search_json.h"
 #include "base/clock.h"
 #include "base/xmalloc.h"
@@ -36,14 +38,17 @@ struct search {
 	struct http_req *req; /* NULL: the client has gone */
 	char *patterns[PATTERN_LIST_MAX], *pane;
 	struct search_spec spec; /* its strings are the copies above */
-	bool running;
+	struct grabs *grabs;     /* NULL: tmux is not asked */
+	bool asking, running;
 
-	struct record_view *views; /* one a source */
+	struct record_view *views; /* one a pane; what comes from tmux has none */
 	struct archive_live *live;
 	struct search_found found; /* its first batch has the names of the sources */
 	uint64_t began_us;
 	struct query_source *sources;
 	struct scan_line **screens;
+	bool *captured;
+	int64_t *times;
 	size_t n;
 
 	struct pattern *pattern;
@@ -85,19 +90,46 @@ screen_lines(const struct record_view *v, int64_t time_ms)
 }
 
 static void
+name_source(struct search *s, size_t i, const char *pane, const char *what)
+{
+	s->found.batches[0].names[i].pane = xstrdup(pane);
+	s->found.batches[0].names[i].what = what;
+	s->found.batches[0].n = s->n;
+	s->live[i].pane = s->found.batches[0].names[i].pane;
+}
+
+/* tmux's lines are made on the pool: they need the pane's view, which is the source before. */
+static bool
+add_captured(struct search *s, struct entry *e)
+{
+	const char *id = pane_id(e->pane);
+	bool answered;
+
+	if (s->grabs == NULL || !grabs_has(s->grabs, id, &answered) || !answered)
+		return false;
+	name_source(s, s->n++, id, "capture");
+	s->captured[s->n - 1] = true;
+	return true;
+}
+
+static void
 add_source(struct search *s, struct entry *e)
 {
 	size_t i = s->n++;
 	struct record_view *v = &s->views[i];
+	bool captured;
 
 	record_view(pane_record(e->pane), UINT64_MAX, true, false, v);
-	s->found.batches[0].names[i].pane = xstrdup(pane_id(e->pane));
-	s->found.batches[0].names[i].what = s->spec.sources & SEARCH_RING ? "ring" : "capture";
-	s->found.batches[0].n = s->n;
-	s->live[i].pane = s->found.batches[0].names[i].pane;
+	name_source(s, i, pane_id(e->pane),
+	    (s->spec.sources & SEARCH_RING) || pane_is_remote(e->pane) ? "ring" : "capture");
 	if (s->spec.sources & (SEARCH_RING | SEARCH_CAPTURE))
 		s->live[i].first = v->history.n != 0 ? v->history.first : v->first_line;
 	s->screens[i] = screen_lines(v, pane_last_activity(e->pane));
+	s->times[i] = pane_last_activity(e->pane);
+	captured = add_captured(s, e);
+	/* All that tmux has is more than what is here. */
+	if (captured && (s->spec.sources & SEARCH_CAPTURE))
+		return;
 	if (s->spec.sources & (SEARCH_RING | SEARCH_CAPTURE))
 		s->sources[i] =
 		    (struct query_source){&v->history, s->screens[i], v->screen.used};
@@ -107,7 +139,7 @@ static void
 take_sources(struct search *s)
 {
 	struct app *a = s->app;
-	size_t max = a->entry_count + 1;
+	size_t max = 2 * a->entry_count + 1;
 	struct entry *e;
 
 	s->views = xcalloc(max, sizeof *s->views);
@@ -116,6 +148,10 @@ take_sources(struct search *s)
 	s->began_us = clock_mono_us();
 	s->sources = xcalloc(max, sizeof *s->sources);
 	s->screens = xcalloc(max, sizeof *s->screens);
+	s->captured = xcalloc(max, sizeof *s->captured);
+	s->times = xcalloc(max, sizeof *s->times);
+	if (s->grabs != NULL && grabs_partial(s->grabs))
+		s->found.partial = true;
 	DL_FOREACH (a->entries, e) {
 		if (is_meant(s, e))
 			add_source(s, e);
@@ -126,7 +162,8 @@ static void
 free_search(struct search *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		record_view_release(&s->views[i]);
+		if (s->views[i].record != NULL)
+			record_view_release(&s->views[i]);
 		free(s->screens[i]);
 	}
 	free(s->views);
@@ -134,6 +171,9 @@ free_search(struct search *s)
 	search_found_release(&s->found);
 	free(s->sources);
 	free(s->screens);
+	free(s->captured);
+	free(s->times);
+	grabs_free(s->grabs);
 	query_free(s->query);
 	pattern_free(s->pattern);
 	for (unsigned i = 0; i < s->spec.npatterns; i++)
@@ -219,6 +259,24 @@ give_way(void)
 }
 
 static void
+make_captured(struct search *s)
+{
+	bool all = (s->spec.sources & SEARCH_CAPTURE) != 0;
+
+	for (size_t i = 1; i < s->n; i++) {
+		struct grab_lines lines;
+
+		if (!s->captured[i])
+			continue;
+		grabs_lines(
+		    s->grabs, s->live[i].pane, &s->views[i - 1], all, s->times[i - 1], &lines);
+		s->sources[i] = (struct query_source){NULL, lines.v, lines.n};
+		if (!lines.placed && !all)
+			s->found.partial = true;
+	}
+}
+
+static void
 prepare_work(uv_work_t *w)
 {
 	struct search *s = ((struct step *)w->data)->search;
@@ -227,6 +285,7 @@ prepare_work(uv_work_t *w)
 	give_way();
 	if (!compile(s))
 		return;
+	make_captured(s);
 	s->spec.options.cancel = &s->cancel;
 	s->query = query_new(s->pattern, s->sources, s->n, &s->spec.options);
 	pieces = query_pieces(s->query);
@@ -316,7 +375,7 @@ start_waiting(struct app *a)
 	DL_FOREACH (a->searches, s) {
 		if (a->searches_running >= RUNNING_MAX)
 			return;
-		if (s->running)
+		if (s->running || s->asking)
 			continue;
 		s->running = true;
 		a->searches_running++;
@@ -332,6 +391,47 @@ asker_gone(void *arg)
 
 	s->req = NULL;
 	atomic_store(&s->cancel, 1);
+}
+
+/* Asking tmux. */
+
+static void
+on_grabbed(void *arg)
+{
+	struct search *s = arg;
+
+	s->asking = false;
+	start_waiting(s->app);
+}
+
+/* tmux has more of a pane than its history here: lines that it has lost, where no archive took
+ * them, or of a server that is not followed everything. */
+static bool
+wants_capture(const struct search *s, struct entry *e)
+{
+	if (!is_meant(s, e) || pane_state(e->pane) == PANE_EXITED || mux_pane(e) == NULL)
+		return false;
+	if (s->spec.sources & SEARCH_CAPTURE)
+		return true;
+	return (s->spec.sources & SEARCH_FALLBACK) &&
+	       (mux_captures_only(e) ||
+		   (record_first_line(pane_record(e->pane)) > 1 &&
+		       (s->app->archive == NULL || pane_unarchived(e->pane))));
+}
+
+static void
+ask_tmux(struct search *s)
+{
+	struct entry *e;
+
+	DL_FOREACH (s->app->entries, e) {
+		if (!wants_capture(s, e))
+			continue;
+		if (s->grabs == NULL)
+			s->grabs = grabs_new(s->app, on_grabbed, s);
+		grabs_add(s->grabs, e);
+	}
+	s->asking = s->grabs != NULL && grabs_start(s->grabs);
 }
 
 void
@@ -355,6 +455,7 @@ search_start(struct app *a, struct http_req *r, const struct search_spec *spec)
 	http_on_gone(r, asker_gone, s);
 	DL_APPEND(a->searches, s);
 	a->searches_count++;
+	ask_tmux(s);
 	start_waiting(a);
 }
 

@@ -3,7 +3,7 @@
  *
  * search_start takes views of all panes that are meant, on the loop, and from then on
  * nothing of it touches the loop until the answer is there: compiling, scanning, merging and
- * writing JSON are the pool's. A few searches run at a time, more wait in order, and beyond
+ * writing JSON are the pool's. Where tmux is to be asked, that comes before. A few searches run at a time, more wait in order, and beyond
  * SEARCH_WAITING they are refused. A client that goes away cancels its search.
  *
  * Loop's thread.
@@ -27,6 +27,7 @@ enum {
 	SEARCH_RING = 1 << 0,
 	SEARCH_CAPTURE = 1 << 1,
 	SEARCH_ARCHIVE = 1 << 2,
+	SEARCH_FALLBACK = 1 << 3, /* tmux, for what the history here does not have */
 };
 
 struct search_spec {

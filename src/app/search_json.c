@@ -197,10 +197,14 @@ search_json_older(const struct search_found *f)
 	cJSON *o = json_object(), *list = cJSON_AddArrayToObject(o, "matches");
 	const struct query_result *r = &f->batches[0].result;
 
+	const char *source = "ring";
+
 	for (size_t i = 0; i < r->nhits; i++) {
 		const struct query_hit *hit = &r->hits[i];
 		cJSON *m = json_object();
 
+		if (strcmp(f->batches[0].names[hit->source].what, "capture") == 0)
+			source = "capture";
 		cJSON_AddNumberToObject(m, "line", (double)hit->line);
 		json_add_text(m, "content", hit->text.text);
 		add_lines(m, "contextBefore", hit->before, hit->nbefore);
@@ -209,7 +213,7 @@ search_json_older(const struct search_found *f)
 	}
 	cJSON_AddNumberToObject(o, "total", (double)r->total);
 	cJSON_AddBoolToObject(o, "truncated", r->truncated);
-	cJSON_AddStringToObject(o, "source", "ring");
+	cJSON_AddStringToObject(o, "source", source);
 	return o;
 }
 

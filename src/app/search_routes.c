@@ -10,10 +10,13 @@
 #include <cjson/cJSON.h>
 
 #include "app/app_priv.h"
+#include "app/mux.h"
 #include "app/search.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/xmalloc.h"
 #include "proto/json.h"
+#include "tmux/tmux.h"
 
 enum { OLDER_PATTERN_MAX = 200, OLDER_LIMIT_MAX = 500 };
 
@@ -70,8 +73,8 @@ read_sources(struct http_req *r, struct search_spec *spec)
 	static const struct {
 		const char *name;
 		unsigned sources;
-	} table[] = {{"auto", SEARCH_RING | SEARCH_ARCHIVE}, {"ring", SEARCH_RING},
-	    {"capture", SEARCH_CAPTURE}, {"archive", SEARCH_ARCHIVE}};
+	} table[] = {{"auto", SEARCH_RING | SEARCH_ARCHIVE | SEARCH_FALLBACK},
+	    {"ring", SEARCH_RING}, {"capture", SEARCH_CAPTURE}, {"archive", SEARCH_ARCHIVE}};
 	const char *value = http_query(r, "source");
 
 	spec->sources = table[0].sources;
@@ -196,13 +199,27 @@ characters(const char *s)
 	return n;
 }
 
+/* A pane of tmux by its own id (%3) or ours, in the session of that name. */
+static bool
+older_find(struct app *a, const char *sid, const char *pid, struct entry **out)
+{
+	char *id = *pid == '%' ? xasprintf("t%s", pid) : xstrdup(pid);
+	int rc = registry_find(a, id, out);
+	const struct tmux_pane *t = rc == 0 ? mux_pane(*out) : NULL;
+
+	free(id);
+	return rc == 0 && (t == NULL || strcmp(t->session_name, sid) == 0);
+}
+
 void
 search_older(struct http_req *r, void *arg)
 {
 	const char *sid = http_param(r, 0), *pid = http_param(r, 1),
 		   *pattern = http_query(r, "pattern");
-	struct search_spec spec = {
-	    .sources = SEARCH_RING, .older = true, .one = true, .npatterns = 1};
+	struct search_spec spec = {.sources = SEARCH_RING | SEARCH_FALLBACK,
+	    .older = true,
+	    .one = true,
+	    .npatterns = 1};
 	struct entry *e;
 
 	spec.options = QUERY_OPTIONS_INIT;
@@ -219,7 +236,7 @@ search_older(struct http_req *r, void *arg)
 	} else if (!older_number(http_query(r, "context"), 0, QUERY_CONTEXT_MAX, 0,
 		       &spec.options.context)) {
 		older_error(r, "bad_params", "context is out of range", "context: 0 to 50");
-	} else if (registry_find(arg, pid, &e) != 0) {
+	} else if (!older_find(arg, sid, pid, &e)) {
 		http_reply_error(r, 404, "no_such_pane", "there is no pane %s", pid);
 	} else {
 		spec.patterns[0] = pattern;
