@@ -144,6 +144,7 @@ void page_get(struct http_req *r, void *arg);
 void info_health(struct http_req *r, void *arg);
 void info_metrics(struct http_req *r, void *arg);
 void info_get(struct http_req *r, void *arg);
+void info_status(struct http_req *r, void *arg);
 void info_upgrade(struct http_req *r, void *arg);
 void tokens_create(struct http_req *r, void *arg);
 void search_all(struct http_req *r, void *arg);

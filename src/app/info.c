@@ -10,6 +10,7 @@
 #include "app/app_priv.h"
 #include "app/archiver.h"
 #include "app/mux.h"
+#include "app/watch.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/xmalloc.h"
@@ -117,6 +118,33 @@ info_health(struct http_req *r, void *arg)
 	cJSON_AddNumberToObject(o, "panes", c.running + c.exited);
 	cJSON_AddNumberToObject(o, "uptime_s", uptime(a));
 	http_add_header(r, "cache-control", "no-store");
+	http_reply_json_take(r, 200, o);
+}
+
+/* Nothing in it is looked up or asked for: status bars want it every few seconds. */
+void
+info_status(struct http_req *r, void *arg)
+{
+	struct app *a = arg;
+	cJSON *o = json_object(), *alarms = json_array();
+	unsigned running = 0, exited = 0, watches, fired;
+	const struct entry *e;
+
+	DL_FOREACH (a->entries, e) {
+		if (e->listed && pane_state(e->pane) == PANE_EXITED)
+			exited++;
+		else if (e->listed)
+			running++;
+	}
+	watches = watches_count(a, &fired);
+	app_alarms(a, alarms);
+	cJSON_AddNumberToObject(o, "panes", running);
+	cJSON_AddNumberToObject(o, "exited", exited);
+	cJSON_AddNumberToObject(o, "viewers", a->viewer_count);
+	cJSON_AddNumberToObject(o, "watches", watches);
+	cJSON_AddNumberToObject(o, "fired", fired);
+	cJSON_AddNumberToObject(o, "alarms", cJSON_GetArraySize(alarms));
+	cJSON_Delete(alarms);
 	http_reply_json_take(r, 200, o);
 }
 

@@ -437,6 +437,17 @@ watches_json(struct app *a)
 	return list;
 }
 
+unsigned
+watches_count(const struct app *a, unsigned *fired)
+{
+	const struct watch *w;
+
+	*fired = 0;
+	DL_FOREACH (a->watches->list, w)
+		*fired += w->fired != 0;
+	return a->watches->count;
+}
+
 void
 watches_list(struct http_req *r, void *arg)
 {

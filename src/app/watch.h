@@ -37,6 +37,9 @@ void watches_reaped(struct app *a, pid_t pid);
 
 cJSON *watches_json(struct app *a);
 
+/* How many there are; *fired: how many of them have been seen since the worker started. */
+unsigned watches_count(const struct app *a, unsigned *fired);
+
 void watches_list(struct http_req *r, void *arg);
 void watches_create(struct http_req *r, void *arg);
 void watches_delete(struct http_req *r, void *arg);

@@ -1,0 +1,203 @@
+/*
+ * status: one line of numbers, for a status bar.
+ *
+ * It is run every few seconds, so it asks one thing, and where nobody answers it is silent: a bar
+ * is no place for errors.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/xmalloc.h"
+#include "cli/cli.h"
+#include "cli/paths.h"
+#include "net/client.h"
+#include "proto/json.h"
+
+#define DEFAULT_FORMAT "panes:{panes}{?fired: fired:{fired}}{?alarms: alarms:{alarms}}"
+
+enum { PATIENCE_MS = 1000 };
+
+static const char *const names[] = {"panes", "fired", "watches", "alarms", "viewers"};
+
+static const struct cli_option status_options[] = {
+    {"format", 'f', "TEXT", "{panes} {watches} {fired} {alarms} {viewers}; {?fired:unless 0}"},
+    {0},
+};
+
+struct numbers {
+	uint64_t n[sizeof names / sizeof *names];
+};
+
+/* The format */
+
+/* One of the names, which ends with `end`; -1 for none. *s is moved behind it. */
+static int
+read_name(const char **s, char end)
+{
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		size_t len = strlen(names[i]);
+
+		if (strncmp(*s, names[i], len) == 0 && (*s)[len] == end) {
+			*s += len + 1;
+			return (int)i;
+		}
+	}
+	return -1;
+}
+
+/* s is behind a "{?name:". The brace that closes it, or NULL. */
+static const char *
+find_end(const char *s)
+{
+	unsigned open = 0;
+
+	for (; *s != '\0'; s++) {
+		if (*s == '{')
+			open++;
+		else if (*s == '}' && open-- == 0)
+			return s;
+	}
+	return NULL;
+}
+
+/* Returns where it is wrong, or NULL. `inner`: within a "{?name:". */
+static const char *
+expand(struct buf *b, const char *s, const char *end, const struct numbers *v, bool inner)
+{
+	const char *from, *to, *wrong = NULL;
+	int i;
+
+	while (wrong == NULL && s < end) {
+		from = s++;
+		if (*from != '{') {
+			buf_putc(b, *from);
+		} else if (!inner && *s == '?') {
+			s++;
+			if ((i = read_name(&s, ':')) < 0 || (to = find_end(s)) == NULL)
+				return from;
+			if (v->n[i] != 0)
+				wrong = expand(b, s, to, v, true);
+			s = to + 1;
+		} else if ((i = read_name(&s, '}')) >= 0) {
+			buf_printf(b, "%llu", (unsigned long long)v->n[i]);
+		} else {
+			return from;
+		}
+	}
+	return wrong;
+}
+
+/* Every part of it is looked at: an error that comes with the first alarm is found too late. */
+static int
+check_format(const char *format)
+{
+	struct numbers all;
+	const char *wrong;
+	struct buf b;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		all.n[i] = 1;
+	buf_init(&b, BUF_NO_MAX);
+	wrong = expand(&b, format, format + strlen(format), &all, false);
+	buf_release(&b);
+	if (wrong == NULL)
+		return 0;
+	return cli_error("status: %.32s: no such number, or no end of it "
+			 "(panescry status --help)",
+	    wrong);
+}
+
+/* The question */
+
+struct question {
+	uv_timer_t late;
+	struct client_call *call;
+	struct numbers *to;
+	int rc;
+};
+
+static void
+on_answer(int rc, int status, const char *body, size_t len, void *arg)
+{
+	struct question *q = arg;
+	cJSON *o = rc == 0 && status == 200 ? json_parse(body, len) : NULL;
+
+	q->call = NULL;
+	uv_timer_stop(&q->late);
+	if (rc == -ECONNREFUSED || rc == -ETIMEDOUT || rc == -EPIPE)
+		q->rc = CLI_NO_DAEMON;
+	else if (o == NULL)
+		q->rc = cli_error("status: the daemon gives no numbers");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		json_u64(o, names[i], 0, JSON_INT_MAX, &q->to->n[i]);
+	cJSON_Delete(o);
+}
+
+static void
+on_late(uv_timer_t *t)
+{
+	struct question *q = t->data;
+
+	client_call_cancel(q->call);
+	q->rc = CLI_NO_DAEMON;
+}
+
+static int
+ask(struct numbers *to)
+{
+	struct question q = {.to = to, .rc = CLI_DONE};
+	char *socket = paths_socket();
+	uv_loop_t loop;
+
+	uv_loop_init(&loop);
+	uv_timer_init(&loop, &q.late);
+	q.late.data = &q;
+	uv_timer_start(&q.late, on_late, PATIENCE_MS, 0);
+	q.call = client_call(&loop, socket, "GET", "/api/v1/status", NULL, 0, on_answer, &q);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_close((uv_handle_t *)&q.late, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	free(socket);
+	return q.rc;
+}
+
+static int
+run_status(int argc, char **argv)
+{
+	struct cli_walk w = {&cmd_status, argc, argv, NULL, 0};
+	const char *format = DEFAULT_FORMAT;
+	struct numbers v = {0};
+	struct buf b;
+	int option, rc;
+
+	while ((option = cli_next(&w)) != CLI_END) {
+		if (option == CLI_BAD)
+			return CLI_ERROR;
+		format = w.arg;
+	}
+	if (w.operand != argc)
+		return cli_usage(&cmd_status, "takes no operand");
+	if ((rc = check_format(format)) != 0 || (rc = ask(&v)) != CLI_DONE)
+		return rc;
+	buf_init(&b, BUF_NO_MAX);
+	buf_puts(&b, "");
+	expand(&b, format, format + strlen(format), &v, false);
+	if (puts(b.data) < 0 || fflush(stdout) != 0)
+		rc = cli_error("standard output: %s", strerror(errno));
+	buf_release(&b);
+	return rc;
+}
+
+const struct cli_command cmd_status = {"status", "",
+    "Print one line for a status bar; nothing, and status 3, without a daemon", status_options,
+    run_status, 0};
