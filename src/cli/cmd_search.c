@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
+#include "cli/in_tmux.h"
 #include "cli/picker.h"
 #include "cli/search.h"
 #include "cli/search_print.h"
@@ -42,6 +43,7 @@ enum {
 	COLOR,
 	INTERACTIVE,
 	EXEC,
+	TMUX_CLIENT,
 	OPTIONS
 };
 
@@ -71,6 +73,7 @@ static const struct cli_option search_options[] = {
     [COLOR] = {"color", 0, "WHEN", "always, never or auto (default): on terminals"},
     [INTERACTIVE] = {"interactive", 'I', NULL, "pick a line on the terminal and print it"},
     [EXEC] = {"exec", 0, "COMMAND", "with -I: run a shell's command on it instead"},
+    [TMUX_CLIENT] = {"tmux-client", 0, "NAME", "with -I: show lines of tmux's panes there"},
     [OPTIONS] = {0},
 };
 
@@ -266,6 +269,9 @@ pick(struct search_args *a)
 		return cli_usage(&cmd_search, "-I goes with none of -c, -l, -o, -q and --json");
 	if (!a->on[MAX_COUNT])
 		a->query.limit = PICKER_HITS;
+	/* What is to be printed into a pipe is wanted there, in tmux, too. */
+	o.client = a->value[TMUX_CLIENT];
+	o.show = o.client != NULL || (in_tmux() && isatty(STDOUT_FILENO));
 	o.color = no == NULL || *no == '\0';
 	if (a->on[COLOR] && strcmp(a->value[COLOR], "auto") != 0)
 		o.color = a->style.color;
@@ -287,8 +293,9 @@ run_search(int argc, char **argv)
 		return rc;
 	if (a.on[INTERACTIVE])
 		return pick(&a);
-	if (a.on[EXEC])
-		return cli_usage(&cmd_search, "--exec goes with -I");
+	if (a.on[EXEC] || a.on[TMUX_CLIENT])
+		return cli_usage(&cmd_search,
+		    a.on[EXEC] ? "--exec goes with -I" : "--tmux-client goes with -I");
 	if (a.style.what == SEARCH_STATUS)
 		a.query.limit = 1;
 	return search(&a);

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
+#include "cli/in_tmux.h"
 #include "proto/json.h"
 
 static const struct cli_option watch_options[] = {
@@ -27,20 +28,25 @@ static const struct cli_option watch_options[] = {
 
 struct watch {
 	cJSON *wish;
+	const char *pane;
 	bool json;
 };
 
 static int
 watch_option(struct watch *w, int option, const char *arg)
 {
-	static const char *const names[] = {"pane", "command", "url"};
 	uint64_t n;
 
-	if (option < 3) {
-		json_add_text(w->wish, names[option], arg);
-		return 0;
-	}
 	switch (option) {
+	case 0:
+		w->pane = arg;
+		return 0;
+	case 1:
+		json_add_text(w->wish, "command", arg);
+		return 0;
+	case 2:
+		json_add_text(w->wish, "url", arg);
+		return 0;
 	case 3:
 		if (str_u64(arg, 0, 86400, &n) != 0)
 			return cli_usage(&cmd_watch, "--every must be a number of seconds");
@@ -86,9 +92,15 @@ static int
 add(struct watch *w, const char *pattern)
 {
 	struct buf out;
+	char *pane = NULL;
 	cJSON *o;
 	int rc;
 
+	if (w->pane != NULL && (rc = in_tmux_resolve(w->pane, &pane)) != CLI_DONE)
+		return rc;
+	if (pane != NULL)
+		json_add_text(w->wish, "pane", pane);
+	free(pane);
 	json_add_text(w->wish, "pattern", pattern);
 	buf_init(&out, BUF_NO_MAX);
 	rc = cli_ask("POST", "/api/v1/watches", w->wish, &out);

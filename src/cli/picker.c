@@ -17,8 +17,10 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
+#include "cli/in_tmux.h"
 #include "cli/paths.h"
 #include "cli/picker_view.h"
 #include "cli/terminal.h"
@@ -47,6 +49,7 @@ struct picker {
 	char *socket;
 
 	struct client_call *call; /* NULL: nothing has been asked */
+	struct client_call *show; /* tmux is to show a line; NULL: it is not */
 	bool asked_plain;         /* for all lines: there is no pattern */
 	bool changed;             /* no answer has come since the query changed */
 	bool moved;               /* a hit was selected by hand */
@@ -129,11 +132,65 @@ leave(struct picker *p, int status)
 	uv_stop(&p->loop);
 }
 
+/* Panes of tmux */
+
+static void
+on_shown(int rc, int status, const char *body, size_t len, void *arg)
+{
+	struct picker *p = arg;
+	cJSON *o = rc == 0 ? json_parse(body, len) : NULL;
+	const char *error = json_string(o, "error"), *message = json_string(o, "message");
+	char number[64];
+
+	p->show = NULL;
+	snprintf(number, sizeof number, "the daemon answered with status %d", status);
+	if (rc != 0)
+		message = rc == -ECONNREFUSED ? "no daemon answers" : strerror(-rc);
+	else if (error != NULL && strcmp(error, "line_gone") == 0)
+		message = "tmux has that line no longer";
+	else if (message == NULL)
+		message = number;
+	if (rc == 0 && status >= 200 && status <= 299)
+		leave(p, CLI_DONE);
+	else
+		snprintf(p->view.notice, sizeof p->view.notice, "%s", message);
+	cJSON_Delete(o);
+	draw(p);
+}
+
+static void
+show(struct picker *p, const struct search_hit *h)
+{
+	char *client =
+	    p->options->client != NULL ? xstrdup(p->options->client) : in_tmux_client();
+	char *id = str_url_encode(h->pane), *path = xasprintf("/api/v1/panes/%s/show", id);
+	cJSON *o = json_object();
+	char *body;
+
+	cJSON_AddNumberToObject(o, "line", (double)h->line);
+	if (client != NULL)
+		json_add_text(o, "client", client);
+	body = json_print_take(o);
+	p->show =
+	    client_call(&p->loop, p->socket, "POST", path, body, strlen(body), on_shown, p);
+	free(body);
+	free(path);
+	free(id);
+	free(client);
+}
+
 static void
 choose(struct picker *p)
 {
-	if (p->view.answer.n == 0)
+	const struct search_hit *h;
+
+	if (p->view.answer.n == 0 || p->show != NULL)
 		return;
+	h = &p->view.answer.hits[p->view.selected];
+	if (p->options->show && p->options->exec == NULL && in_tmux_is_pane(h->pane)) {
+		show(p, h);
+		return;
+	}
 	p->chosen = true;
 	leave(p, CLI_DONE);
 }
@@ -422,6 +479,7 @@ on_key(int key, const char *text, size_t len, void *arg)
 	struct picker *p = arg;
 
 	p->choosing = false;
+	p->view.notice[0] = '\0';
 	if (key == TYPED_TEXT) {
 		edit(p, NULL, text, len);
 		return;

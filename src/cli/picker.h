@@ -18,10 +18,13 @@ enum { PICKER_HITS = 200 }; /* where the user gives no limit */
 struct picker_options {
 	const struct search_query *query; /* at most one pattern, to begin with */
 	bool color;
-	const char *exec; /* a shell's command that takes this process's place, or NULL */
+	const char *exec;   /* a shell's command that takes this process's place, or NULL */
+	bool show;          /* a line of a pane of tmux is shown there, unless there is exec */
+	const char *client; /* the client that shows it, or NULL: to be found out */
 };
 
-/* Prints `pane line` of the line that was chosen, or runs the command; an exit status. */
+/* Shows the line that was chosen, prints `pane line` of it, or runs the command; an exit
+ * status. */
 int picker_run(const struct picker_options *o);
 
 #endif

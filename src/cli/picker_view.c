@@ -15,7 +15,7 @@
 #include "cli/columns.h"
 
 enum {
-	PANE_WIDTH_MAX = 8,
+	PANE_WIDTH_MAX = 12,
 	AGE_WIDTH = 4,
 	AGE_FROM = 40,     /* columns of the screen: narrower ones do without ages */
 	PREVIEW_FROM = 12, /* rows */
@@ -306,7 +306,9 @@ draw_status(const struct picker_view *v, struct buf *out)
 {
 	struct row r = begin_row(v, 2, out);
 
-	if (v->error[0] != '\0')
+	if (v->notice[0] != '\0')
+		say(&r, ERROR, v->notice);
+	else if (v->error[0] != '\0')
 		say(&r, ERROR, v->error);
 	else
 		say(&r, DIM, v->status);

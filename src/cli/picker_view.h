@@ -23,6 +23,7 @@ struct picker_view {
 	bool color;
 	struct prompt prompt;
 	char status[160], error[300]; /* an error is shown in place of the status */
+	char notice[300];             /* and this in place of both */
 	struct search_answer answer;
 	bool plain;      /* matches are not marked */
 	size_t selected; /* a hit, 0 when there is none */
