@@ -173,7 +173,7 @@ bind() {
 }
 
 set_up() {
-	check_version && find_program || return 0 # tmux would put a status over a pane
+	check_version && find_program || return
 	tm set-option -gq @panescry-script "$self"
 	bind @panescry-key / popup 'Search all panes with panescry'
 	bind @panescry-watch-key W ask 'Watch this pane with panescry'
@@ -226,8 +226,12 @@ fired() {
 	tell "$2: ${PANESCRY_TEXT:-}"
 }
 
+# What it printed, and a status other than 0, tmux would put over the current pane.
 case ${1:-} in
 '') set_up ;;
-popup | ask | add | fired) "$@" ;;
-*) exit 2 ;;
-esac
+popup) popup "$2" "$3" ;;
+ask) ask "$2" "$3" ;;
+add) add "$2" "$3" ;;
+fired) fired "$2" "$3" ;;
+esac >/dev/null 2>&1
+exit 0
