@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { dirname, join, resolve } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { request } from './lib/daemon.mjs';
+import { privateDir, request } from './lib/daemon.mjs';
 import { alive, assertRefused, BINARY, panescry, run } from './lib/run.mjs';
 import { hasTmux, startTmux } from './lib/tmux.mjs';
 import { until } from './lib/until.mjs';
@@ -419,5 +419,29 @@ describe('the plugin for tmux', { skip }, () => {
     await t.sees(/panescry: w\d+ watches %\d+ for \^ri\+pe/);
     await t.type('echo riiipe\n');
     await t.sees(/panescry: %\d+: riiipe/);
+  });
+});
+
+describe('versions of tmux', () => {
+  it('are taken from 3.2 on, each with its own place for what is typed', async () => {
+    const dir = await privateDir();
+    const env = { PATH: `${dir}:${process.env.PATH}`, LOG: join(dir, 'log'), TMUX: join(dir, 'socket,1,2') };
+    await writeFile(join(dir, 'tmux'), '#!/bin/sh\necho "$*" >>"$LOG"\ncase $* in *"-p #{version}") echo "$V" ;; *list-clients*) echo c ;; esac\n', { mode: 0o755 });
+    await writeFile(join(dir, 'panescry'), '#!/bin/sh\n', { mode: 0o755 });
+    const calls = async (V, ...args) => {
+      await writeFile(env.LOG, '');
+      assert.equal((await run('sh', [PLUGIN, ...args], { env: { ...env, V } })).status, 0);
+      return readFile(env.LOG, 'utf8');
+    };
+    for (const [version, place] of [['3.2', 1], ['3.2a', 1], ['3.3', 2], ['3.3a', 2], ['3.4', 1], ['3.10', 1], ['4.0', 1], ['next-3.6', 1], ['openbsd-7.4', 1], ['master', 1]]) {
+      assert.match(await calls(version), /bind-key/, version);
+      assert.match(await calls(version, 'ask', 'c', '%12'), new RegExp(`PATTERN "%${place}%" ; .* 12'\\n$`), version);
+    }
+    for (const version of ['2.9a', '3.1c', 'next-3.1']) {
+      const log = await calls(version);
+      assert.doesNotMatch(log, /bind-key/, version);
+      assert.ok(log.includes(`display-message panescry: tmux 3.2 or later is needed; this one is ${version}\n`), log);
+    }
+    await rm(dir, { recursive: true, force: true });
   });
 });
