@@ -292,6 +292,21 @@ panes_commands(struct http_req *r, void *arg)
 	http_reply_json_take(r, 200, o);
 }
 
+/* Lines that did not come as output, of a pane of tmux. */
+static void
+add_captured(const struct record *r, cJSON *o)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "captured"), *span;
+	uint64_t from, to;
+
+	for (size_t i = 0; record_captured_span(r, i, &from, &to); i++) {
+		span = json_array();
+		cJSON_AddItemToArray(span, cJSON_CreateNumber((double)from));
+		cJSON_AddItemToArray(span, cJSON_CreateNumber((double)to));
+		cJSON_AddItemToArray(list, span);
+	}
+}
+
 /* The request. */
 
 static cJSON *
@@ -314,6 +329,8 @@ frame_json(const struct entry *e, const struct record_view *v)
 	cJSON_AddBoolToObject(cursor, "visible", v->state.cursor_visible);
 	cJSON_AddItemToObject(
 	    o, "commands", commands_json(pane_record(e->pane), v->from, v->to));
+	if (pane_is_remote(e->pane))
+		add_captured(pane_record(e->pane), o);
 	cJSON_AddArrayToObject(o, "lines");
 	return o;
 }

@@ -157,6 +157,56 @@ check_store(struct report *r, const cJSON *info)
 		    (unsigned)lost);
 }
 
+/* What this version does not tell, and what follows. */
+static const char *
+tmux_limits(const char *state, const char *version)
+{
+	unsigned major = 0, minor = 0;
+
+	if (strcmp(state, "too_old") == 0)
+		return ": older than 3.2: its panes are searched by capture, not followed";
+	if (strcmp(state, "capture") == 0)
+		return ": searched by capture, not followed";
+	if (strcmp(state, "stopped") == 0)
+		return ": it does not answer";
+	if (version != NULL &&
+	    sscanf(version + strcspn(version, "0123456789"), "%u.%u", &major, &minor) == 2 &&
+	    (major < 3 || (major == 3 && minor < 7)))
+		return "; bracketed paste is known only from when a program next says it";
+	return "";
+}
+
+static void
+check_tmux(struct report *r, const cJSON *info)
+{
+	const cJSON *t = cJSON_GetObjectItemCaseSensitive(info, "tmux"), *s;
+	const char *mode = json_string(t, "mode");
+
+	if (mode != NULL && strcmp(mode, "off") == 0)
+		say(r, "tmux", true, "off: no tmux server is followed");
+	cJSON_ArrayForEach (s, cJSON_GetObjectItemCaseSensitive(t, "servers")) {
+		const char *state = json_string(s, "state"),
+			   *version = json_string(s, "version"),
+			   *socket = json_string(s, "socket"), *why = json_string(s, "message");
+		bool there;
+
+		if (state == NULL || socket == NULL)
+			continue;
+		there = strcmp(state, "absent") != 0 && strcmp(state, "looking") != 0;
+		if (!there)
+			say(r, "tmux", true, "%s: no server%s%s%s", socket,
+			    why != NULL ? " (" : "", why != NULL ? why : "",
+			    why != NULL ? ")" : "");
+		else
+			say(r, "tmux",
+			    strcmp(state, "connected") == 0 || strcmp(state, "capture") == 0,
+			    "%s: tmux %s, %s, %u sessions, %u panes%s", socket,
+			    version != NULL ? version : "?", state,
+			    (unsigned)number(s, "sessions"), (unsigned)number(s, "panes"),
+			    tmux_limits(state, version));
+	}
+}
+
 static void
 check_daemon(struct report *r)
 {
@@ -180,6 +230,7 @@ check_daemon(struct report *r)
 		check_door(r, info);
 		check_load(r, info);
 		check_store(r, info);
+		check_tmux(r, info);
 		cJSON_Delete(info);
 	}
 	free(cause);

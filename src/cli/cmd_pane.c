@@ -148,11 +148,41 @@ print_command(const cJSON *pane)
 	putchar('\n');
 }
 
+/* A pane of tmux that has no name is shown as tmux would name it. */
+static char *
+shown_name(const cJSON *pane)
+{
+	const cJSON *tmux = cJSON_GetObjectItemCaseSensitive(pane, "tmux");
+	const char *name = json_string(pane, "name"), *session = json_string(tmux, "session");
+	uint64_t window, index;
+
+	if (name != NULL)
+		return xstrdup(name);
+	if (session == NULL || json_u64(tmux, "window", 0, JSON_INT_MAX, &window) != 0 ||
+	    json_u64(tmux, "pane", 0, JSON_INT_MAX, &index) != 0)
+		return NULL;
+	return xasprintf("%s:%u.%u", session, (unsigned)window, (unsigned)index);
+}
+
+static int
+id_width(const cJSON *panes)
+{
+	const cJSON *pane;
+	size_t width = 6;
+
+	cJSON_ArrayForEach (pane, panes) {
+		const char *id = json_string(pane, "id");
+		if (id != NULL && strlen(id) > width)
+			width = strlen(id);
+	}
+	return (int)width;
+}
+
 static void
-print_pane(const cJSON *pane)
+print_pane(const cJSON *pane, int width)
 {
 	const cJSON *status = cJSON_GetObjectItemCaseSensitive(pane, "exit_status");
-	const char *name = json_string(pane, "name");
+	char *name = shown_name(pane);
 	uint64_t cols = 0, rows = 0, viewers = 0;
 	char state[24], size[24];
 
@@ -164,11 +194,12 @@ print_pane(const cJSON *pane)
 	else
 		snprintf(state, sizeof state, "running");
 	snprintf(size, sizeof size, "%ux%u", (unsigned)cols, (unsigned)rows);
-	cli_print_safe(json_string(pane, "id"), 6, 1);
+	cli_print_safe(json_string(pane, "id"), width, 1);
 	putchar(' ');
 	cli_print_safe(name != NULL ? name : "-", 16, 1);
 	printf(" %-11s %-9s %7u  ", state, size, (unsigned)viewers);
 	print_command(pane);
+	free(name);
 }
 
 static int
@@ -193,10 +224,13 @@ run_ls(int argc, char **argv)
 	if (rc == CLI_DONE && json) {
 		puts(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
-		printf("%-6s %-16s %-11s %-9s %7s  %s\n", "ID", "NAME", "STATE", "SIZE",
+		const cJSON *panes = cJSON_GetObjectItemCaseSensitive(o, "panes");
+		int width = id_width(panes);
+
+		printf("%-*s %-16s %-11s %-9s %7s  %s\n", width, "ID", "NAME", "STATE", "SIZE",
 		    "VIEWERS", "COMMAND");
-		cJSON_ArrayForEach (pane, cJSON_GetObjectItemCaseSensitive(o, "panes"))
-			print_pane(pane);
+		cJSON_ArrayForEach (pane, panes)
+			print_pane(pane, width);
 		cJSON_Delete(o);
 	}
 	buf_release(&out);

@@ -348,14 +348,15 @@ record_captured(struct record *r, uint64_t from)
 }
 
 bool
-record_is_captured(const struct record *r, uint64_t line)
+record_captured_span(const struct record *r, size_t i, uint64_t *from, uint64_t *to)
 {
 	const struct memory_remote *m = memory_remote(r->memory);
 
-	for (uint32_t i = 0; i < m->nspans && i < MEMORY_SPANS; i++)
-		if (line >= m->spans[i].from && line <= m->spans[i].to)
-			return true;
-	return false;
+	if (i >= m->nspans || i >= MEMORY_SPANS)
+		return false;
+	*from = m->spans[i].from;
+	*to = m->spans[i].to;
+	return true;
 }
 
 void

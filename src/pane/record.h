@@ -75,7 +75,8 @@ void record_redraw(
 
 /* Lines up to the screen's last, from `from` on, did not come as output but from a capture. */
 void record_captured(struct record *r, uint64_t from);
-bool record_is_captured(const struct record *r, uint64_t line);
+/* The i-th stretch of such lines, oldest first; false when there are no more. */
+bool record_captured_span(const struct record *r, size_t i, uint64_t *from, uint64_t *to);
 
 /* Bytes that show the terminal as it is, from a reset one, with up to `lines` lines of history
  * above it; the raw offset they stand for is returned. */
