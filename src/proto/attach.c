@@ -104,7 +104,10 @@ attach_put_exit(struct buf *b, int status)
 {
 	cJSON *o = control("exit");
 
-	cJSON_AddNumberToObject(o, "status", status);
+	if (status >= 0)
+		cJSON_AddNumberToObject(o, "status", status);
+	else
+		cJSON_AddNullToObject(o, "status");
 	put_control(b, o);
 }
 

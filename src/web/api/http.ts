@@ -13,6 +13,8 @@ export interface Pane {
   state: 'running' | 'exited';
   exit_status: number | null;
   viewers: number;
+  /** Where a pane of tmux is. */
+  tmux?: { session: string; window: number; pane: number; window_name: string };
 }
 
 /**

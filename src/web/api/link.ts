@@ -199,7 +199,7 @@ export class Link {
       this.set({ kind: 'online' });
       return;
     }
-    if (control.type === 'exit') this.status = num(control.status, 0);
+    if (control.type === 'exit' && control.status !== null) this.status = num(control.status, 0);
     this.sink.control(control);
   }
 

@@ -127,9 +127,12 @@ export class Sidebar {
       const label = paneLabel(pane);
       const exited = pane.state === 'exited';
       name.textContent = label;
+      const place = pane.tmux
+        ? `${pane.tmux.session}:${pane.tmux.window}.${pane.tmux.pane} · `
+        : '';
       detail.textContent = exited
         ? `${id} · exited, status ${pane.exit_status ?? 'unknown'}`
-        : `${id} · ${pane.cols}×${pane.rows}${pane.viewers > 1 ? ` · ${pane.viewers} viewers` : ''}`;
+        : `${id} · ${place}${pane.cols}×${pane.rows}${pane.viewers > 1 ? ` · ${pane.viewers} viewers` : ''}`;
       dot.className = exited ? (pane.exit_status ? 'dot failed' : 'dot exited') : 'dot running';
       kill.setAttribute('aria-label', `${exited ? 'Remove' : 'Kill'} ${label}`);
     };
@@ -165,7 +168,8 @@ export class Sidebar {
 
   private async kill(pane: Pane): Promise<void> {
     if (pane.state === 'running') {
-      const detail = `This ends ${paneLabel(pane)} and everything that runs in it.`;
+      const where = pane.tmux ? ' It is a pane of tmux.' : '';
+      const detail = `This ends ${paneLabel(pane)} and everything that runs in it.${where}`;
       if (!(await confirm(`Kill ${pane.id}?`, detail, 'Kill'))) return;
     }
     try {
