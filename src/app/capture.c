@@ -12,6 +12,7 @@
 #include <cjson/cJSON.h>
 
 #include "app/app_priv.h"
+#include "app/mux.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -403,16 +404,14 @@ read_args(struct http_req *r, const struct record *record, struct args *a)
 	return a->range ? read_range(r, record, a) : read_history(r, &a->lines);
 }
 
-void
-panes_capture(struct http_req *r, void *arg)
+static void
+answer(struct http_req *r, struct app *a, struct entry *e)
 {
-	struct app *a = arg;
-	struct entry *e = panes_resolve(r, a);
 	struct args args;
 	struct capture *c;
 	bool styles;
 
-	if (e == NULL || !read_args(r, pane_record(e->pane), &args))
+	if (!read_args(r, pane_record(e->pane), &args))
 		return;
 	c = xcalloc(1, sizeof *c);
 	c->work.data = c;
@@ -433,4 +432,46 @@ panes_capture(struct http_req *r, void *arg)
 	}
 	http_on_gone(r, capture_gone, c);
 	uv_queue_work(a->loop, &c->work, capture_work, capture_done);
+}
+
+/* Of a pane that is only asked for captures, what tmux has now. */
+struct fresh {
+	struct http_req *req; /* NULL: the client has gone */
+	struct app *app;
+};
+
+static void
+fresh_gone(void *arg)
+{
+	((struct fresh *)arg)->req = NULL;
+}
+
+static void
+on_fresh(void *arg)
+{
+	struct fresh *f = arg;
+	struct entry *e = f->req != NULL ? panes_resolve(f->req, f->app) : NULL;
+
+	if (e != NULL)
+		answer(f->req, f->app, e);
+	free(f);
+}
+
+void
+panes_capture(struct http_req *r, void *arg)
+{
+	struct entry *e = panes_resolve(r, arg);
+	struct fresh *f;
+
+	if (e == NULL)
+		return;
+	if (!mux_captures_only(e)) {
+		answer(r, arg, e);
+		return;
+	}
+	f = xcalloc(1, sizeof *f);
+	f->req = r;
+	f->app = arg;
+	http_on_gone(r, fresh_gone, f);
+	mux_refresh(e, on_fresh, f);
 }

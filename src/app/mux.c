@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 #include <utlist.h>
@@ -54,6 +55,9 @@ mux_entry_gone(struct entry *e)
 	if (m == NULL)
 		return;
 	mux_feed_drop(m);
+	mux_tell_waiters(m);
+	if (pane_state(e->pane) == PANE_EXITED && !e->app->closed)
+		watches_pane_gone(e->app, pane_id(e->pane));
 	if (m->server->tmux != NULL)
 		tmux_set_user(m->server->tmux, m->id, NULL);
 	m->entry = NULL;
@@ -553,6 +557,16 @@ mux_reaped(struct app *a, pid_t pid)
 }
 
 /* What is shown. */
+
+/* Until a program sets one, tmux has the host's name there. */
+const char *
+mux_title(const struct tmux_pane *t)
+{
+	char host[256] = "";
+
+	gethostname(host, sizeof host - 1);
+	return strcmp(t->title, host) != 0 ? t->title : "";
+}
 
 void
 mux_pane_json(const struct entry *e, cJSON *o)

@@ -46,6 +46,7 @@ bool mux_catching_up(const struct entry *e);
 
 /* What tmux says of it; NULL while its server is not connected, or for a native pane. */
 const struct tmux_pane *mux_pane(const struct entry *e);
+const char *mux_title(const struct tmux_pane *t);              /* "": none was set */
 void mux_json(struct app *a, struct cJSON *info);              /* adds "tmux" */
 void mux_pane_json(const struct entry *e, struct cJSON *pane); /* adds "tmux" */
 
@@ -58,6 +59,9 @@ struct seed;
 int mux_capture(struct entry *e,
     void (*cb)(void *arg, int err, const char *why, struct seed *take), void *arg);
 bool mux_captures_only(const struct entry *e); /* nothing of it comes by itself */
+
+/* Captures such a pane now; `done` is called when its record has it, or it cannot be had. */
+void mux_refresh(struct entry *e, void (*done)(void *), void *arg);
 
 struct mux_wish {
 	const char *session, *name, *cwd; /* NULL: none */

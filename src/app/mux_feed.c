@@ -25,6 +25,25 @@ enum {
 
 static const char gap[] = "\033[2m[panescry: lines are missing here]\033[m\r\n";
 
+struct mux_waiter {
+	struct mux_waiter *next;
+	void (*done)(void *);
+	void *arg;
+};
+
+void
+mux_tell_waiters(struct mux_pane *m)
+{
+	struct mux_waiter *w, *next, *list = m->waiters;
+
+	m->waiters = NULL;
+	LL_FOREACH_SAFE(list, w, next)
+	{
+		w->done(w->arg);
+		free(w);
+	}
+}
+
 /* Where it goes on. */
 
 /* Hashes of the newest lines that have left the screen, oldest first. */
@@ -102,6 +121,7 @@ feed_state(struct mux_pane *m)
 		watches_pane(e); /* they look at what comes, not at what was */
 	m->fed_first = false;
 	feed_held(m);
+	mux_tell_waiters(m);
 }
 
 /* Returns the bytes that it took. */
@@ -232,6 +252,8 @@ on_captured(void *arg, int err, const char *why, struct seed *take)
 		m->again = false;
 		mux_recapture(m);
 	}
+	if (m->seed == NULL && !m->capturing)
+		mux_tell_waiters(m);
 	mux_unref(m);
 }
 
@@ -256,6 +278,19 @@ mux_behind(struct mux_pane *m)
 	m->whole = !m->shown;
 	if (!m->capturing)
 		capture(m, m->shown ? enough(m) : 0);
+}
+
+void
+mux_refresh(struct entry *e, void (*done)(void *), void *arg)
+{
+	struct mux_pane *m = e->mux;
+	struct mux_waiter *w = xcalloc(1, sizeof *w);
+
+	w->done = done;
+	w->arg = arg;
+	LL_PREPEND(m->waiters, w);
+	if (!m->capturing && m->seed == NULL)
+		mux_behind(m);
 }
 
 void

@@ -42,7 +42,8 @@ struct mux_pane {
 	bool fed_first;    /* nothing of the pane was known before it */
 	size_t seed_at;
 	uint64_t captured_from;
-	struct buf held; /* output that came meanwhile */
+	struct buf held;            /* output that came meanwhile */
+	struct mux_waiter *waiters; /* for the next capture, utlist */
 };
 
 /* mux.c */
@@ -54,6 +55,7 @@ void mux_behind(struct mux_pane *m);
 void mux_output(struct mux_pane *m, const char *data, size_t len);
 void mux_recapture(struct mux_pane *m); /* its size has changed: rows may have moved */
 void mux_feed_drop(struct mux_pane *m);
+void mux_tell_waiters(struct mux_pane *m);
 
 /* The index in a seed of the line behind the newest that has left the pane's screen; -ENOENT. */
 int64_t mux_place(struct entry *e, const struct seed *s);

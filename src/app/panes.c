@@ -35,7 +35,7 @@ pane_json(const struct entry *e)
 	const struct pane *p = e->pane;
 	const struct tmux_pane *t = mux_pane(e);
 	const char *title =
-	    *record_title(record) == '\0' && t != NULL ? t->title : record_title(record);
+	    *record_title(record) == '\0' && t != NULL ? mux_title(t) : record_title(record);
 	bool exited = pane_state(p) == PANE_EXITED;
 	cJSON *o = json_object();
 	char text[PATH_MAX];
@@ -144,6 +144,8 @@ panes_input(struct http_req *r, void *arg)
 	rc = pane_input(e->pane, data, len);
 	if (rc == -ENOBUFS)
 		http_reply_error(r, 503, "input_full", "the command does not read its input");
+	else if (rc != 0 && pane_state(e->pane) != PANE_EXITED)
+		http_reply_error(r, 503, "no_tmux", "its tmux server is not connected");
 	else if (rc != 0)
 		http_reply_error(r, 409, "pane_exited", "the pane has ended");
 	else

@@ -522,3 +522,19 @@ watches_delete(struct http_req *r, void *arg)
 	take_down(w);
 	changed(a, r, 200, "removed", o);
 }
+
+void
+watches_pane_gone(struct app *a, const char *id)
+{
+	struct watch *w, *next;
+	bool any = false;
+
+	DL_FOREACH_SAFE (a->watches->list, w, next) {
+		if (w->pane == NULL || strcmp(w->pane, id) != 0)
+			continue;
+		take_down(w);
+		any = true;
+	}
+	if (any)
+		saves_add(a, WATCHES_FILE, dump, NULL, NULL);
+}

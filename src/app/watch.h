@@ -32,6 +32,9 @@ void watches_free(struct app *a);
 /* A pane can be watched from now on. */
 void watches_pane(struct entry *e);
 
+/* A pane of tmux has gone: another one may get its id, which a watch on it does not mean. */
+void watches_pane_gone(struct app *a, const char *id);
+
 /* A child has ended that is no pane. */
 void watches_reaped(struct app *a, pid_t pid);
 
