@@ -335,7 +335,8 @@ on_create_gone(void *arg)
 static void
 on_late(uv_timer_t *timer)
 {
-	create_fail(timer->data, 503, "no_tmux", "the pane did not appear");
+	create_fail(timer->data, 503, "no_tmux",
+	    "the pane did not appear: its command may have ended at once");
 }
 
 static void

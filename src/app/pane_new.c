@@ -150,6 +150,11 @@ read_wish(const cJSON *o, struct wish *w)
 	    w->session != NULL || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "tmux"));
 	if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(o, "archive")))
 		w->unarchived = true;
+	if (wrong == NULL && w->tmux && w->unarchived)
+		wrong =
+		    "a pane of tmux is kept out by its option @panescry, of the history, too";
+	if (wrong == NULL && w->session != NULL && !str_id_valid(w->session))
+		wrong = "a session has 1 to 64 of the characters A-Z a-z 0-9 _ . % -";
 	return wrong;
 }
 

@@ -27,6 +27,8 @@ static const struct cli_option new_options[] = {
     {"env", 'e', "NAME=VALUE", "set a variable; may be given again"},
     {"json", 'j', NULL, "print the whole pane as JSON"},
     {"no-archive", 0, NULL, "keep its lines out of the archive"},
+    {"tmux", 't', NULL, "make it in tmux, in a window of its own"},
+    {"session", 0, "NAME", "in this session of tmux, made if need be"},
     {0},
 };
 
@@ -34,7 +36,8 @@ struct new_args {
 	const char *name, *cwd;
 	unsigned cols, rows;
 	cJSON *env;
-	bool json, unarchived;
+	bool json, unarchived, tmux;
+	const char *session; /* of tmux, or NULL */
 };
 
 static int
@@ -64,6 +67,12 @@ new_option(struct new_args *a, int option, const char *arg)
 		return 0;
 	case 4:
 		a->json = true;
+		return 0;
+	case 6:
+		a->tmux = true;
+		return 0;
+	case 7:
+		a->session = arg;
 		return 0;
 	default:
 		a->unarchived = true;
@@ -98,6 +107,10 @@ new_ask(const struct new_args *a, char **command, cJSON *body)
 	}
 	if (a->unarchived)
 		cJSON_AddFalseToObject(body, "archive");
+	if (a->session != NULL)
+		json_add_text(body, "tmux", a->session);
+	else if (a->tmux)
+		cJSON_AddTrueToObject(body, "tmux");
 	buf_init(&out, BUF_NO_MAX);
 	rc = cli_ask("POST", "/api/v1/panes", body, &out);
 	o = rc == CLI_DONE ? json_parse(out.data, out.len) : NULL;
