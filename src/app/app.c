@@ -252,10 +252,12 @@ app_stop(struct app *a)
 	uv_timer_start(&a->last_words, on_last_words, STOP_MS, 0);
 	DL_FOREACH_SAFE (a->entries, e, next) {
 		pane_pause(e->pane, false); /* it may come before the start, or in a yield */
-		if (pane_is_remote(e->pane))
+		if (pane_is_remote(e->pane)) {
+			archiver_leave(e);
 			pane_gone(e->pane);
-		else
+		} else {
 			pane_end(e->pane);
+		}
 	}
 	app_check_stopped(a);
 }

@@ -11,10 +11,10 @@
 #include "net/server.h"
 #include "net/ws.h"
 #include "pane/pane.h"
+#include "store/archive.h"
 #include "store/store.h"
 
 struct events;
-struct archive;
 struct question;
 struct watches;
 struct search;
@@ -37,11 +37,14 @@ struct entry {
 	struct watched *watched;  /* lookout.c's, NULL before the first */
 	uint64_t archived;        /* the last line that the archive took */
 	bool archive_known;       /* and that is so */
-	bool archive_done;        /* all lines there will ever be */
-	bool begun;               /* it has started */
-	bool listed;              /* and is shown */
-	bool kept;                /* the keeper knows of it */
-	bool remove;              /* goes away when it has ended and its viewers know */
+	/* What its lines are archived under: a pane of tmux outlives the daemon. started_ms 0: this
+	 * run of the daemon. */
+	struct archive_run archive_run;
+	bool archive_done; /* all lines there will ever be */
+	bool begun;        /* it has started */
+	bool listed;       /* and is shown */
+	bool kept;         /* the keeper knows of it */
+	bool remove;       /* goes away when it has ended and its viewers know */
 };
 
 struct app {
@@ -72,6 +75,8 @@ struct app {
 
 	struct archive *archive; /* NULL: off */
 	bool archive_refused;    /* to take more, until it notifies */
+	unsigned archive_users;  /* pieces of work that read it */
+	bool archive_closing;
 	uv_async_t archive_notice;
 	uv_timer_t archive_sweep;
 	struct events *events;

@@ -32,6 +32,12 @@ taken(struct app *a, int rc)
 	return rc == 0;
 }
 
+static const struct archive_run *
+run_of(const struct entry *e)
+{
+	return e->archive_run.started_ms != 0 ? &e->archive_run : NULL;
+}
+
 /* False while it is not known where to go on. */
 static bool
 find_place(struct entry *e)
@@ -39,9 +45,19 @@ find_place(struct entry *e)
 	struct app *a = e->app;
 
 	if (!e->archive_known)
-		e->archive_known =
-		    taken(a, archive_last_line(a->archive, pane_id(e->pane), &e->archived));
+		e->archive_known = taken(a,
+		    archive_last_line(a->archive, run_of(e), pane_id(e->pane), &e->archived));
 	return e->archive_known;
+}
+
+struct archive_run
+archiver_run(const struct entry *e)
+{
+	const struct app_config *cfg = &e->app->cfg;
+
+	return run_of(e) != NULL
+		   ? e->archive_run
+		   : (struct archive_run){cfg->daemon_started_ms, cfg->daemon_pid};
 }
 
 /* Returns whether everything that has left the screen has been taken. */
@@ -57,7 +73,8 @@ put_history(struct entry *e)
 	if (record_history_last(r) <= e->archived)
 		return true;
 	record_history(r, e->archived + 1, &v);
-	rc = archive_put(e->app->archive, pane_id(e->pane), &v, record_styles(r), &e->archived);
+	rc = archive_put(
+	    e->app->archive, run_of(e), pane_id(e->pane), &v, record_styles(r), &e->archived);
 	history_view_release(&v);
 	return taken(e->app, rc);
 }
@@ -83,7 +100,7 @@ put_screen(struct entry *e)
 		if (line.number <= e->archived)
 			continue;
 		rc = archive_put_line(
-		    e->app->archive, pane_id(e->pane), &line, record_styles(r));
+		    e->app->archive, run_of(e), pane_id(e->pane), &line, record_styles(r));
 		if (rc == 0)
 			e->archived = line.number;
 	}
@@ -115,7 +132,15 @@ archiver_ended(struct entry *e)
 {
 	if (!is_kept(e) || e->archive_done || !put_history(e) || !put_screen(e))
 		return;
-	archive_end(e->app->archive, pane_id(e->pane));
+	archive_end(e->app->archive, run_of(e), pane_id(e->pane));
+	e->archive_done = true;
+}
+
+void
+archiver_leave(struct entry *e)
+{
+	if (is_kept(e) && !e->archive_done)
+		put_history(e);
 	e->archive_done = true;
 }
 
@@ -204,9 +229,25 @@ archiver_open(struct app *a, char **cause)
 }
 
 void
+archiver_use(struct app *a)
+{
+	a->archive_users++;
+}
+
+void
+archiver_unuse(struct app *a)
+{
+	if (--a->archive_users == 0 && a->archive_closing)
+		archiver_close(a);
+}
+
+void
 archiver_close(struct app *a)
 {
 	if (!a->cfg.limits.archive)
+		return;
+	a->archive_closing = true;
+	if (a->archive_users != 0)
 		return;
 	if (a->archive != NULL)
 		archive_close(a->archive, CLOSE_MS);

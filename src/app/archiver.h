@@ -15,15 +15,27 @@
 #include <stdbool.h>
 
 struct app;
+struct archive_run;
 struct entry;
 typedef struct cJSON cJSON;
 
 int archiver_open(struct app *a, char **cause);
-void archiver_close(struct app *a); /* may wait for the disk, a little */
+/* May wait for the disk, a little; waits, on the loop, for those that read it. */
+void archiver_close(struct app *a);
+
+/* Around work on other threads that reads the archive. Called on the loop. */
+void archiver_use(struct app *a);
+void archiver_unuse(struct app *a);
 
 void archiver_output(struct entry *e);
 void archiver_ended(struct entry *e); /* every line is there; may be called again */
 void archiver_gone(struct entry *e);  /* it is removed */
+
+/* What its lines are archived under. */
+struct archive_run archiver_run(const struct entry *e);
+
+/* It goes on without this daemon: what is on its screen is no line yet. */
+void archiver_leave(struct entry *e);
 
 /* Whether a pane that has ended can be removed without loss. */
 bool archiver_has_all(struct entry *e);

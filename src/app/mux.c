@@ -43,8 +43,10 @@ mux_ref(struct mux_pane *m)
 void
 mux_unref(struct mux_pane *m)
 {
-	if (--m->refs == 0)
-		free(m);
+	if (--m->refs != 0)
+		return;
+	mux_past_free(m->past);
+	free(m);
 }
 
 void
@@ -99,6 +101,27 @@ mux_captures_only(const struct entry *e)
 	return st.state == TMUX_CAPTURE;
 }
 
+/* tmux says when a server was started in seconds. */
+static struct archive_run
+run_of(struct mux_server *s)
+{
+	struct tmux_status st;
+
+	tmux_status(s->tmux, &st);
+	return (struct archive_run){st.started_s * 1000, st.pid};
+}
+
+size_t
+mux_runs(struct app *a, struct archive_run runs[MUX_SERVERS_MAX])
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; a->mux != NULL && i < a->mux->n; i++)
+		if (a->mux->servers[i].tmux != NULL)
+			runs[n++] = run_of(&a->mux->servers[i]);
+	return n;
+}
+
 static void
 attach(struct entry *e, struct mux_server *s, uint32_t id)
 {
@@ -109,6 +132,7 @@ attach(struct entry *e, struct mux_server *s, uint32_t id)
 	m->id = id;
 	m->refs = 1;
 	buf_init(&m->held, BUF_NO_MAX);
+	e->archive_run = run_of(s);
 	m->shown = ring_end(pane_ring(e->pane)) != 0;
 	e->mux = m;
 	tmux_set_user(s->tmux, id, m);
@@ -224,6 +248,17 @@ origin(struct mux_server *s, uint32_t id)
 	tmux_status(s->tmux, &st);
 	return xasprintf(
 	    "tmux %" PRIu32 " %d %lld %s", id, (int)st.pid, (long long)st.started_s, s->socket);
+}
+
+struct archive_run
+mux_origin_run(const char *text)
+{
+	long long started = 0;
+	int pid = 0;
+
+	if (sscanf(text, "tmux %*u %d %lld", &pid, &started) != 2)
+		started = pid = 0;
+	return (struct archive_run){started * 1000, pid};
 }
 
 /* One that a worker before this one had. */

@@ -18,8 +18,11 @@
 #define APP_MUX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "store/archive.h"
 
 struct app;
 struct cJSON;
@@ -34,12 +37,19 @@ void mux_close(struct app *a); /* without ending any pane */
 /* Lets go of all servers, or finds them again: for when another process has the panes. */
 void mux_pause(struct app *a, bool pause);
 
+/* The servers that are there, as runs that panes are archived under; returns how many. */
+enum { MUX_SERVERS_MAX = 16 };
+size_t mux_runs(struct app *a, struct archive_run runs[MUX_SERVERS_MAX]);
+
 /* Whether a child that has ended was one of theirs. */
 bool mux_reaped(struct app *a, pid_t pid);
 
 extern const struct pane_remote mux_remote;
 
 void mux_entry_gone(struct entry *e); /* before the pane is freed */
+
+/* The run of a remote pane, from what is kept of its origin. */
+struct archive_run mux_origin_run(const char *origin);
 
 /* What it had printed before is still to be fed: until then nobody looks for what is new. */
 bool mux_catching_up(const struct entry *e);

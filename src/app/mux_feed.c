@@ -76,20 +76,6 @@ mux_place(struct entry *e, const struct seed *s)
 	return at;
 }
 
-/* Lines of a pane with this id are in the archive already: numbers go on behind them. */
-static uint64_t
-first_line(struct entry *e)
-{
-	uint64_t last = 0;
-
-	if (e->app->archive == NULL ||
-	    archive_last_line(e->app->archive, pane_id(e->pane), &last) != 0)
-		return 1;
-	e->archived = last;
-	e->archive_known = true;
-	return last + 1;
-}
-
 /* Feeding. */
 
 static void
@@ -175,30 +161,46 @@ mux_feed_drop(struct mux_pane *m)
 	buf_init(&m->held, BUF_NO_MAX);
 }
 
+/* Lines from `from` on are new; the first of them has the number `line`. */
 static void
-start_feed(struct mux_pane *m, struct seed *take, size_t from, bool missing)
+start_feed(struct mux_pane *m, struct seed *take, size_t from, uint64_t line, bool missing)
 {
 	struct entry *e = m->entry;
-	struct record *r = pane_record(e->pane);
 	const struct seed_state *st = seed_state(take);
 	size_t screen = seed_screen_line(take), at = from < screen ? from : screen;
-	uint64_t last = record_history_last(r);
 	struct buf b;
 
 	mux_feed_drop(m);
 	pane_resized(e->pane, st->cols, st->rows);
-	if (m->fed_first)
-		last = first_line(e) - 1;
-	m->captured_from = last + 1 + missing;
+	m->captured_from = line + missing;
 	buf_init(&b, BUF_NO_MAX);
 	seed_write_reset(&b);
-	pane_redraw(e->pane, b.data, b.len, last + 1 - (from - at));
+	pane_redraw(e->pane, b.data, b.len, line - (from - at));
 	buf_release(&b);
 	if (missing)
 		pane_output(e->pane, gap, sizeof gap - 1);
 	m->seed = take;
 	m->seed_at = at;
 	uv_idle_start(&e->app->mux->feed, mux_on_feed);
+}
+
+/* The first capture. Lines that the archive has from before get the numbers they have there. */
+static void
+feed_first(struct mux_pane *m, struct seed *take)
+{
+	struct mux_past *past = m->past;
+	int64_t at = past->last == 0 ? 0
+		     : past->n == 0  ? -ENOENT
+				     : seed_overlap(take, past->hashes, past->n);
+	uint64_t before = at > 0 ? (uint64_t)at : 0, line = past->last + 1;
+	size_t skip = before > past->last ? (size_t)(before - past->last) : 0;
+
+	if (at >= 0)
+		line -= before - skip;
+	m->fed_first = true;
+	start_feed(m, take, skip, line, at < 0);
+	mux_past_free(past);
+	m->past = NULL;
 }
 
 /* Capturing. */
@@ -208,15 +210,14 @@ static void capture(struct mux_pane *m, unsigned lines);
 static void
 captured(struct mux_pane *m, struct seed *take)
 {
-	struct record *r = pane_record(m->entry->pane);
+	uint64_t last = record_history_last(pane_record(m->entry->pane));
 	bool first = !m->shown;
 	int64_t from = first ? 0 : mux_place(m->entry, take);
 
 	/* A few lines at the top of a part of the history may be alike by chance. */
-	if (!first && !m->whole && from < SEED_OVERLAP_MIN &&
-	    record_history_last(r) > (uint64_t)from)
+	if (!first && !m->whole && from >= 0 && from < SEED_OVERLAP_MIN &&
+	    last > (uint64_t)from)
 		from = -ENOENT;
-
 	if (from < 0 && !m->behind) {
 		seed_free(take); /* cleared, perhaps; nothing was missed */
 		return;
@@ -229,11 +230,13 @@ captured(struct mux_pane *m, struct seed *take)
 	}
 	if (from < 0)
 		log_warn("tmux", "%s: lines are missing behind %" PRIu64,
-		    pane_id(m->entry->pane), record_history_last(r));
-	m->fed_first |= first;
+		    pane_id(m->entry->pane), last);
 	m->shown = true;
 	m->behind = m->whole = false;
-	start_feed(m, take, from < 0 ? 0 : (size_t)from, from < 0);
+	if (first)
+		feed_first(m, take);
+	else
+		start_feed(m, take, from < 0 ? 0 : (size_t)from, last + 1, from < 0);
 }
 
 static void
@@ -270,14 +273,35 @@ enough(const struct mux_pane *m)
 	return pane_rows(m->entry->pane) + OVERLAP_LINES;
 }
 
+static void
+on_past(void *arg, struct mux_past *take)
+{
+	struct mux_pane *m = arg;
+
+	m->capturing = false;
+	if (m->entry == NULL || m->server->tmux == NULL) {
+		mux_past_free(take);
+	} else {
+		m->past = take;
+		mux_behind(m);
+	}
+	mux_unref(m);
+}
+
 void
 mux_behind(struct mux_pane *m)
 {
 	mux_feed_drop(m);
 	m->behind = true;
 	m->whole = !m->shown;
-	if (!m->capturing)
+	if (m->capturing)
+		return;
+	if (m->shown || m->past != NULL) {
 		capture(m, m->shown ? enough(m) : 0);
+	} else {
+		m->capturing = true;
+		mux_past_read(m->entry, on_past, mux_ref(m));
+	}
 }
 
 void

@@ -7,8 +7,6 @@
 #include "base/buf.h"
 #include "tmux/tmux.h"
 
-enum { MUX_SERVERS_MAX = 16 };
-
 struct mux_server {
 	struct app *app;
 	struct tmux *tmux; /* NULL: let go of */
@@ -38,8 +36,9 @@ struct mux_pane {
 	bool whole;  /* a part of the history was not enough to find the place */
 	bool capturing, again;
 
-	struct seed *seed; /* is being fed; NULL: output goes straight in */
-	bool fed_first;    /* nothing of the pane was known before it */
+	struct seed *seed;     /* is being fed; NULL: output goes straight in */
+	struct mux_past *past; /* what the archive has of it; NULL: not read yet, or used */
+	bool fed_first;        /* nothing of the pane was known before it */
 	size_t seed_at;
 	uint64_t captured_from;
 	struct buf held;            /* output that came meanwhile */
@@ -60,6 +59,16 @@ void mux_tell_waiters(struct mux_pane *m);
 /* The index in a seed of the line behind the newest that has left the pane's screen; -ENOENT. */
 int64_t mux_place(struct entry *e, const struct seed *s);
 void mux_on_feed(uv_idle_t *idle);
+
+/* mux_past.c: reads the newest lines that the archive has of a pane, off the loop. Hashes as
+ * seed_hash makes them, oldest first; `last` is the number of the newest, 0: there is none. */
+struct mux_past {
+	uint64_t last;
+	uint64_t *hashes;
+	size_t n;
+};
+void mux_past_read(struct entry *e, void (*done)(void *arg, struct mux_past *take), void *arg);
+void mux_past_free(struct mux_past *p);
 
 /* mux_ask.c */
 void mux_created(struct entry *e);

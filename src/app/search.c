@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/archiver.h"
 #include "app/mux.h"
 #include "app/search_archive.h"
 #include "app/search_capture.h"
@@ -43,6 +44,8 @@ struct search {
 
 	struct record_view *views; /* one a pane; what comes from tmux has none */
 	struct archive_live *live;
+	struct archive_run runs[1 + MUX_SERVERS_MAX];
+	size_t nruns;
 	struct search_found found; /* its first batch has the names of the sources */
 	uint64_t began_us;
 	struct query_source *sources;
@@ -98,7 +101,8 @@ name_source(struct search *s, size_t i, const char *pane, const char *what)
 	s->live[i].pane = s->found.batches[0].names[i].pane;
 }
 
-/* tmux's lines are made on the pool: they need the pane's view, which is the source before. */
+/* tmux's lines are made on the pool, from the view of the source that follows. They come first,
+ * as they are older than those of one moment that are here. */
 static bool
 add_captured(struct search *s, struct entry *e)
 {
@@ -115,22 +119,22 @@ add_captured(struct search *s, struct entry *e)
 static void
 add_source(struct search *s, struct entry *e)
 {
+	bool ring = (s->spec.sources & SEARCH_RING) != 0;
+	bool own = ring || (s->spec.sources & SEARCH_CAPTURE);
+	/* All that tmux has is more than what is here. */
+	bool less = add_captured(s, e) && !ring;
 	size_t i = s->n++;
 	struct record_view *v = &s->views[i];
-	bool captured;
 
 	record_view(pane_record(e->pane), UINT64_MAX, true, false, v);
-	name_source(s, i, pane_id(e->pane),
-	    (s->spec.sources & SEARCH_RING) || pane_is_remote(e->pane) ? "ring" : "capture");
-	if (s->spec.sources & (SEARCH_RING | SEARCH_CAPTURE))
+	name_source(
+	    s, i, pane_id(e->pane), ring || pane_is_remote(e->pane) ? "ring" : "capture");
+	s->live[i].run = archiver_run(e);
+	if (own)
 		s->live[i].first = v->history.n != 0 ? v->history.first : v->first_line;
 	s->screens[i] = screen_lines(v, pane_last_activity(e->pane));
 	s->times[i] = pane_last_activity(e->pane);
-	captured = add_captured(s, e);
-	/* All that tmux has is more than what is here. */
-	if (captured && (s->spec.sources & SEARCH_CAPTURE))
-		return;
-	if (s->spec.sources & (SEARCH_RING | SEARCH_CAPTURE))
+	if (own && !less)
 		s->sources[i] =
 		    (struct query_source){&v->history, s->screens[i], v->screen.used};
 }
@@ -145,6 +149,8 @@ take_sources(struct search *s)
 	s->views = xcalloc(max, sizeof *s->views);
 	s->live = xcalloc(max, sizeof *s->live);
 	search_add_batch(&s->found, max)->n = 0;
+	s->runs[0] = (struct archive_run){a->cfg.daemon_started_ms, a->cfg.daemon_pid};
+	s->nruns = 1 + mux_runs(a, s->runs + 1);
 	s->began_us = clock_mono_us();
 	s->sources = xcalloc(max, sizeof *s->sources);
 	s->screens = xcalloc(max, sizeof *s->screens);
@@ -226,8 +232,8 @@ search_in_archive(struct search *s)
 	    .options = &s->spec.options,
 	    .deadline_us = s->began_us + s->spec.options.budget_us,
 	    .glob = s->pane,
-	    .run_started_ms = a->cfg.daemon_started_ms,
-	    .run_pid = a->cfg.daemon_pid,
+	    .runs = s->runs,
+	    .nruns = s->nruns,
 	    .live = s->live,
 	    .nlive = s->n,
 	};
@@ -263,13 +269,13 @@ make_captured(struct search *s)
 {
 	bool all = (s->spec.sources & SEARCH_CAPTURE) != 0;
 
-	for (size_t i = 1; i < s->n; i++) {
+	for (size_t i = 0; i + 1 < s->n; i++) {
 		struct grab_lines lines;
 
 		if (!s->captured[i])
 			continue;
 		grabs_lines(
-		    s->grabs, s->live[i].pane, &s->views[i - 1], all, s->times[i - 1], &lines);
+		    s->grabs, s->live[i].pane, &s->views[i + 1], all, s->times[i + 1], &lines);
 		s->sources[i] = (struct query_source){NULL, lines.v, lines.n};
 		if (!lines.placed && !all)
 			s->found.partial = true;
@@ -324,6 +330,7 @@ end(struct search *s)
 		s->answer = NULL;
 	}
 	DL_DELETE(a->searches, s);
+	archiver_unuse(a);
 	a->searches_running--;
 	a->searches_count--;
 	free_search(s);
@@ -379,6 +386,7 @@ start_waiting(struct app *a)
 			continue;
 		s->running = true;
 		a->searches_running++;
+		archiver_use(a);
 		take_sources(s);
 		queue_step(s, 0, prepare_work, prepared);
 	}

@@ -30,16 +30,25 @@ struct walk {
 };
 
 static bool
+is_same(const struct archive_run *a, const struct archive_run *b)
+{
+	return a->started_ms == b->started_ms && a->pid == b->pid;
+}
+
+static bool
 is_ours(const struct archive_search *s, const struct archive_run *run)
 {
-	return run->started_ms == s->run_started_ms && run->pid == s->run_pid;
+	for (size_t i = 0; i < s->nruns; i++)
+		if (is_same(run, &s->runs[i]))
+			return true;
+	return false;
 }
 
 static const struct archive_live *
 live_pane(const struct archive_search *s, const struct archive_run *run, const char *id)
 {
-	for (size_t i = 0; is_ours(s, run) && i < s->nlive; i++)
-		if (strcmp(s->live[i].pane, id) == 0)
+	for (size_t i = 0; i < s->nlive; i++)
+		if (is_same(run, &s->live[i].run) && strcmp(s->live[i].pane, id) == 0)
 			return &s->live[i];
 	return NULL;
 }

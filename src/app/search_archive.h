@@ -13,11 +13,11 @@
 #include "app/search_json.h"
 #include "search/pattern.h"
 #include "search/query.h"
-
-struct archive;
+#include "store/archive.h"
 
 /* A pane whose lines from `first` on are searched elsewhere; 0: none are. */
 struct archive_live {
+	struct archive_run run;
 	const char *pane;
 	uint64_t first;
 };
@@ -27,10 +27,11 @@ struct archive_search {
 	const struct pattern *pattern;
 	const struct query_options *options;
 	uint64_t deadline_us;
-	const char *glob;       /* over ids; NULL: all */
-	int64_t run_started_ms; /* the daemon's own run */
-	pid_t run_pid;
-	const struct archive_live *live; /* panes of it that are meant */
+	const char *glob; /* over ids; NULL: all */
+	const struct archive_run
+	    *runs; /* the daemon's own, and those of servers that are there */
+	size_t nruns;
+	const struct archive_live *live; /* panes that are there and are meant */
 	size_t nlive;
 };
 

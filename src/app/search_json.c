@@ -57,31 +57,13 @@ struct ordered {
 	size_t place; /* as they were found, which decides among equals */
 };
 
-/* Of lines of one moment: panes by their ids, p2 before p10. */
-static int
-by_pane(const struct ordered *x, const struct ordered *y)
-{
-	size_t xlen = strlen(x->name->pane), ylen = strlen(y->name->pane);
-
-	if (x->name->run_ms != y->name->run_ms)
-		return x->name->run_ms < y->name->run_ms ? -1 : 1;
-	if (xlen != ylen)
-		return xlen < ylen ? -1 : 1;
-	return strcmp(x->name->pane, y->name->pane);
-}
-
 static int
 by_time(const void *a, const void *b)
 {
 	const struct ordered *x = a, *y = b;
-	int pane;
 
 	if (x->hit->time_ms != y->hit->time_ms)
 		return x->hit->time_ms < y->hit->time_ms ? -1 : 1;
-	if ((pane = by_pane(x, y)) != 0)
-		return pane;
-	if (x->hit->line != y->hit->line)
-		return x->hit->line < y->hit->line ? -1 : 1;
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
@@ -89,14 +71,9 @@ static int
 by_time_back(const void *a, const void *b)
 {
 	const struct ordered *x = a, *y = b;
-	int pane;
 
 	if (x->hit->time_ms != y->hit->time_ms)
 		return x->hit->time_ms > y->hit->time_ms ? -1 : 1;
-	if ((pane = by_pane(x, y)) != 0)
-		return pane;
-	if (x->hit->line != y->hit->line)
-		return x->hit->line > y->hit->line ? -1 : 1;
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 

@@ -118,6 +118,8 @@ restore(struct app *a, const struct keep_message *m, int fds[], unsigned nfds)
 		e->kept = e->begun = e->listed = true;
 		e->remove = pane_removed(e->pane);
 		a->restored++;
+		if (remote)
+			e->archive_run = mux_origin_run(pane_origin(e->pane));
 		if (remote && a->remote_number < (m->pane & ~KEEP_REMOTE))
 			a->remote_number = m->pane & ~KEEP_REMOTE;
 		if (fresh)

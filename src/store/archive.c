@@ -129,11 +129,13 @@ archive_close(struct archive *a, unsigned wait_ms)
 }
 
 static struct source *
-find(struct archive *a, const char *id)
+find(struct archive *a, const struct archive_run *run, const char *id)
 {
 	struct source_key k;
 
-	source_key_init(&k, a->config.run.started_ms, a->config.run.pid, id);
+	if (run == NULL)
+		run = &a->config.run;
+	source_key_init(&k, run->started_ms, run->pid, id);
 	return source_find(a, &k);
 }
 
@@ -147,20 +149,20 @@ archive_flush(struct archive *a, const char *id)
 	pthread_mutex_lock(&a->mutex);
 	if (id == NULL)
 		pending_seal_all(a, NULL);
-	else if ((s = find(a, id)) != NULL && s->open != NULL)
+	else if ((s = find(a, NULL, id)) != NULL && s->open != NULL)
 		pending_seal(a, s->open);
 	pthread_mutex_unlock(&a->mutex);
 }
 
 void
-archive_end(struct archive *a, const char *id)
+archive_end(struct archive *a, const struct archive_run *run, const char *id)
 {
 	struct source *s;
 
 	if (a == NULL)
 		return;
 	pthread_mutex_lock(&a->mutex);
-	if ((s = find(a, id)) != NULL) {
+	if ((s = find(a, run, id)) != NULL) {
 		if (s->open != NULL)
 			pending_seal(a, s->open);
 		source_kill(a, s);
@@ -169,7 +171,8 @@ archive_end(struct archive *a, const char *id)
 }
 
 int
-archive_last_line(struct archive *a, const char *id, uint64_t *line)
+archive_last_line(
+    struct archive *a, const struct archive_run *run, const char *id, uint64_t *line)
 {
 	struct source *s;
 	int rc = 0;
@@ -180,7 +183,7 @@ archive_last_line(struct archive *a, const char *id, uint64_t *line)
 	pthread_mutex_lock(&a->mutex);
 	if (!a->opened) {
 		rc = -EAGAIN;
-	} else if ((s = find(a, id)) != NULL) {
+	} else if ((s = find(a, run, id)) != NULL) {
 		s->alive = true;
 		*line = s->taken;
 	}

@@ -90,7 +90,8 @@ int archive_open(const struct archive_config *config, struct archive **out, char
  * the log. Snapshots must have been released. */
 void archive_close(struct archive *a, unsigned wait_ms);
 
-/* The owner's thread: */
+/* The owner's thread. Panes are of the run that `run` says, NULL for the configured one: one that
+ * outlives the daemon goes on in the run of whatever keeps it. */
 
 /*
  * Takes the lines of a view that follow the last one taken of that pane, and copies them.
@@ -101,8 +102,8 @@ void archive_close(struct archive *a, unsigned wait_ms);
  *
  * Copying takes about 4 ms a MiB: the owner puts as lines come, or a long history in pieces.
  */
-int archive_put(struct archive *a, const char *id, const struct history_view *v,
-    const struct styles *styles, uint64_t *last);
+int archive_put(struct archive *a, const struct archive_run *run, const char *id,
+    const struct history_view *v, const struct styles *styles, uint64_t *last);
 
 /* The same for a single line that is in no history, as those of the last screen. text is without
  * a newline. */
@@ -116,18 +117,19 @@ struct archive_line {
 	uint64_t offset;
 	unsigned flags; /* 0..3 */
 };
-int archive_put_line(struct archive *a, const char *id, const struct archive_line *line,
-    const struct styles *styles);
+int archive_put_line(struct archive *a, const struct archive_run *run, const char *id,
+    const struct archive_line *line, const struct styles *styles);
 
-/* What was taken of this pane, or of all (NULL), is written now. */
+/* What was taken of this pane of the configured run, or of all panes (NULL), is written now. */
 void archive_flush(struct archive *a, const char *id);
 
 /* No line of this pane will follow: the same, and its place in memory is given back. */
-void archive_end(struct archive *a, const char *id);
+void archive_end(struct archive *a, const struct archive_run *run, const char *id);
 
 /* The last line of a pane of this run that was taken, in this process or one before; 0 for
  * none. -EAGAIN while the archive is not open yet. */
-int archive_last_line(struct archive *a, const char *id, uint64_t *line);
+int archive_last_line(
+    struct archive *a, const struct archive_run *run, const char *id, uint64_t *line);
 
 /* Calls back for each pane of this run of which more lines are durable than the last time. `cb`
  * may put, or be NULL: then that is forgotten. */

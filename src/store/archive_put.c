@@ -211,7 +211,8 @@ make_room(struct archive *a)
 }
 
 static int
-begin_put(struct archive *a, const char *id, const struct styles *styles, struct put *put)
+begin_put(struct archive *a, const struct archive_run *run, const char *id,
+    const struct styles *styles, struct put *put)
 {
 	struct source_key k;
 
@@ -219,7 +220,9 @@ begin_put(struct archive *a, const char *id, const struct styles *styles, struct
 		return -EROFS;
 	if (!str_id_valid(id))
 		return -EINVAL;
-	source_key_init(&k, a->config.run.started_ms, a->config.run.pid, id);
+	if (run == NULL)
+		run = &a->config.run;
+	source_key_init(&k, run->started_ms, run->pid, id);
 	if (a->runs == NULL)
 		a->runs = xcalloc(HISTORY_RUNS_MAX, sizeof *a->runs);
 	*put = (struct put){.styles = styles};
@@ -253,11 +256,11 @@ put_view(struct archive *a, const struct history_view *v, struct put *put)
 }
 
 int
-archive_put(struct archive *a, const char *id, const struct history_view *v,
-    const struct styles *styles, uint64_t *last)
+archive_put(struct archive *a, const struct archive_run *run, const char *id,
+    const struct history_view *v, const struct styles *styles, uint64_t *last)
 {
 	struct put put;
-	int rc = begin_put(a, id, styles, &put);
+	int rc = begin_put(a, run, id, styles, &put);
 
 	if (last != NULL)
 		*last = 0;
@@ -272,11 +275,11 @@ archive_put(struct archive *a, const char *id, const struct history_view *v,
 }
 
 int
-archive_put_line(struct archive *a, const char *id, const struct archive_line *line,
-    const struct styles *styles)
+archive_put_line(struct archive *a, const struct archive_run *run, const char *id,
+    const struct archive_line *line, const struct styles *styles)
 {
 	struct put put;
-	int rc = begin_put(a, id, styles, &put);
+	int rc = begin_put(a, run, id, styles, &put);
 
 	if (rc != 0)
 		return rc;

@@ -68,7 +68,7 @@ put_all(struct archive *a, struct history *h, const struct styles *styles)
 		double start = cpu(CLOCK_THREAD_CPUTIME_ID);
 		uint64_t taken;
 
-		if (archive_put(a, "p1", &v, styles, &taken) == 0)
+		if (archive_put(a, NULL, "p1", &v, styles, &taken) == 0)
 			archive_flush(a, NULL);
 		loop += cpu(CLOCK_THREAD_CPUTIME_ID) - start;
 		poll(NULL, 0, 1);

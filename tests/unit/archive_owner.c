@@ -222,7 +222,7 @@ owner_put(struct owner *o, unsigned pane, uint64_t from, uint64_t to)
 		    h, m->text, m->len, m->runs, m->nruns, m->time_ms, n * 10, m->flags);
 	}
 	history_view(h, from, to, &v);
-	rc = archive_put(o->archive, id, &v, o->styles, NULL);
+	rc = archive_put(o->archive, NULL, id, &v, o->styles, NULL);
 	history_view_release(&v);
 	history_free(h);
 	free(m);

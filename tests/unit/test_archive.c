@@ -68,13 +68,13 @@ no_archive_is_off(void **state)
 	archive_status(NULL, &st);
 	assert_int_equal(st.state, ARCHIVE_OFF);
 	assert_string_equal(archive_state_name(st.state), "off");
-	assert_int_equal(archive_put(NULL, "p1", &v, NULL, NULL), -EROFS);
-	assert_int_equal(archive_last_line(NULL, "p1", &line), -EROFS);
+	assert_int_equal(archive_put(NULL, NULL, "p1", &v, NULL, NULL), -EROFS);
+	assert_int_equal(archive_last_line(NULL, NULL, "p1", &line), -EROFS);
 	archive_snapshot(NULL, &q, &s);
 	assert_int_equal(s.n, 0);
 	archive_snapshot_release(&s);
 	archive_flush(NULL, NULL);
-	archive_end(NULL, "p1");
+	archive_end(NULL, NULL, "p1");
 	archive_collect(NULL, NULL, NULL);
 	archive_close(NULL, 0);
 }
@@ -88,22 +88,22 @@ a_line_is_taken_once(void **state)
 	uint64_t line;
 
 	owner_open(o);
-	assert_int_equal(archive_last_line(o->archive, "p1", &line), 0);
+	assert_int_equal(archive_last_line(o->archive, NULL, "p1", &line), 0);
 	assert_int_equal(line, 0);
 	assert_int_equal(owner_put(o, 1, 1, 50), 0);
-	assert_int_equal(archive_last_line(o->archive, "p1", &line), 0);
+	assert_int_equal(archive_last_line(o->archive, NULL, "p1", &line), 0);
 	assert_int_equal(line, 50);
 	owner_put_all(o, 1, 1, 100);
 	owner_put_all(o, 1, 20, 80);
-	assert_int_equal(archive_put_line(o->archive, "p1", &l, o->styles), 0);
+	assert_int_equal(archive_put_line(o->archive, NULL, "p1", &l, o->styles), 0);
 	owner_reopen(o);
-	assert_int_equal(archive_last_line(o->archive, "p1", &line), 0);
+	assert_int_equal(archive_last_line(o->archive, NULL, "p1", &line), 0);
 	assert_int_equal(line, 100);
 	owner_put_all(o, 1, 1, 150);
 	assert_int_equal(owner_check(o, 1, true).lines, 150);
 	assert_int_equal(owner_put(o, 1, 1, 150), 0);
-	archive_end(o->archive, "p1");
-	assert_int_equal(archive_put_line(o->archive, "no/id", &l, o->styles), -EINVAL);
+	archive_end(o->archive, NULL, "p1");
+	assert_int_equal(archive_put_line(o->archive, NULL, "no/id", &l, o->styles), -EINVAL);
 }
 
 static void
@@ -141,7 +141,7 @@ lines_are_written_when_their_time_has_come(void **state)
 	archive_flush(o->archive, "p1");
 	assert_true(owner_await_durable(o, 1, 6));
 	assert_int_equal(owner_put(o, 1, 1, 9), 0);
-	archive_end(o->archive, "p1");
+	archive_end(o->archive, NULL, "p1");
 	assert_true(owner_await_durable(o, 1, 9));
 }
 
@@ -346,7 +346,7 @@ the_oldest_goes_first(void **state)
 	/* Of p2 nothing is left, but that it was there. */
 	assert_int_equal(owner_check(o, 2, true).records, 0);
 	owner_reopen(o);
-	assert_int_equal(archive_last_line(o->archive, "p2", &line), 0);
+	assert_int_equal(archive_last_line(o->archive, NULL, "p2", &line), 0);
 	assert_int_equal(line, 10);
 	owner_put_all(o, 2, 1, 20);
 	f = owner_check(o, 2, true);

@@ -33,7 +33,7 @@ last_line(struct owner *o, unsigned pane)
 	uint64_t line;
 
 	snprintf(id, sizeof id, "p%u", pane);
-	assert_int_equal(archive_last_line(o->archive, id, &line), 0);
+	assert_int_equal(archive_last_line(o->archive, NULL, id, &line), 0);
 	return line;
 }
 
@@ -418,7 +418,7 @@ a_directory_that_cannot_be_made_is_waited_for(void **state)
 	assert_int_equal(symlink("/tmp", path), 0);
 	owner_start(o);
 	assert_true(owner_await_state(o, ARCHIVE_FULL));
-	assert_int_equal(archive_last_line(o->archive, "p1", &line), -EAGAIN);
+	assert_int_equal(archive_last_line(o->archive, NULL, "p1", &line), -EAGAIN);
 	assert_int_equal(owner_put(o, 1, 1, 5), -EAGAIN);
 	assert_int_equal(unlink(path), 0);
 	assert_true(owner_await_state(o, ARCHIVE_READY));
@@ -440,7 +440,7 @@ two_processes_take_turns(void **state)
 	for (int i = 0; i < 10; i++)
 		owner_turn(o);
 	assert_int_equal(owner_status(o).state, ARCHIVE_OPENING);
-	assert_int_equal(archive_last_line(o->archive, "p1", &line), -EAGAIN);
+	assert_int_equal(archive_last_line(o->archive, NULL, "p1", &line), -EAGAIN);
 	archive_close(old, OWNER_PATIENCE_MS);
 	assert_true(owner_await_state(o, ARCHIVE_READY));
 	assert_int_equal(last_line(o, 1), 200);
