@@ -281,9 +281,19 @@ static char *
 shown_command(const struct tmux_pane *info)
 {
 	const char *s = *info->start_command != '\0' ? info->start_command : info->command;
-	size_t n = strlen(s);
+	size_t n = strlen(s), len = 0;
+	char *out;
 
-	return n > 2 && s[0] == '"' && s[n - 1] == '"' ? xstrndup(s + 1, n - 2) : xstrdup(s);
+	if (n < 2 || s[0] != '"' || s[n - 1] != '"')
+		return xstrdup(s);
+	out = xmalloc(n);
+	for (size_t i = 1; i + 1 < n; i++) {
+		if (s[i] == '\\' && i + 2 < n)
+			i++;
+		out[len++] = s[i];
+	}
+	out[len] = '\0';
+	return out;
 }
 
 static struct entry *

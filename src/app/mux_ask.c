@@ -175,11 +175,11 @@ on_copying(void *arg, int err, const char *why, const struct seed_part *parts, s
 	int64_t row;
 	char command[512];
 
-	if (err != 0 || n != 1 || e == NULL || a->pane->server->tmux == NULL) {
+	if (err != 0 || n == 0 || e == NULL || a->pane->server->tmux == NULL) {
 		fail(a, 409, "refused", err != 0 ? why : "the pane has ended");
 		return;
 	}
-	if (str_u64(parts->data, 0, UINT32_MAX, &history) != 0)
+	if (str_u64(parts[n - 1].data, 0, UINT32_MAX, &history) != 0)
 		history = st->history;
 	row = row_of(e, a->seed, a->line, &rows);
 	if (row < 0) {
@@ -206,16 +206,48 @@ on_copying(void *arg, int err, const char *why, const struct seed_part *parts, s
 		fail(a, 503, "no_tmux", "its tmux server is not connected");
 }
 
-static void
-put_show(const struct asker *a, const struct tmux_pane *t, struct buf *b)
+enum { SHOW_MAX = 5, COMMAND_SIZE = 128 };
+
+/* The pane, in its client or wherever its window is shown; returns how many commands it takes. */
+static size_t
+put_show(const struct asker *a, const struct tmux_pane *t, struct buf list[SHOW_MAX])
 {
 	if (a->client != NULL) {
-		buf_puts(b, "switch-client -c ");
-		tmux_quote(b, a->client, strlen(a->client));
-		buf_printf(b, " -t %%%" PRIu32, t->id);
-	} else {
-		buf_printf(b, "select-window -t %%%1$u ; select-pane -t %%%1$u", t->id);
+		buf_puts(&list[0], "switch-client -c ");
+		tmux_quote(&list[0], a->client, strlen(a->client));
+		buf_printf(&list[0], " -t %%%" PRIu32, t->id);
+		return 1;
 	}
+	buf_printf(&list[0], "select-window -t %%%" PRIu32, t->id);
+	buf_printf(&list[1], "select-pane -t %%%" PRIu32, t->id);
+	return 2;
+}
+
+/* With `copy`, copy mode, and then how many rows are above what it shows. One that is on already
+ * shows what was there when it began, so it is left before. */
+static int
+show(struct asker *a, const struct tmux_pane *t, bool copy, tmux_answer_cb *cb)
+{
+	const char *commands[SHOW_MAX];
+	struct buf list[SHOW_MAX];
+	size_t n;
+	int rc;
+
+	for (int i = 0; i < SHOW_MAX; i++)
+		buf_init(&list[i], BUF_NO_MAX);
+	n = put_show(a, t, list);
+	if (copy) {
+		buf_printf(&list[n++], "copy-mode -q -t %%%" PRIu32, t->id);
+		buf_printf(&list[n++], "copy-mode -t %%%" PRIu32, t->id);
+		buf_printf(&list[n++],
+		    "display-message -p -t %%%" PRIu32 " \"#{history_size}\"", t->id);
+	}
+	for (size_t i = 0; i < n; i++)
+		commands[i] = list[i].data;
+	rc = tmux_ask(a->pane->server->tmux, t->id, commands, n, cb, a);
+	for (int i = 0; i < SHOW_MAX; i++)
+		buf_release(&list[i]);
+	return rc;
 }
 
 static void
@@ -224,26 +256,14 @@ on_found(void *arg, int err, const char *why, struct seed *take)
 	struct asker *a = arg;
 	const struct tmux_pane *t = a->pane->entry != NULL ? mux_pane(a->pane->entry) : NULL;
 	unsigned rows;
-	struct buf b;
 
 	a->seed = take;
-	if (err != 0 || t == NULL) {
+	if (err != 0 || t == NULL)
 		fail(a, 409, "refused", err != 0 ? why : "the pane has ended");
-		return;
-	}
-	if (row_of(a->pane->entry, take, a->line, &rows) < 0) {
+	else if (row_of(a->pane->entry, take, a->line, &rows) < 0)
 		fail(a, 409, "line_gone", "tmux does not have this line any more");
-		return;
-	}
-	buf_init(&b, BUF_NO_MAX);
-	put_show(a, t, &b);
-	buf_printf(&b, " ; copy-mode -t %%%" PRIu32, t->id);
-	tmux_tell(a->pane->server->tmux, t->id, b.data, NULL, NULL);
-	buf_reset(&b);
-	buf_printf(&b, "display-message -p -t %%%" PRIu32 " \"#{history_size}\"", t->id);
-	if (tmux_ask(a->pane->server->tmux, t->id, b.data, on_copying, a) != 0)
+	else if (show(a, t, true, on_copying) != 0)
 		fail(a, 503, "no_tmux", "its tmux server is not connected");
-	buf_release(&b);
 }
 
 void
@@ -253,7 +273,6 @@ mux_show(struct http_req *r, void *arg)
 	cJSON *o = e != NULL ? http_body_json(r) : NULL;
 	const struct tmux_pane *t = e != NULL ? mux_pane(e) : NULL;
 	struct asker *a;
-	struct buf b;
 
 	if (o == NULL)
 		return;
@@ -267,13 +286,10 @@ mux_show(struct http_req *r, void *arg)
 
 		a = asker_new(e, r);
 		a->client = client != NULL ? xstrdup(client) : NULL;
-		buf_init(&b, BUF_NO_MAX);
-		put_show(a, t, &b);
 		if (json_u64(o, "line", 1, JSON_INT_MAX, &a->line) == 0)
 			tmux_capture(e->mux->server->tmux, t->id, 0, false, on_found, a);
-		else if (tmux_tell(e->mux->server->tmux, t->id, b.data, on_shown, a) != 0)
+		else if (show(a, t, false, on_shown) != 0)
 			fail(a, 503, "no_tmux", "its tmux server is not connected");
-		buf_release(&b);
 	}
 	cJSON_Delete(o);
 }
@@ -403,6 +419,7 @@ take_id(struct mux_create *c, const char *text)
 	}
 	c->known = true;
 	c->pane = (uint32_t)id;
+	tmux_list(c->server->tmux);
 	DL_FOREACH_SAFE (c->app->entries, e, next) {
 		if (e->mux != NULL && e->mux->server == c->server && e->mux->id == c->pane) {
 			mux_created(e);
@@ -541,7 +558,9 @@ start(struct mux_create *c, const struct mux_wish *wish)
 			buf_puts(&b, i != 0 ? " " : "");
 			tmux_quote(&b, w.v[i], strlen(w.v[i]));
 		}
-		c->asked = tmux_ask(c->server->tmux, CONTROL_NONE, b.data, on_created, c) == 0;
+		const char *const command[] = {b.data};
+		c->asked =
+		    tmux_ask(c->server->tmux, CONTROL_NONE, command, 1, on_created, c) == 0;
 		buf_release(&b);
 	} else {
 		c->run = tmux_run(c->app->loop, c->server->socket, (const char *const *)w.v,

@@ -148,34 +148,65 @@ find_error(struct request *r, const char *data, size_t len)
 	set_why(r->why, line, (size_t)(end - line));
 }
 
+/* The line that begins at p, without its newline, within `to`. */
+static size_t
+line_length(const char *p, const char *to)
+{
+	const char *nl = memchr(p, '\n', (size_t)(to - p));
+
+	return (size_t)((nl != NULL ? nl : to) - p);
+}
+
+static bool
+begins_with(const char *p, size_t len, const char *word)
+{
+	return len >= strlen(word) && memcmp(p, word, strlen(word)) == 0;
+}
+
 /*
  * Between two marks stand the %end of the first one's block, the command's block, and the %begin of
- * the second one's.
+ * the second one's; from tmux 3.8 on, also notifications that the command caused, between the
+ * blocks. So the block begins at the first %begin, and ends at the last %end that belongs to it:
+ * others are of what it holds.
  */
+static bool
+find_block(const char *data, size_t len, const char **from, const char **end)
+{
+	const char *p = data, *to = data + len;
+	char close[80];
+	size_t n;
+
+	while (p < to && !begins_with(p, n = line_length(p, to), "%begin "))
+		p += n + 1;
+	if (p >= to)
+		return false;
+	snprintf(close, sizeof close, "%%end %.*s\n", (int)(n < 60 ? n - 7 : 53), p + 7);
+	*from = p + n + 1;
+	for (p = to; p > *from;) {
+		const char *nl = memrchr(*from, '\n', (size_t)(p - 1 - *from));
+
+		p = nl != NULL ? nl + 1 : *from;
+		if (begins_with(p, (size_t)(to - p), close)) {
+			*end = p > *from ? p - 1 : p; /* without the last newline */
+			return true;
+		}
+	}
+	return false;
+}
+
 static void
 take_part(struct request *r, const char *data, size_t len)
 {
 	struct seed_part *part = &r->parts[r->got++];
-	const char *from = data, *to = data + len;
+	const char *from = data, *end = data;
 	char *copy;
 
-	for (int i = 0; i < 2 && from != NULL; i++) {
-		from = memchr(from, '\n', (size_t)(to - from));
-		if (from != NULL)
-			from++;
-	}
-	for (int i = 0; i < 2 && from != NULL && to > from; i++) {
-		const char *nl = memrchr(from, '\n', (size_t)(to - 1 - from));
-		to = nl != NULL ? nl + 1 : from;
-	}
-	if (from == NULL || to < from)
-		from = to = data;
-	if (to > from)
-		to--; /* the last newline */
-	copy = xmalloc((size_t)(to - from) + 1);
-	memcpy(copy, from, (size_t)(to - from));
-	copy[to - from] = '\0';
-	*part = (struct seed_part){copy, (size_t)(to - from)};
+	if (!find_block(data, len, &from, &end))
+		from = end = data;
+	copy = xmalloc((size_t)(end - from) + 1);
+	memcpy(copy, from, (size_t)(end - from));
+	copy[end - from] = '\0';
+	*part = (struct seed_part){copy, (size_t)(end - from)};
 }
 
 /* The parser's callbacks. */

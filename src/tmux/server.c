@@ -516,12 +516,13 @@ tmux_tell(struct tmux *t, uint32_t pane, const char *commands, tmux_answer_cb *c
 }
 
 int
-tmux_ask(struct tmux *t, uint32_t pane, const char *command, tmux_answer_cb *cb, void *arg)
+tmux_ask(struct tmux *t, uint32_t pane, const char *const *commands, size_t n,
+    tmux_answer_cb *cb, void *arg)
 {
 	struct tmux_client *c = client_for(t, pane);
 
 	if (c == NULL)
 		return -ENOTCONN;
-	tmux_client_ask(c, &command, 1, cb, arg);
+	tmux_client_ask(c, commands, n, cb, arg);
 	return 0;
 }

@@ -109,8 +109,9 @@ void tmux_capture(
 int tmux_tell(
     struct tmux *t, uint32_t pane, const char *commands, tmux_answer_cb *cb, void *arg);
 
-/* A command that prints one block. */
-int tmux_ask(struct tmux *t, uint32_t pane, const char *command, tmux_answer_cb *cb, void *arg);
+/* Commands in one list, of which each prints a block; at most SEED_PARTS_MAX. */
+int tmux_ask(struct tmux *t, uint32_t pane, const char *const *commands, size_t n,
+    tmux_answer_cb *cb, void *arg);
 
 /* Input for the pane's program, also while somebody reads back in its copy mode. cb is called when tmux
  * has taken it. */
