@@ -46,6 +46,7 @@ mux_unref(struct mux_pane *m)
 	if (--m->refs != 0)
 		return;
 	mux_past_free(m->past);
+	seed_free(m->preview);
 	free(m);
 }
 
@@ -86,8 +87,14 @@ mux_capture(struct entry *e, tmux_capture_cb *cb, void *arg)
 {
 	if (mux_pane(e) == NULL)
 		return -ENOTCONN;
-	tmux_capture(e->mux->server->tmux, e->mux->id, 0, false, cb, arg);
+	tmux_capture(e->mux->server->tmux, e->mux->id, 0, TMUX_PLAIN, cb, arg);
 	return 0;
+}
+
+struct seed *
+mux_preview(const struct entry *e)
+{
+	return e->mux != NULL ? e->mux->preview : NULL;
 }
 
 bool

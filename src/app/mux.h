@@ -68,6 +68,9 @@ void mux_show(struct http_req *r, void *arg); /* POST panes/ID/show */
 struct seed;
 int mux_capture(struct entry *e,
     void (*cb)(void *arg, int err, const char *why, struct seed *take), void *arg);
+/* Of a pane that is still to be captured in colour, the text of its newest lines; or NULL. */
+struct seed *mux_preview(const struct entry *e);
+
 bool mux_captures_only(const struct entry *e); /* nothing of it comes by itself */
 
 /* Captures such a pane now; `done` is called when its record has it, or it cannot be had. */

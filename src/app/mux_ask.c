@@ -287,7 +287,7 @@ mux_show(struct http_req *r, void *arg)
 		a = asker_new(e, r);
 		a->client = client != NULL ? xstrdup(client) : NULL;
 		if (json_u64(o, "line", 1, JSON_INT_MAX, &a->line) == 0)
-			tmux_capture(e->mux->server->tmux, t->id, 0, false, on_found, a);
+			tmux_capture(e->mux->server->tmux, t->id, 0, TMUX_PLAIN, on_found, a);
 		else if (show(a, t, false, on_shown) != 0)
 			fail(a, 503, "no_tmux", "its tmux server is not connected");
 	}

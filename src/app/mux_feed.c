@@ -20,6 +20,7 @@ enum {
 	SLICE = 128 * 1024,          /* bytes a turn of the loop, of all panes together */
 	PIECE = 64,                  /* lines that are written at a time */
 	HELD_MAX = 64 * 1024 * 1024, /* of output, while a long capture is fed */
+	PREVIEW_LINES = 5000,        /* most that can be searched before all is there */
 	OVERLAP_LINES = 500,         /* above the screen, to find where to go on */
 };
 
@@ -103,6 +104,8 @@ feed_state(struct mux_pane *m)
 	record_captured(pane_record(e->pane), m->captured_from);
 	m->seed = NULL;
 	seed_free(s);
+	seed_free(m->preview);
+	m->preview = NULL;
 	if (m->fed_first)
 		watches_pane(e); /* they look at what comes, not at what was */
 	m->fed_first = false;
@@ -264,13 +267,30 @@ static void
 capture(struct mux_pane *m, unsigned lines)
 {
 	m->capturing = true;
-	tmux_capture(m->server->tmux, m->id, lines, true, on_captured, mux_ref(m));
+	tmux_capture(m->server->tmux, m->id, lines, TMUX_FOLLOW, on_captured, mux_ref(m));
 }
 
 static unsigned
 enough(const struct mux_pane *m)
 {
 	return pane_rows(m->entry->pane) + OVERLAP_LINES;
+}
+
+static void
+on_preview(void *arg, int err, const char *why, struct seed *take)
+{
+	struct mux_pane *m = arg;
+
+	(void)why;
+	m->capturing = false;
+	m->previewed = true;
+	if (err == 0 && m->entry != NULL && m->preview == NULL)
+		m->preview = take;
+	else
+		seed_free(take);
+	if (m->entry != NULL && m->server->tmux != NULL && err != -ECANCELED)
+		mux_behind(m);
+	mux_unref(m);
 }
 
 static void
@@ -296,12 +316,17 @@ mux_behind(struct mux_pane *m)
 	m->whole = !m->shown;
 	if (m->capturing)
 		return;
-	if (m->shown || m->past != NULL) {
+	if (m->shown || (m->past != NULL && m->previewed)) {
 		capture(m, m->shown ? enough(m) : 0);
-	} else {
-		m->capturing = true;
-		mux_past_read(m->entry, on_past, mux_ref(m));
+		return;
 	}
+	/* Of many panes all can be searched soon, since colours come behind the text of the last. */
+	m->capturing = true;
+	if (!m->previewed)
+		tmux_capture(
+		    m->server->tmux, m->id, PREVIEW_LINES, TMUX_PLAIN, on_preview, mux_ref(m));
+	else
+		mux_past_read(m->entry, on_past, mux_ref(m));
 }
 
 void

@@ -36,7 +36,9 @@ struct mux_pane {
 	bool whole;  /* a part of the history was not enough to find the place */
 	bool capturing, again;
 
-	struct seed *seed;     /* is being fed; NULL: output goes straight in */
+	struct seed *seed;    /* is being fed; NULL: output goes straight in */
+	struct seed *preview; /* its text, until all of it is in its record */
+	bool previewed;
 	struct mux_past *past; /* what the archive has of it; NULL: not read yet, or used */
 	bool fed_first;        /* nothing of the pane was known before it */
 	size_t seed_at;

@@ -417,6 +417,8 @@ on_grabbed(void *arg)
 static bool
 wants_capture(const struct search *s, struct entry *e)
 {
+	if (mux_preview(e) != NULL && !(s->spec.sources & SEARCH_CAPTURE))
+		return is_meant(s, e) && (s->spec.sources & SEARCH_FALLBACK) != 0;
 	if (!is_meant(s, e) || pane_state(e->pane) == PANE_EXITED || mux_pane(e) == NULL)
 		return false;
 	if (s->spec.sources & SEARCH_CAPTURE)
@@ -437,7 +439,10 @@ ask_tmux(struct search *s)
 			continue;
 		if (s->grabs == NULL)
 			s->grabs = grabs_new(s->app, on_grabbed, s);
-		grabs_add(s->grabs, e);
+		if (mux_preview(e) != NULL)
+			grabs_add_seed(s->grabs, e, mux_preview(e));
+		else
+			grabs_add(s->grabs, e);
 	}
 	s->asking = s->grabs != NULL && grabs_start(s->grabs);
 }

@@ -21,7 +21,7 @@ struct grab {
 	struct grab *next;
 	struct grabs *grabs; /* NULL: nobody wants it any more */
 	char *pane;
-	bool answered;
+	bool answered, early;
 	struct seed *seed; /* NULL: none came */
 	struct buf text;
 	struct scan_line *lines;
@@ -151,6 +151,19 @@ grabs_add(struct grabs *g, struct entry *e)
 	return false;
 }
 
+void
+grabs_add_seed(struct grabs *g, struct entry *e, struct seed *seed)
+{
+	struct grab *one = xcalloc(1, sizeof *one);
+
+	one->grabs = g;
+	one->pane = xstrdup(pane_id(e->pane));
+	one->answered = one->early = true;
+	one->seed = seed_ref(seed);
+	buf_init(&one->text, BUF_NO_MAX);
+	LL_PREPEND(g->list, one);
+}
+
 bool
 grabs_start(struct grabs *g)
 {
@@ -177,8 +190,10 @@ grabs_partial(const struct grabs *g)
 	const struct grab *one;
 
 	LL_FOREACH(g->list, one)
-	if (one->seed == NULL)
-		return true;
+	{
+		if (one->seed == NULL || one->early)
+			return true;
+	}
 	return false;
 }
 

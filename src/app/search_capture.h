@@ -17,6 +17,7 @@ struct entry;
 struct grabs;
 struct record_view;
 struct scan_line;
+struct seed;
 
 enum { GRAB_MS = 10 * 1000 };
 
@@ -25,6 +26,9 @@ void grabs_free(struct grabs *g); /* also while tmux still owes answers */
 
 /* False when there is no tmux to ask. */
 bool grabs_add(struct grabs *g, struct entry *e);
+
+/* What was captured before, of which a reference is taken. */
+void grabs_add_seed(struct grabs *g, struct entry *e, struct seed *seed);
 
 /* All were added: `done` is called from the loop, unless there is none (false). */
 bool grabs_start(struct grabs *g);

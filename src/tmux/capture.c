@@ -28,7 +28,7 @@ struct capture {
 	void *arg;
 	uint32_t pane;
 	unsigned lines, tries;
-	bool follow, alt, running, resting;
+	bool follow, plain, alt, running, resting;
 	struct link *link;
 	struct tmux_run *run;
 };
@@ -155,25 +155,34 @@ on_run(void *arg, const char *data, size_t len)
 
 /* Asking. */
 
+/* A command of the list, for so many lines of history, with or without colours. */
+static void
+put_command(const struct capture *c, const char *command, char out[COMMAND_SIZE])
+{
+	static const char all[] = " -S - ", colours[] = " -pe";
+	const char *history = c->lines != 0 ? strstr(command, all) : NULL;
+	char *e;
+
+	if (history == NULL)
+		snprintf(out, COMMAND_SIZE, "%s%" PRIu32, command, c->pane);
+	else
+		snprintf(out, COMMAND_SIZE, "%.*s -S -%u %s%" PRIu32, (int)(history - command),
+		    command, c->lines, history + strlen(all), c->pane);
+	e = c->plain ? strstr(out, colours) : NULL;
+	if (e != NULL)
+		memmove(e + 3, e + 4, strlen(e + 4) + 1);
+}
+
 static size_t
 commands(const struct capture *c, char (*out)[COMMAND_SIZE])
 {
-	static const char all[] = " -S - ";
 	const char *const *list = c->alt ? seed_commands_alt : seed_commands;
 	size_t n = 1;
 
 	snprintf(out[0], sizeof out[0], "display-message -p -t %%%" PRIu32 " %s", c->pane,
 	    seed_state_format);
-	for (size_t i = 0; list[i] != NULL && n < SEED_PARTS_MAX; i++, n++) {
-		const char *history = c->lines != 0 ? strstr(list[i], all) : NULL;
-
-		if (history == NULL)
-			snprintf(out[n], sizeof out[n], "%s%" PRIu32, list[i], c->pane);
-		else
-			snprintf(out[n], sizeof out[n], "%.*s -S -%u %s%" PRIu32,
-			    (int)(history - list[i]), list[i], c->lines, history + strlen(all),
-			    c->pane);
-	}
+	for (size_t i = 0; list[i] != NULL && n < SEED_PARTS_MAX; i++)
+		put_command(c, list[i], out[n++]);
 	return n;
 }
 
@@ -260,15 +269,16 @@ tmux_captures_next(struct tmux *t)
 }
 
 void
-tmux_capture(
-    struct tmux *t, uint32_t pane, unsigned lines, bool follow, tmux_capture_cb *cb, void *arg)
+tmux_capture(struct tmux *t, uint32_t pane, unsigned lines, unsigned flags, tmux_capture_cb *cb,
+    void *arg)
 {
 	struct capture *c = xcalloc(1, sizeof *c);
 
 	c->tmux = t;
 	c->pane = pane;
 	c->lines = lines;
-	c->follow = follow;
+	c->follow = (flags & TMUX_FOLLOW) != 0;
+	c->plain = (flags & TMUX_PLAIN) != 0;
 	c->cb = cb;
 	c->arg = arg;
 	DL_APPEND(t->captures, c);

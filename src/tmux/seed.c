@@ -398,10 +398,17 @@ seed_new(bool alt, const struct seed_part *parts, size_t n, struct seed **out)
 	return 0;
 }
 
+struct seed *
+seed_ref(struct seed *s)
+{
+	s->refs++;
+	return s;
+}
+
 void
 seed_free(struct seed *s)
 {
-	if (s == NULL)
+	if (s == NULL || s->refs-- != 0)
 		return;
 	free(s->data);
 	free(s->lines.v);

@@ -58,7 +58,8 @@ struct seed_part {
  * was on the other screen, or in the midst of a synchronised update: ask again. -EINVAL when the
  * state makes no sense. */
 int seed_new(bool alt, const struct seed_part *parts, size_t n, struct seed **out);
-void seed_free(struct seed *s);
+struct seed *seed_ref(struct seed *s); /* one more owner, in the same thread */
+void seed_free(struct seed *s);        /* one owner less */
 
 struct seed_state {
 	unsigned cols, rows;

@@ -33,6 +33,7 @@ struct seed_list {
 #define CURSOR_UNSET UINT32_MAX
 
 struct seed {
+	unsigned refs; /* beyond the first */
 	struct seed_state state;
 	char *data;
 	size_t len;
