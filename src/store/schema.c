@@ -34,4 +34,69 @@ static const char v1[] = "CREATE TABLE gaps("
 
 			 "CREATE INDEX panes_open ON panes(run) WHERE ended_ms IS NULL;";
 
-const char *const store_schema[] = {v1, NULL};
+/* store/sessions.h. Times are ms since 1970; what is not known is NULL. */
+static const char v2[] =
+    "CREATE TABLE sessions("
+    " id INTEGER PRIMARY KEY,"
+    " agent TEXT NOT NULL,"
+    " native TEXT NOT NULL,"
+    " parent_native TEXT,"
+    " fork INTEGER,"
+    " cwd TEXT, title TEXT, model TEXT, mode TEXT, version TEXT, branch TEXT, pane TEXT,"
+    " state INTEGER, state_text TEXT, state_ms INTEGER,"
+    " started_ms INTEGER, updated_ms INTEGER,"
+    " UNIQUE(agent, native));"
+    "CREATE INDEX sessions_updated ON sessions(updated_ms);"
+
+    "CREATE TABLE turns("
+    " session INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
+    " seq INTEGER NOT NULL,"
+    " native TEXT,"
+    " prompt TEXT,"
+    " started_ms INTEGER, ended_ms INTEGER, duration_ms INTEGER,"
+    " outcome INTEGER, error TEXT,"
+    " PRIMARY KEY(session, seq), UNIQUE(session, native)) WITHOUT ROWID;"
+
+    "CREATE TABLE messages("
+    " id INTEGER PRIMARY KEY,"
+    " session INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
+    " turn INTEGER,"
+    " native TEXT NOT NULL, part INTEGER NOT NULL,"
+    " role INTEGER NOT NULL, hidden INTEGER NOT NULL,"
+    " time_ms INTEGER, text TEXT,"
+    " UNIQUE(session, native, part));"
+
+    "CREATE TABLE tool_traces("
+    " id INTEGER PRIMARY KEY,"
+    " session INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
+    " turn INTEGER,"
+    " call TEXT NOT NULL, message TEXT, name TEXT, input TEXT, output TEXT,"
+    " started_ms INTEGER, finished_ms INTEGER, duration_ms INTEGER,"
+    " outcome INTEGER,"
+    " UNIQUE(session, call));"
+
+    "CREATE TABLE usage("
+    " agent TEXT NOT NULL, key TEXT NOT NULL,"
+    " session INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
+    " turn INTEGER, message TEXT, model TEXT,"
+    " rank INTEGER NOT NULL, fast INTEGER NOT NULL,"
+    " input INTEGER, cache_read INTEGER, cache_write_5m INTEGER, cache_write_1h INTEGER,"
+    " output INTEGER, reasoning INTEGER,"
+    " time_ms INTEGER, stated_usd REAL,"
+    " PRIMARY KEY(agent, key)) WITHOUT ROWID;"
+    "CREATE INDEX usage_session ON usage(session);"
+    "CREATE INDEX usage_time ON usage(time_ms);"
+
+    "CREATE TABLE notes("
+    " session INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
+    " name TEXT NOT NULL, at INTEGER NOT NULL, time_ms INTEGER, text TEXT,"
+    " PRIMARY KEY(session, name, at)) WITHOUT ROWID;"
+
+    "CREATE TABLE sources("
+    " path TEXT PRIMARY KEY,"
+    " format TEXT NOT NULL, parser TEXT,"
+    " device INTEGER NOT NULL, inode INTEGER NOT NULL,"
+    " size INTEGER NOT NULL, offset INTEGER NOT NULL, head INTEGER NOT NULL,"
+    " modified_ns INTEGER NOT NULL) WITHOUT ROWID;";
+
+const char *const store_schema[] = {v1, v2, NULL};

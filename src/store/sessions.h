@@ -1,0 +1,97 @@
+/*
+ * The log of agents' sessions, in tables of the store's database.
+ *
+ * Rows come in batches: whoever reads transcripts, on whatever thread, collects rows in a batch, and
+ * the store's owner submits it. One batch is one operation: all of it is written or nothing, with
+ * the place up to which its source has been read, so a crash loses at most what can be read again.
+ *
+ * Writing the same again changes nothing. Sessions are one for each agent and the agent's own id;
+ * turns, messages (with the number of their part), tool calls and usage have the agent's own ids
+ * for keys, within the session, usage within the agent: of those with one key the one of the
+ * highest rank counts, and stays with the session that had it first.
+ *
+ *	sessions	a row each; what is not said again stays as it was
+ *	turns		numbered in the order in which they came
+ *	messages	one for each part of a message
+ *	tool_traces	a call and its result; latency is the agent's own measure, or the time between
+ *	usage		tokens of one call of a model, in the one meaning of agent/agent.h
+ *	notes		compactions, errors, limits
+ *	sources		files: identity, how far they have been read, and what the parser keeps
+ *
+ * Numbers that are not known are NULL. Times are milliseconds since 1970.
+ */
+#ifndef STORE_SESSIONS_H
+#define STORE_SESSIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sessions_batch;
+struct store;
+
+#define SESSIONS_UNKNOWN (-1) /* in counts and durations */
+
+/* One thread at a time. Strings are copied, and cut at SESSIONS_TEXT_MAX bytes; NULL: not known. */
+enum { SESSIONS_TEXT_MAX = 4 * 1024 * 1024 };
+
+struct sessions_batch *sessions_batch_new(void);
+void sessions_batch_free(struct sessions_batch *b);
+size_t sessions_batch_bytes(const struct sessions_batch *b);
+
+struct sessions_session {
+	const char *agent, *native; /* not NULL */
+	const char *parent;         /* its parent's own id */
+	bool fork;
+	const char *cwd, *title, *model, *mode, *version, *branch, *pane;
+	int64_t time_ms; /* 0: not known */
+};
+
+/* Returns a number by which the rows of this batch name it. The same session again has the same
+ * number. */
+unsigned sessions_add_session(struct sessions_batch *b, const struct sessions_session *s);
+
+void sessions_add_state(
+    struct sessions_batch *b, unsigned session, int state, const char *text, int64_t time_ms);
+
+/* What follows of the session belongs to this turn, until the next. */
+void sessions_add_turn(struct sessions_batch *b, unsigned session, const char *native,
+    const char *prompt, int64_t time_ms);
+void sessions_end_turn(struct sessions_batch *b, unsigned session, int outcome,
+    const char *error, int64_t duration_ms, int64_t time_ms);
+
+void sessions_add_message(struct sessions_batch *b, unsigned session, const char *native,
+    unsigned part, int role, bool hidden, const char *text, int64_t time_ms);
+void sessions_add_tool(struct sessions_batch *b, unsigned session, const char *call,
+    const char *message, const char *name, const char *input, int64_t time_ms);
+void sessions_add_result(struct sessions_batch *b, unsigned session, const char *call,
+    int outcome, const char *output, int64_t duration_ms, int64_t time_ms);
+void sessions_add_note(struct sessions_batch *b, unsigned session, const char *name,
+    const char *text, uint64_t at, int64_t time_ms);
+
+struct sessions_usage {
+	const char *key, *message, *model;
+	uint64_t rank;
+	bool fast;
+	int64_t input, cache_read, cache_write_5m, cache_write_1h, output, reasoning;
+	double stated_usd; /* below 0: not stated */
+	int64_t time_ms;
+};
+void sessions_add_usage(
+    struct sessions_batch *b, unsigned session, const struct sessions_usage *u);
+
+/* How far a file has been read, in this batch. */
+struct sessions_source {
+	const char *path, *format;
+	uint64_t device, inode, size, offset;
+	int64_t modified_ns;
+	uint64_t head;      /* a sum over its first bytes */
+	const char *parser; /* JSON */
+};
+void sessions_add_source(struct sessions_batch *b, const struct sessions_source *s);
+
+/* Takes the batch. `done` is called as store/store.h says; may be NULL. The store's owner. */
+void sessions_submit(
+    struct store *s, struct sessions_batch *take, void (*done)(int rc, void *arg), void *arg);
+
+#endif

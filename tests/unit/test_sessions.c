@@ -1,0 +1,235 @@
+#include "config.h"
+
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "store/sessions.h"
+#include "store_owner.h"
+
+/* One submission, to its end. */
+static int result;
+static bool over;
+
+static void
+on_done(int rc, void *arg)
+{
+	(void)arg;
+	result = rc;
+	over = true;
+}
+
+static bool
+is_over(struct owner *o, long arg)
+{
+	(void)o;
+	(void)arg;
+	return over;
+}
+
+static void
+submit(struct owner *o, struct sessions_batch *take)
+{
+	over = false;
+	sessions_submit(o->store, take, on_done, NULL);
+	assert_true(owner_until(o, is_over, 0));
+	assert_int_equal(result, 0);
+}
+
+static void
+open_store(struct owner *o)
+{
+	o->config.scripts = NULL;
+	owner_open(o);
+	assert_true(owner_await_state(o, STORE_READY));
+}
+
+static unsigned
+add_session(struct sessions_batch *b, const char *native, int64_t time_ms)
+{
+	return sessions_add_session(
+	    b, &(struct sessions_session){
+		   .agent = "claude", .native = native, .cwd = "/work", .time_ms = time_ms});
+}
+
+static void
+add_usage(struct sessions_batch *b, unsigned session, const char *key, uint64_t rank,
+    int64_t input, int64_t output)
+{
+	sessions_add_usage(b, session,
+	    &(struct sessions_usage){.key = key,
+		.model = "claude-opus-4-5",
+		.rank = rank,
+		.input = input,
+		.cache_read = 7,
+		.cache_write_5m = SESSIONS_UNKNOWN,
+		.cache_write_1h = SESSIONS_UNKNOWN,
+		.output = output,
+		.reasoning = SESSIONS_UNKNOWN,
+		.stated_usd = -1,
+		.time_ms = 1000});
+}
+
+/* What a parser gives of one small session. */
+static struct sessions_batch *
+whole(void)
+{
+	struct sessions_batch *b = sessions_batch_new();
+	unsigned s = add_session(b, "s1", 1000);
+
+	sessions_add_turn(b, s, "t1", "do it", 1000);
+	sessions_add_message(b, s, "m1", 0, 1, false, "I will", 1100);
+	sessions_add_message(b, s, "m1", 1, 1, false, "and then", 1200);
+	sessions_add_tool(b, s, "call_1", "m1", "Bash", "{\"command\":\"ls\"}", 1200);
+	sessions_add_result(b, s, "call_1", 1, "a\nb", SESSIONS_UNKNOWN, 1500);
+	add_usage(b, s, "msg_1", 5, 10, 5);
+	add_usage(b, s, "msg_1", 631, 10, 631);
+	add_usage(b, s, "msg_1", 5, 10, 5);
+	sessions_end_turn(b, s, 1, NULL, 900, 1900);
+	sessions_add_turn(b, s, "t2", NULL, 2000);
+	sessions_add_message(b, s, "m2", 0, 0, true, "hidden", 2000);
+	sessions_add_note(b, s, "compaction", NULL, 77, 2100);
+	sessions_add_state(b, s, 1, "a question", 2200);
+	sessions_add_source(b, &(struct sessions_source){.path = "/x/s1.jsonl",
+				   .format = "claude-transcript",
+				   .device = UINT64_MAX,
+				   .inode = 3,
+				   .size = 400,
+				   .offset = 380,
+				   .modified_ns = 12,
+				   .head = UINT64_MAX - 1,
+				   .parser = "{}"});
+	return b;
+}
+
+static void
+check_whole(struct owner *o)
+{
+	assert_int_equal(owner_read(o, "SELECT COUNT(*) FROM sessions"), 1);
+	assert_int_equal(owner_read(o, "SELECT started_ms FROM sessions"), 1000);
+	assert_int_equal(
+	    owner_read(o, "SELECT state FROM sessions WHERE state_text='a question'"), 1);
+	assert_int_equal(owner_read(o, "SELECT COUNT(*) FROM turns"), 2);
+	assert_int_equal(owner_read(o, "SELECT duration_ms FROM turns WHERE seq=1"), 900);
+	assert_int_equal(owner_read(o, "SELECT COUNT(*) FROM messages"), 3);
+	assert_int_equal(owner_read(o, "SELECT COUNT(*) FROM messages WHERE turn=1"), 2);
+	assert_int_equal(owner_read(o, "SELECT finished_ms-started_ms FROM tool_traces"
+				       " WHERE name='Bash' AND output='a'||char(10)||'b'"),
+	    300);
+	assert_int_equal(owner_read(o, "SELECT COUNT(*) FROM usage"), 1);
+	assert_int_equal(owner_read(o, "SELECT output FROM usage WHERE turn=1"), 631);
+	assert_int_equal(owner_read(o, "SELECT cache_write_5m IS NULL FROM usage"), 1);
+	assert_int_equal(owner_read(o, "SELECT stated_usd IS NULL FROM usage"), 1);
+	assert_int_equal(owner_read(o, "SELECT COUNT(*) FROM notes"), 1);
+	assert_int_equal(owner_read(o, "SELECT offset FROM sources WHERE device=-1"), 380);
+}
+
+static void
+writing_the_same_again_changes_nothing(void **state)
+{
+	struct owner *o = *state;
+
+	open_store(o);
+	for (int i = 0; i < 3; i++) {
+		submit(o, whole());
+		check_whole(o);
+	}
+	owner_reopen(o);
+	check_whole(o);
+}
+
+static void
+usage_stays_with_the_session_that_had_it_first(void **state)
+{
+	struct owner *o = *state;
+	struct sessions_batch *b = sessions_batch_new();
+	unsigned fork;
+
+	open_store(o);
+	submit(o, whole());
+	fork = sessions_add_session(
+	    b, &(struct sessions_session){
+		   .agent = "claude", .native = "s2", .parent = "s1", .fork = true});
+	add_usage(b, fork, "msg_1", 700, 10, 700);
+	add_usage(b, fork, "msg_2", 1, 1, 1);
+	submit(o, b);
+	assert_int_equal(owner_read(o, "SELECT SUM(output) FROM usage"), 701);
+	assert_int_equal(
+	    owner_read(o, "SELECT u.output FROM usage u JOIN sessions s ON s.id=u.session"
+			  " WHERE s.native='s1'"),
+	    700);
+	assert_int_equal(
+	    owner_read(o, "SELECT fork FROM sessions WHERE parent_native='s1'"), 1);
+}
+
+static void
+what_is_not_said_again_stays(void **state)
+{
+	struct owner *o = *state;
+	struct sessions_batch *b = sessions_batch_new();
+
+	open_store(o);
+	submit(o, whole());
+	sessions_add_session(
+	    b, &(struct sessions_session){
+		   .agent = "claude", .native = "s1", .title = "A title", .time_ms = 500});
+	assert_int_equal(add_session(b, "s1", 9000), 0);
+	assert_int_equal(add_session(b, "s3", 0), 1);
+	submit(o, b);
+	assert_int_equal(
+	    owner_read(o, "SELECT COUNT(*) FROM sessions WHERE cwd='/work' AND"
+			  " title='A title' AND started_ms=500 AND updated_ms=9000"),
+	    1);
+	assert_int_equal(
+	    owner_read(o, "SELECT COUNT(*) FROM sessions WHERE started_ms IS NULL"), 1);
+}
+
+static void
+results_come_before_their_calls(void **state)
+{
+	struct owner *o = *state;
+	struct sessions_batch *b = sessions_batch_new();
+	unsigned s = add_session(b, "s1", 1);
+
+	open_store(o);
+	sessions_add_result(b, s, "c", 2, "no", 12, 50);
+	sessions_add_tool(b, s, "c", NULL, "Read", "{}", 20);
+	submit(o, b);
+	assert_int_equal(
+	    owner_read(o, "SELECT finished_ms-started_ms FROM tool_traces WHERE name='Read'"
+			  " AND output='no' AND outcome=2 AND duration_ms=12"),
+	    30);
+}
+
+static void
+long_texts_are_cut_between_characters(void **state)
+{
+	struct owner *o = *state;
+	struct sessions_batch *b = sessions_batch_new();
+	size_t n = SESSIONS_TEXT_MAX + 1;
+	char *text = calloc(1, n + 3);
+	unsigned s = add_session(b, "s1", 1);
+
+	open_store(o);
+	memset(text, 'x', n);
+	memcpy(text + SESSIONS_TEXT_MAX - 1, "\xc3\xa4zz", 4);
+	sessions_add_message(b, s, "m", 0, 1, false, text, 1);
+	free(text);
+	submit(o, b);
+	assert_int_equal(
+	    owner_read(o, "SELECT LENGTH(text) FROM messages"), SESSIONS_TEXT_MAX - 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    CASE(writing_the_same_again_changes_nothing),
+	    CASE(usage_stays_with_the_session_that_had_it_first),
+	    CASE(what_is_not_said_again_stays),
+	    CASE(results_come_before_their_calls),
+	    CASE(long_texts_are_cut_between_characters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
