@@ -11,6 +11,9 @@ import { BINARY, cleanEnv, panescry } from './run.mjs';
 import { until, within } from './until.mjs';
 import { Viewer } from './viewer.mjs';
 
+/** An id as a part of a path: those of tmux panes have a %. */
+export const part = encodeURIComponent;
+
 export const privateDir = () => mkdtemp(join(tmpdir(), 'panescry-test-'));
 
 /** One request on a connection of its own. The body comes back as bytes, text and JSON. */
@@ -121,14 +124,14 @@ export async function startDaemon({ args = [], env = {}, dir, listen = '127.0.0.
     },
     new: (command, more = {}) => d.ok('POST', 'panes', { command, ...more }),
     sh: (script, more = {}) => d.new(['sh', '-c', script], more),
-    pane: (id) => d.ok('GET', `panes/${id}`),
-    gone: async (id) => (await d.request('GET', `/api/v1/panes/${id}`)).status === 404,
-    remove: (id) => d.ok('DELETE', `panes/${id}`),
+    pane: (id) => d.ok('GET', `panes/${part(id)}`),
+    gone: async (id) => (await d.request('GET', `/api/v1/panes/${part(id)}`)).status === 404,
+    remove: (id) => d.ok('DELETE', `panes/${part(id)}`),
     type: async (id, text) => {
-      const r = await d.request('POST', `/api/v1/panes/${id}/input`, { body: text });
+      const r = await d.request('POST', `/api/v1/panes/${part(id)}/input`, { body: text });
       assert.equal(r.status, 204, r.text);
     },
-    text: async (id) => (await d.request('GET', `/api/v1/panes/${id}/capture?history=all`)).text,
+    text: async (id) => (await d.request('GET', `/api/v1/panes/${part(id)}/capture?history=all`)).text,
     shows: (id, what, ms) =>
       until(
         `${what} in pane ${id}`,

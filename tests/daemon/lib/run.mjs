@@ -2,19 +2,32 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { within } from './until.mjs';
 
 export const BINARY = resolve(process.env.PANESCRY ?? 'panescry');
 
-/** An environment in which nothing points at another daemon or terminal. */
+let noServers = null;
+
+/** Where no tmux server is: those of whoever runs the tests are left alone. */
+function emptyDir() {
+  if (noServers === null) {
+    noServers = mkdtempSync(join(tmpdir(), 'panescry-none-'));
+    process.on('exit', () => rmSync(noServers, { recursive: true, force: true }));
+  }
+  return noServers;
+}
+
+/** An environment in which nothing points at another daemon, terminal or tmux server. */
 export function cleanEnv(more = {}) {
   const env = { ...process.env };
   for (const name of ['PANESCRY_SOCKET', 'PANESCRY_PANE', 'TMUX', 'TMUX_PANE', 'XDG_RUNTIME_DIR'])
     delete env[name];
   // What a sanitizer keeps of freed memory would look like growth.
   env.ASAN_OPTIONS = ['quarantine_size_mb=1', env.ASAN_OPTIONS].filter(Boolean).join(':');
-  return { ...env, ...more };
+  return { ...env, TMUX_TMPDIR: more.TMUX_TMPDIR ?? emptyDir(), ...more };
 }
 
 export async function run(command, args, { env = {}, input, cwd, ms } = {}) {

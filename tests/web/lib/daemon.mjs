@@ -13,7 +13,7 @@ export async function startDaemon() {
   const child = spawn(
     BINARY,
     ['serve', '--foreground', '--listen', '127.0.0.1:0', '--socket', join(dir, 's.sock'), '--state-dir', dir],
-    // A tmux server of its own, if any: not that of whoever runs the tests.
+    // No tmux server of whoever runs this.
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMUX_TMPDIR: dir } },
   );
   let out = '';
