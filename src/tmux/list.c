@@ -233,11 +233,79 @@ tell(struct tmux *t)
 	}
 }
 
+/* Connections that a pane is not fed by. */
+
+struct heard *
+tmux_list_hear(struct link *l, uint32_t pane)
+{
+	struct heard *h;
+
+	HASH_FIND_INT(l->heard, &pane, h);
+	if (h == NULL) {
+		h = xcalloc(1, sizeof *h);
+		h->pane = pane;
+		HASH_ADD_INT(l->heard, pane, h);
+	}
+	return h;
+}
+
+void
+tmux_list_unhear(struct link *l)
+{
+	struct heard *h, *next;
+
+	HASH_ITER (hh, l->heard, h, next) {
+		HASH_DEL(l->heard, h);
+		free(h);
+	}
+}
+
+/*
+ * Each pane is paused on all connections but the one that feeds it: also those whose session it
+ * has left. For them tmux up to 3.3 would keep all that the pane prints from then on, without
+ * bound, and crash when it is respawned.
+ */
+static void
+hush(struct tmux *t, struct link *l)
+{
+	struct heard *h, *next;
+	struct followed *f;
+	char command[64];
+	bool pause;
+
+	HASH_ITER (hh, l->heard, h, next) {
+		HASH_FIND_INT(t->panes, &h->pane, f);
+		pause = f != NULL && f->link != l;
+		if (f == NULL || pause == h->paused)
+			continue;
+		h->paused = pause;
+		snprintf(command, sizeof command, "refresh-client -A '%%%" PRIu32 ":%s'",
+		    h->pane, pause ? "pause" : "continue");
+		tmux_client_tell(l->client, command, NULL, NULL);
+	}
+}
+
+static void
+forget_gone(struct tmux *t, struct link *l)
+{
+	struct heard *h, *next;
+	struct followed *f;
+
+	HASH_ITER (hh, l->heard, h, next) {
+		HASH_FIND_INT(t->panes, &h->pane, f);
+		if (f != NULL)
+			continue;
+		HASH_DEL(l->heard, h);
+		free(h);
+	}
+}
+
 bool
 tmux_list_read(struct tmux *t, const char *data, size_t len)
 {
 	char *copy = xstrndup(data, len), *at = copy, *line;
 	struct tmux_pane p;
+	struct link *l;
 	bool any = false, bordered;
 
 	while ((line = strsep(&at, "\n")) != NULL) {
@@ -246,12 +314,16 @@ tmux_list_read(struct tmux *t, const char *data, size_t len)
 		any = true;
 		if (!tmux_captures_only(t))
 			tmux_connect(t, p.session);
+		if ((l = tmux_link(t, p.session)) != NULL)
+			tmux_list_hear(l, p.id);
 		take_pane(t, &p, bordered);
 	}
 	free(copy);
 	if (!any)
 		return false;
 	tell(t);
+	DL_FOREACH (t->links, l)
+		forget_gone(t, l);
 	tmux_list_feed(t);
 	return true;
 }
@@ -260,14 +332,20 @@ void
 tmux_list_feed(struct tmux *t)
 {
 	struct followed *f, *next;
+	struct link *l;
 
 	HASH_ITER (hh, t->panes, f, next) {
-		struct link *l = tmux_link(t, f->pane.session);
-
-		if (f->link != l) {
-			f->link = l;
-			f->live = f->told = false;
-		}
+		l = tmux_link(t, f->pane.session);
+		if (f->link == l)
+			continue;
+		f->link = l;
+		f->live = f->told = false;
+	}
+	DL_FOREACH (t->links, l)
+		if (tmux_client_ready(l->client))
+			hush(t, l);
+	HASH_ITER (hh, t->panes, f, next) {
+		l = f->link;
 		if (l == NULL || !tmux_client_ready(l->client) || f->told || f->fresh)
 			continue;
 		f->told = true;

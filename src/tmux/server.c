@@ -224,6 +224,7 @@ drop_link(struct link *l)
 		f->live = f->told = false;
 	}
 	DL_DELETE(t->links, l);
+	tmux_list_unhear(l);
 	tmux_client_free(l->client);
 	free(l);
 	if (t->freed)
@@ -255,21 +256,27 @@ on_output(struct tmux_client *c, uint32_t pane, const char *data, size_t len, vo
 
 	(void)c;
 	HASH_FIND_INT(l->tmux->panes, &pane, f);
-	if (f != NULL && f->live && f->link == l)
+	if (f == NULL || f->link != l)
+		tmux_list_hear(l, pane);
+	else if (f->live)
 		l->tmux->cb.output(l->tmux, &f->pane, data, len, l->tmux->arg);
 }
 
-/* tmux has thrown away what this client did not read in time. */
+/* It was asked to, or has thrown away what this client did not read in time. */
 static void
 on_pause(struct link *l, uint32_t pane)
 {
 	struct followed *f;
 	char command[64];
 
+	HASH_FIND_INT(l->tmux->panes, &pane, f);
+	if (f == NULL || f->link != l) {
+		tmux_list_hear(l, pane)->paused = true;
+		return;
+	}
 	snprintf(command, sizeof command, "refresh-client -A '%%%" PRIu32 ":continue'", pane);
 	tmux_client_tell(l->client, command, NULL, NULL);
-	HASH_FIND_INT(l->tmux->panes, &pane, f);
-	if (f != NULL && f->link == l && f->live) {
+	if (f->live) {
 		f->live = f->told = false;
 		tmux_list_feed(l->tmux);
 	}

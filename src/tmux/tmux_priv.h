@@ -23,12 +23,20 @@ struct followed {
 	UT_hash_handle hh;
 };
 
+/* A pane whose output tmux keeps for a connection. */
+struct heard {
+	uint32_t pane;
+	bool paused;
+	UT_hash_handle hh;
+};
+
 /* A connection, for one session. */
 struct link {
 	struct link *prev, *next;
 	struct tmux *tmux;
 	struct tmux_client *client;
 	uint32_t session;
+	struct heard *heard; /* by pane */
 	bool gone;
 };
 
@@ -73,6 +81,8 @@ void tmux_list_all_gone(struct tmux *t);
 /* From what list-panes printed. False when not a line of it was one. */
 bool tmux_list_read(struct tmux *t, const char *text, size_t len);
 void tmux_list_feed(struct tmux *t); /* who feeds whom, when connections have come or gone */
+struct heard *tmux_list_hear(struct link *l, uint32_t pane);
+void tmux_list_unhear(struct link *l);
 void tmux_list_layout(struct tmux *t, struct link *l, const char *layout);
 
 /* capture.c */
