@@ -115,12 +115,17 @@ mux_resize(struct entry *e, unsigned cols, unsigned rows, struct http_req *r)
 		not_there(r);
 		return;
 	}
-	if (t->window_panes == 1)
+	if (t->window_panes == 1) {
+		/* The size that a viewer asked for is the most that a window may have. */
+		snprintf(command, sizeof command, "refresh-client -C @%" PRIu32 ":%ux%u",
+		    t->window, cols, rows);
+		tmux_tell(e->mux->server->tmux, t->id, command, NULL, NULL);
 		snprintf(command, sizeof command, "resize-window -t @%" PRIu32 " -x %u -y %u",
 		    t->window, cols, rows);
-	else
+	} else {
 		snprintf(command, sizeof command, "resize-pane -t %%%" PRIu32 " -x %u -y %u",
 		    t->id, cols, rows);
+	}
 	a = asker_new(e, r);
 	if (tmux_tell(e->mux->server->tmux, t->id, command, on_resized, a) != 0)
 		fail(a, 503, "no_tmux", "its tmux server is not connected");
