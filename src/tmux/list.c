@@ -15,7 +15,8 @@
 
 enum {
 	LIST_MS = 10,
-	LIST_EVERY_MS = 5000,
+	LIST_EVERY_MS = 2000, /* of options nothing else tells */
+	LIST_UNCONNECTED_MS = 100,
 	FIELDS = 20,
 	ANSWER_MAX = 16 * 1024 * 1024,
 	TEXT_MAX = 4096, /* bytes of a field */
@@ -308,6 +309,7 @@ tmux_list_read(struct tmux *t, const char *data, size_t len)
 	struct link *l;
 	bool any = false, bordered;
 
+	t->unconnected = false;
 	while ((line = strsep(&at, "\n")) != NULL) {
 		if (!read_pane(t, line, &p, &bordered))
 			continue;
@@ -395,7 +397,11 @@ listed(struct tmux *t, const char *data, size_t len)
 	if (tmux_captures_only(t) && !any)
 		tmux_look_soon(t);
 	else if (tmux_captures_only(t) || t->links != NULL)
-		uv_timer_start(&t->list, on_list, t->list_again ? LIST_MS : LIST_EVERY_MS, 0);
+		uv_timer_start(&t->list, on_list,
+		    t->list_again    ? LIST_MS
+		    : t->unconnected ? LIST_UNCONNECTED_MS
+				     : LIST_EVERY_MS,
+		    0);
 	t->list_again = false;
 }
 

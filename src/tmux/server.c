@@ -23,6 +23,8 @@ enum {
 	LOOK_UNWATCHED_MS = 2000,
 	LIST_EVERY_MS = 5000, /* also a sign of life */
 	STOPPED_MS = 3000,
+	QUIET_MS = 200, /* without a notification, before a connection is made */
+	QUIET_MAX_MS = 3000,
 	ANSWER_MAX = 4 * 1024 * 1024,
 };
 
@@ -242,8 +244,7 @@ on_ready(struct tmux_client *c, void *arg)
 	struct link *l = arg;
 	struct tmux *t = l->tmux;
 
-	tmux_client_tell(
-	    c, "refresh-client -B 'panescry:%*:#{@panescry},#{@panescry-name}'", NULL, NULL);
+	(void)c;
 	tmux_list(t);
 	tmux_list_feed(t);
 }
@@ -295,6 +296,7 @@ on_notice(struct tmux_client *c, const struct control_notice *n, void *arg)
 	case CONTROL_LAYOUT:
 		tmux_list_layout(l->tmux, l, n->text);
 		tmux_list_layout(l->tmux, l, n->rest);
+		l->tmux->noticed = uv_now(l->tmux->loop);
 		tmux_list(l->tmux);
 		break;
 	case CONTROL_SESSION_CHANGED:
@@ -307,7 +309,7 @@ on_notice(struct tmux_client *c, const struct control_notice *n, void *arg)
 	case CONTROL_WINDOW_RENAMED:
 	case CONTROL_SESSION_RENAMED:
 	case CONTROL_SESSIONS_CHANGED:
-	case CONTROL_SUBSCRIPTION_CHANGED:
+		l->tmux->noticed = uv_now(l->tmux->loop);
 		tmux_list(l->tmux);
 		break;
 	default:
@@ -328,6 +330,23 @@ on_gone(struct tmux_client *c, const char *why, void *arg)
 	drop_link(l);
 }
 
+/*
+ * One after the other, while nothing else happens: tmux up to 3.6 crashes when it has a notification
+ * for a control client that it knows of, but which has not said all yet.
+ */
+static bool
+may_connect(struct tmux *t)
+{
+	uint64_t now = uv_now(t->loop);
+	struct link *l;
+
+	DL_FOREACH (t->links, l)
+		if (!tmux_client_ready(l->client))
+			return false;
+	return t->noticed == 0 || now >= t->noticed + QUIET_MS ||
+	       (t->waits_since != 0 && now >= t->waits_since + QUIET_MAX_MS);
+}
+
 void
 tmux_connect(struct tmux *t, uint32_t session)
 {
@@ -338,6 +357,13 @@ tmux_connect(struct tmux *t, uint32_t session)
 
 	if (tmux_link(t, session) != NULL)
 		return;
+	if (!may_connect(t)) {
+		t->unconnected = true;
+		if (t->waits_since == 0)
+			t->waits_since = uv_now(t->loop);
+		return;
+	}
+	t->waits_since = 0;
 	l = xcalloc(1, sizeof *l);
 	l->tmux = t;
 	l->session = session;

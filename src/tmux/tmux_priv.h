@@ -61,8 +61,10 @@ struct tmux {
 	uv_fs_event_t dir;
 	unsigned handles, backoff_ms;
 	bool watching, listing, list_again;
-	struct tmux_run *run; /* the look, or the list of one that is only captured */
-	char secret[40];      /* begins the lines of lists */
+	bool unconnected;              /* some session waits for its connection, since: */
+	uint64_t waits_since, noticed; /* and when the last notification came; loop time */
+	struct tmux_run *run;          /* the look, or the list of one that is only captured */
+	char secret[40];               /* begins the lines of lists */
 
 	struct capture *captures; /* utlist: under way, then waiting */
 	unsigned capturing;
