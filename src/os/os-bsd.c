@@ -218,3 +218,48 @@ os_peer_uid(int fd, uid_t *uid)
 
 	return getpeereid(fd, uid, &gid) == 0 ? 0 : -errno;
 }
+
+/* Nothing tells of changes: whoever asks looks now and then. */
+
+struct os_watch *
+os_watch_new(void)
+{
+	return NULL;
+}
+
+void
+os_watch_free(struct os_watch *w)
+{
+	(void)w;
+}
+
+int
+os_watch_add(struct os_watch *w, const char *dir)
+{
+	(void)w;
+	(void)dir;
+	return -ENOSYS;
+}
+
+int
+os_watch_wait(struct os_watch *w, int timeout_ms)
+{
+	(void)w;
+	(void)timeout_ms;
+	return 0;
+}
+
+void
+os_watch_wake(struct os_watch *w)
+{
+	(void)w;
+}
+
+int
+os_watch_read(struct os_watch *w, void (*changed)(const char *, bool, void *), void *arg)
+{
+	(void)w;
+	(void)changed;
+	(void)arg;
+	return 0;
+}

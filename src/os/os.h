@@ -58,6 +58,24 @@ int os_process_cwd(pid_t pid, char *buf, size_t size);
 int os_process_program(pid_t pid, char *buf, size_t size);
 pid_t os_process_front(pid_t pid);
 
+/*
+ * Changes below directories, each of which is added by itself: files written to or moved there,
+ * and directories made. NULL where the system tells of none. One thread, but for os_watch_wake.
+ */
+struct os_watch;
+struct os_watch *os_watch_new(void);
+void os_watch_free(struct os_watch *w);
+int os_watch_add(struct os_watch *w, const char *dir); /* again is nothing */
+
+/* 1: there is something to read, 0: time is over or os_watch_wake was called. */
+int os_watch_wait(struct os_watch *w, int timeout_ms);
+void os_watch_wake(struct os_watch *w);
+
+/* Calls back for what there is, once for each path of a row. Returns non-zero when some changes
+ * were lost. The callback may add. */
+int os_watch_read(struct os_watch *w,
+    void (*changed)(const char *path, bool directory, void *arg), void *arg);
+
 /* Work of this thread gives way to that of others from now on; where that cannot be had, nothing. */
 void os_thread_background(void);
 unsigned os_processors(void); /* that this process may use, at least 1 */

@@ -1,0 +1,68 @@
+/*
+ * Reads the agents' transcripts: what is there, then what is added, on a thread of its own.
+ *
+ * The directories of all agents are gone through and then watched (os_watch; where the system
+ * has none, looked at every two seconds). Of a file only what is new is read: how far it has been read,
+ * and what its parser keeps, is part of every batch of rows (store/sessions.h), so that both are
+ * written together or not at all. A file is known by its path, device, inode and a sum over its
+ * first bytes; one that is shorter than what was read, or begins otherwise, is read from its
+ * beginning, which changes nothing that was said before. A last line without its newline waits for it.
+ *
+ * One batch is under way at a time: the thread makes the next when the last has been written.
+ * One that could not be written is read again.
+ *
+ * Bounds: lines of up to INGEST_LINE_MAX bytes, documents of up to INGEST_DOCUMENT_MAX; what is
+ * longer is passed over, and said in the log. Symbolic links to directories are not followed.
+ */
+#ifndef AGENT_INGEST_H
+#define AGENT_INGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/agent.h"
+#include "store/sessions.h"
+
+enum {
+	INGEST_LINE_MAX = 64 * 1024 * 1024,
+	INGEST_DOCUMENT_MAX = 256 * 1024 * 1024,
+	INGEST_BATCH_BYTES = 2 * 1024 * 1024,
+	INGEST_BATCH_MS = 250,
+};
+
+struct ingest;
+
+struct ingest_config {
+	const struct agent_place *places; /* copied */
+	size_t nplaces;
+	/* From the thread: a batch is ready, to be taken by ingest_take. Must not call back. */
+	void (*ready)(void *arg);
+	/* From the thread: usage that was counted for a session before, see agent_sink. May be NULL. */
+	bool (*baseline)(
+	    void *arg, const char *agent, const char *session, struct agent_usage *total);
+	void *arg;
+};
+
+/* Does nothing until ingest_start. -EAGAIN when there is no thread to be had. */
+struct ingest *ingest_new(const struct ingest_config *config);
+void ingest_known(struct ingest *g, const struct sessions_source *s); /* before ingest_start */
+int ingest_start(struct ingest *g);
+
+/* The batch that is ready, for the caller; NULL: none is. Then ingest_written says what became of
+ * it. Any thread. */
+struct sessions_batch *ingest_take(struct ingest *g);
+void ingest_written(struct ingest *g, int rc);
+
+/* Ends the thread, which takes no longer than a piece of a file does. A batch that has been
+ * taken may still be written. NULL is nothing. */
+void ingest_free(struct ingest *g);
+
+struct ingest_status {
+	uint64_t files;  /* that are known */
+	uint64_t bytes;  /* read since the start */
+	uint64_t passed; /* lines and files that were too long or made no sense */
+	bool settled;    /* everything that was there at the start has been read */
+};
+void ingest_status(struct ingest *g, struct ingest_status *out);
+
+#endif
