@@ -27,7 +27,7 @@ struct capture {
 	tmux_capture_cb *cb;
 	void *arg;
 	uint32_t pane;
-	unsigned lines, tries;
+	unsigned lines, tries, pauses;
 	bool follow, plain, alt, running, resting;
 	struct link *link;
 	struct tmux_run *run;
@@ -59,7 +59,6 @@ rest(struct capture *c)
 	struct tmux *t = c->tmux;
 
 	c->running = false;
-	c->alt = !c->alt;
 	t->capturing--;
 	if (++c->tries >= TRIES_MAX) {
 		finish(c, -EIO, "it never stands still", NULL);
@@ -77,9 +76,14 @@ take(struct capture *c, const struct seed_part *parts, size_t n)
 	int rc = seed_new(c->alt, parts, n, &seed);
 
 	HASH_FIND_INT(c->tmux->panes, &c->pane, f);
-	if (rc == -EAGAIN || (f != NULL && c->follow && f->link != c->link)) {
-		if (rc == 0)
-			seed_free(seed);
+	if (rc == -EAGAIN) {
+		c->alt = !c->alt;
+		rest(c);
+		return;
+	}
+	if (rc == 0 && f != NULL && c->follow &&
+	    (f->link != c->link || f->pauses != c->pauses)) {
+		seed_free(seed);
 		rest(c);
 		return;
 	}
@@ -217,6 +221,7 @@ start(struct capture *c)
 
 	HASH_FIND_INT(t->panes, &c->pane, f);
 	c->link = f != NULL ? f->link : NULL;
+	c->pauses = f != NULL ? f->pauses : 0;
 	if (f == NULL || (!tmux_captures_only(t) &&
 			     (c->link == NULL || !tmux_client_ready(c->link->client)))) {
 		finish(c, f == NULL ? -ENOENT : -ENOTCONN, "not connected", NULL);

@@ -421,7 +421,7 @@ tmux_client_tell(struct tmux_client *c, const char *commands, tmux_answer_cb *cb
 /* Coming and going. */
 
 static int
-start(struct tmux_client *c, const char *socket, int in, int out)
+start(struct tmux_client *c, const char *socket, bool silent, int in, int out)
 {
 	char target[16], flags[48];
 	char tmux[] = "tmux", s[] = "-S", control[] = "-Cu", attach[] = "attach-session",
@@ -431,7 +431,8 @@ start(struct tmux_client *c, const char *socket, int in, int out)
 	int rc;
 
 	snprintf(target, sizeof target, "$%u", c->session);
-	snprintf(flags, sizeof flags, "ignore-size,pause-after=%d", TMUX_PAUSE_AFTER_S);
+	snprintf(flags, sizeof flags, "ignore-size,pause-after=%d%s", TMUX_PAUSE_AFTER_S,
+	    silent ? ",no-output" : "");
 	rc = spawn_process(&how, &c->pid);
 	free(path);
 	return rc;
@@ -450,7 +451,7 @@ init_pipes(struct tmux_client *c, int in, int out)
 }
 
 int
-tmux_client_new(uv_loop_t *loop, const char *socket, uint32_t session,
+tmux_client_new(uv_loop_t *loop, const char *socket, uint32_t session, bool silent,
     const struct tmux_client_callbacks *cb, void *arg, struct tmux_client **out)
 {
 	struct tmux_client *c = xcalloc(1, sizeof *c);
@@ -464,7 +465,7 @@ tmux_client_new(uv_loop_t *loop, const char *socket, uint32_t session,
 	    (pipe2(in, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0))
 		rc = -errno;
 	if (rc == 0)
-		rc = start(c, socket, in[0], from[1]);
+		rc = start(c, socket, silent, in[0], from[1]);
 	if (in[0] >= 0)
 		close(in[0]);
 	if (from[1] >= 0)

@@ -48,8 +48,8 @@ struct tmux_client_callbacks {
 	void (*gone)(struct tmux_client *, const char *why, void *arg);
 };
 
-/* -errno when there is no process to be had. */
-int tmux_client_new(uv_loop_t *loop, const char *socket, uint32_t session,
+/* -errno when there is no process to be had. silent: without output. */
+int tmux_client_new(uv_loop_t *loop, const char *socket, uint32_t session, bool silent,
     const struct tmux_client_callbacks *cb, void *arg, struct tmux_client **out);
 
 /* Detaches. Requests that wait are failed with -ECANCELED before this returns. */

@@ -327,6 +327,7 @@ tmux_list_read(struct tmux *t, const char *data, size_t len)
 	DL_FOREACH (t->links, l)
 		forget_gone(t, l);
 	tmux_list_feed(t);
+	tmux_connect_silent(t);
 	return true;
 }
 

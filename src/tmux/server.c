@@ -196,7 +196,7 @@ tmux_link(struct tmux *t, uint32_t session)
 	struct link *l;
 
 	DL_FOREACH (t->links, l)
-		if (l->session == session && !l->gone)
+		if (l->session == session && !l->gone && !l->silent)
 			return l;
 	return NULL;
 }
@@ -207,7 +207,7 @@ tmux_any_link(struct tmux *t)
 	struct link *l;
 
 	DL_FOREACH (t->links, l)
-		if (!l->gone && tmux_client_ready(l->client))
+		if (!l->gone && !l->silent && tmux_client_ready(l->client))
 			return l;
 	return NULL;
 }
@@ -231,6 +231,10 @@ drop_link(struct link *l)
 	free(l);
 	if (t->freed)
 		return;
+	if (t->links != NULL && t->links->silent && t->links->next == NULL) {
+		drop_link(t->links);
+		return;
+	}
 	tmux_list_feed(t);
 	if (t->links == NULL)
 		tmux_look_soon(t);
@@ -277,6 +281,7 @@ on_pause(struct link *l, uint32_t pane)
 	}
 	snprintf(command, sizeof command, "refresh-client -A '%%%" PRIu32 ":continue'", pane);
 	tmux_client_tell(l->client, command, NULL, NULL);
+	f->pauses++;
 	if (f->live) {
 		f->live = f->told = false;
 		tmux_list_feed(l->tmux);
@@ -347,14 +352,30 @@ may_connect(struct tmux *t)
 	       (t->waits_since != 0 && now >= t->waits_since + QUIET_MAX_MS);
 }
 
-void
-tmux_connect(struct tmux *t, uint32_t session)
+static void
+make_link(struct tmux *t, uint32_t session, bool silent)
 {
 	static const struct tmux_client_callbacks cb = {
 	    on_ready, on_output, on_notice, on_gone};
-	struct link *l;
+	struct link *l = xcalloc(1, sizeof *l);
 	int rc;
 
+	l->tmux = t;
+	l->session = session;
+	l->silent = silent;
+	rc = tmux_client_new(t->loop, t->socket, session, silent, &cb, l, &l->client);
+	if (rc != 0) {
+		snprintf(
+		    t->message, sizeof t->message, "tmux cannot be run: %s", strerror(-rc));
+		free(l);
+		return;
+	}
+	DL_APPEND(t->links, l);
+}
+
+void
+tmux_connect(struct tmux *t, uint32_t session)
+{
 	if (tmux_link(t, session) != NULL)
 		return;
 	if (!may_connect(t)) {
@@ -364,17 +385,25 @@ tmux_connect(struct tmux *t, uint32_t session)
 		return;
 	}
 	t->waits_since = 0;
-	l = xcalloc(1, sizeof *l);
-	l->tmux = t;
-	l->session = session;
-	rc = tmux_client_new(t->loop, t->socket, session, &cb, l, &l->client);
-	if (rc != 0) {
-		snprintf(
-		    t->message, sizeof t->message, "tmux cannot be run: %s", strerror(-rc));
-		free(l);
-		return;
-	}
-	DL_APPEND(t->links, l);
+	make_link(t, session, false);
+}
+
+/*
+ * When none of a server's clients takes more output, tmux reads no pane, and the programs wait. So
+ * they would for this process, should it be stopped, while no other client is there. One that wants
+ * no output always counts as taking more; the others are paused in time.
+ */
+void
+tmux_connect_silent(struct tmux *t)
+{
+	struct link *l;
+
+	DL_FOREACH (t->links, l)
+		if (l->silent)
+			return;
+	l = tmux_any_link(t);
+	if (l != NULL && !t->unconnected && may_connect(t))
+		make_link(t, l->session, true);
 }
 
 /* Coming and going. */
@@ -481,7 +510,7 @@ tmux_status(struct tmux *t, struct tmux_status *out)
 	    .started_s = t->started_s};
 	snprintf(out->version, sizeof out->version, "%s", t->version_text);
 	DL_FOREACH (t->links, l)
-		out->sessions++;
+		out->sessions += !l->silent;
 	out->too_old = t->version != 0 && t->version < TMUX_VERSION_MIN;
 	if (is_stopped(t))
 		out->state = TMUX_STOPPED;

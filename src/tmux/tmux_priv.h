@@ -17,7 +17,8 @@ struct followed {
 	struct link *link; /* feeds it; NULL: none yet */
 	bool live;         /* its output is passed on */
 	bool told;         /* as being behind */
-	bool bordered; /* a row of its cell may be a border's, which a layout does not say */
+	bool bordered;   /* a row of its cell may be a border's, which a layout does not say */
+	unsigned pauses; /* by tmux; what was captured before it goes on is too old */
 	/* While a list is read: */
 	bool listed, kept, fresh, changed;
 	UT_hash_handle hh;
@@ -38,6 +39,7 @@ struct link {
 	uint32_t session;
 	struct heard *heard; /* by pane */
 	bool gone;
+	bool silent; /* has no output, and no say: see tmux_connect_silent */
 };
 
 struct tmux {
@@ -75,6 +77,7 @@ struct tmux {
 struct link *tmux_link(struct tmux *t, uint32_t session);
 struct link *tmux_any_link(struct tmux *t);
 void tmux_connect(struct tmux *t, uint32_t session);
+void tmux_connect_silent(struct tmux *t);
 bool tmux_captures_only(const struct tmux *t);
 void tmux_look_soon(struct tmux *t);
 
