@@ -96,6 +96,7 @@ feed_state(struct mux_pane *m)
 	struct entry *e = m->entry;
 	struct seed *s = m->seed;
 	struct buf b;
+	bool first;
 
 	buf_init(&b, BUF_NO_MAX);
 	seed_write_state(s, &b);
@@ -106,9 +107,10 @@ feed_state(struct mux_pane *m)
 	seed_free(s);
 	seed_free(m->preview);
 	m->preview = NULL;
-	if (m->fed_first)
-		watches_pane(e); /* they look at what comes, not at what was */
+	first = m->fed_first;
 	m->fed_first = false;
+	if (first)
+		watches_pane(e); /* they look at what comes, not at what was */
 	feed_held(m);
 	mux_tell_waiters(m);
 }
