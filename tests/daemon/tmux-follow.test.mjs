@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { part } from './lib/daemon.mjs';
-import { capture, checkNumbers, find, GAP, listed, same, startFollowed, textOf, tidy, useFollowed } from './lib/follow.mjs';
+import { capture, checkNumbers, find, listed, same, startFollowed, textOf, useFollowed } from './lib/follow.mjs';
 import { killWorker, pause, pids, random, seed } from './lib/keeper.mjs';
 import { hasTmux } from './lib/tmux.mjs';
 import { each, until } from './lib/until.mjs';
@@ -116,12 +115,11 @@ describe('what a pane of tmux prints', { skip }, () => {
       const shown = async (x) => `${await textOf(f.d, x)}\n--\n${await textOf(f.d, x, '')}`;
       const want = await shown(own);
       let got;
-      await until(name, async () => (got = await shown(id)) === want, 5000).catch(() => wrong.push({ name, go, cols, rows: rows_, want, got }));
+      await until(name, async () => (got = await shown(id)) === want, 5000).catch(() => wrong.push({ go, got, want }));
       await f.d.remove(own);
       await f.t.run('kill-pane', '-t', pane);
     });
-    for (const w of wrong) if (process.env.PANESCRY_KEEP) await writeFile(`${process.env.PANESCRY_KEEP}/${w.go}.json`, JSON.stringify(w));
-    assert.deepEqual(wrong.map((w) => w.go), []);
+    assert.deepEqual(wrong.slice(0, 3), [], `${wrong.length} differ`);
   });
 
   it('is all there when 20 print a million lines', async (t) => {
@@ -218,6 +216,30 @@ describe('what a pane of tmux prints', { skip }, () => {
     await f.t.run('kill-session', '-t', `=${session === 'one' ? 'two' : 'one'}`);
     await until('the pane to be gone', () => f.d.gone(f.t.id(linked)));
     await f.t.run('kill-pane', '-t', grouped);
+  });
+
+  it('is not kept by tmux for a session that the pane has left', async () => {
+    const rss = async () => Number((await readFile(`/proc/${f.t.pid}/status`, 'latin1')).match(/^VmRSS:\s+(\d+)/m)[1]);
+    await f.t.run('set-option', '-g', 'history-limit', '2000', ';', 'new-session', '-d', '-s', 'away', 'exec sleep 10000');
+    const moved = await f.t.sh(`stty -echo; echo here; ${f.wait('moved')}; seq 1 1000000; exec sleep 10000`);
+    const id = f.t.id(moved);
+    await f.d.shows(id, 'here');
+    await f.t.run('move-window', '-d', '-s', moved, '-t', 'away:');
+    await until('it to be there', async () => (await f.d.pane(id)).tmux?.session === 'away');
+    const small = await rss();
+    await f.go('moved');
+    await until('the last line', async () => (await textOf(f.d, id, 'history=0')).includes('\n1000000'));
+    const grown = (await rss()) - small;
+    assert.ok(grown < 4000, `${grown} kB`);
+    // tmux 3.3 would die of this, too.
+    await f.t.run('respawn-pane', '-k', '-t', moved, 'echo again; exec cat');
+    await f.d.shows(id, 'again');
+    await f.t.type(moved, 'alive', 'Enter');
+    await f.d.shows(id, 'alive');
+    await f.t.run('move-window', '-d', '-s', moved, '-t', 'main:');
+    await f.t.type(moved, 'back', 'Enter');
+    await f.d.shows(id, 'back');
+    await f.t.run('kill-session', '-t', '=away', ';', 'kill-pane', '-t', moved, ';', 'set-option', '-g', 'history-limit', '400000');
   });
 
   it('cannot pass for what tmux says', async () => {
