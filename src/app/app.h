@@ -40,6 +40,7 @@ struct app_limits {
 	unsigned archive_days;
 	enum mux_mode tmux_mode;
 	char tmux_sockets[2048];      /* names or paths, each with a newline behind it */
+	bool sessions;           /* agents' transcripts are read */
 	bool webhooks_remote;         /* watches may call other machines */
 	struct record_options record; /* of every pane */
 };
@@ -49,7 +50,7 @@ struct app_limits {
 	{ \
 		.ring_size = 1024 * 1024, .panes_max = 256, .viewers_max = 4096, \
 		.crashes_max = 5, .archive = true, .archive_bytes = 1024 * 1024 * 1024, \
-		.archive_days = 30, .tmux_sockets = "default\n", \
+		.archive_days = 30, .tmux_sockets = "default\n", .sessions = true, \
 		.record = { \
 		    .lines = 50000, \
 		    .bytes = 16 * 1024 * 1024, \

@@ -20,6 +20,8 @@ struct watches;
 struct search;
 struct lookout;
 struct watched;
+struct agents;
+struct prices;
 struct mux;
 struct mux_pane;
 typedef struct cJSON cJSON;
@@ -86,7 +88,11 @@ struct app {
 	struct mux *mux;
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
 
+	struct agents *agents;
+	struct prices *prices;
 	struct store *store;
+	unsigned store_users; /* pieces of work that read it */
+	bool store_closing;
 	uv_async_t stored; /* it has something to tell */
 	size_t lost_panes; /* of a daemon before this one, that was cut short */
 };
@@ -107,6 +113,9 @@ void entry_started(struct entry *e);
 /* stored.c: what goes to the store. */
 int stored_open(struct app *a, char **cause);
 void stored_close(struct app *a);     /* may wait for the disk, a little */
+/* Around work on other threads that reads the store. */
+void stored_use(struct app *a);
+void stored_unuse(struct app *a);
 bool stored_idle(struct app *a);      /* nothing waits to be written */
 void stored_started(struct entry *e); /* also when it is not sure that it was told before */
 void stored_ended(struct entry *e);

@@ -73,12 +73,28 @@ stored_close(struct app *a)
 {
 	struct store_run run = run_of(a);
 
+	a->store_closing = true;
+	if (a->store_users != 0)
+		return;
 	if (a->store != NULL) {
 		store_run_end(a->store, &run, clock_wall_ms(), NULL, NULL);
 		store_close(a->store, CLOSE_MS);
 		a->store = NULL;
 	}
 	uv_close((uv_handle_t *)&a->stored, NULL);
+}
+
+void
+stored_use(struct app *a)
+{
+	a->store_users++;
+}
+
+void
+stored_unuse(struct app *a)
+{
+	if (--a->store_users == 0 && a->store_closing)
+		stored_close(a);
 }
 
 bool

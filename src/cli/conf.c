@@ -40,6 +40,7 @@ static const struct key {
     {"archive_bytes", BYTES, AT(archive_bytes), 1024 * 1024, 1ull << 50},
     {"archive_days", COUNT, AT(archive_days), 1, 36500},
     {"webhooks_remote", SWITCH, AT(webhooks_remote), 0, 1},
+    {"sessions", SWITCH, AT(sessions), 0, 1},
     {"tmux", TMUX, AT(tmux_mode), 0, 0},
     {"tmux_sockets", NAMES, AT(tmux_sockets), 0, 0},
     {"max_viewers", COUNT, AT(viewers_max), 1, 1000000},

@@ -65,6 +65,7 @@ static const char v2[] =
     " role INTEGER NOT NULL, hidden INTEGER NOT NULL,"
     " time_ms INTEGER, text TEXT,"
     " UNIQUE(session, native, part));"
+    "CREATE INDEX messages_session ON messages(session);"
 
     "CREATE TABLE tool_traces("
     " id INTEGER PRIMARY KEY,"
@@ -74,6 +75,7 @@ static const char v2[] =
     " started_ms INTEGER, finished_ms INTEGER, duration_ms INTEGER,"
     " outcome INTEGER,"
     " UNIQUE(session, call));"
+    "CREATE INDEX tool_traces_session ON tool_traces(session);"
 
     "CREATE TABLE usage("
     " agent TEXT NOT NULL, key TEXT NOT NULL,"

@@ -1,0 +1,28 @@
+/*
+ * The log of agents' sessions: transcripts are read as they grow (agent/ingest.h), written to the store
+ * (store/sessions.h), and asked for.
+ *
+ * Reading begins when the store can be read: what it knows of files is where reading goes on. All
+ * questions are answered on the thread pool. Loop's thread.
+ */
+#ifndef APP_AGENTS_H
+#define APP_AGENTS_H
+
+struct app;
+struct cJSON;
+struct http_req;
+
+void agents_open(struct app *a);
+void agents_close(struct app *a); /* before the store; takes no longer than a piece of a file */
+
+/* Adds "sessions" to what the daemon says of itself. */
+void agents_json(struct app *a, struct cJSON *info);
+
+/* Handlers: GET sessions, sessions/ID, .../messages, .../traces, usage. */
+void sessions_list(struct http_req *r, void *arg);
+void sessions_get(struct http_req *r, void *arg);
+void sessions_messages(struct http_req *r, void *arg);
+void sessions_traces(struct http_req *r, void *arg);
+void usage_get(struct http_req *r, void *arg);
+
+#endif

@@ -1,0 +1,646 @@
+/* Questions about agents' sessions: from arguments to JSON, on the pool. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cjson/cJSON.h>
+#include <uthash.h>
+
+#include "agent/agent.h"
+#include "agent/prices.h"
+#include "app/agents.h"
+#include "app/agents_priv.h"
+#include "app/app_priv.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "base/xmalloc.h"
+#include "proto/json.h"
+#include "store/sessions_read.h"
+
+enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512 };
+
+/* One question. */
+struct question_db {
+	uv_work_t work;
+	struct app *app;
+	struct http_req *req; /* NULL: the client has gone */
+	/* On the pool: a negative errno value, or 0 and the answer. */
+	int (*run)(struct question_db *q, sqlite3 *db);
+	int status, rc;
+	cJSON *answer;
+	char *texts[6]; /* arguments */
+	struct sessions_filter filter;
+	int64_t from_ms, to_ms;
+	uint64_t limit, offset, after;
+	unsigned by;
+	bool utc;
+};
+
+static void
+query_free(struct question_db *q)
+{
+	for (size_t i = 0; i < sizeof q->texts / sizeof *q->texts; i++)
+		free(q->texts[i]);
+	cJSON_Delete(q->answer);
+	free(q);
+}
+
+static void
+query_work(uv_work_t *w)
+{
+	struct question_db *q = w->data;
+	sqlite3 *db;
+
+	q->rc = store_reader_open(q->app->store, &db, NULL);
+	if (q->rc != 0)
+		return;
+	q->rc = q->run(q, db);
+	sqlite3_close(db);
+}
+
+static void
+query_done(uv_work_t *w, int status)
+{
+	struct question_db *q = w->data;
+
+	(void)status;
+	stored_unuse(q->app);
+	if (q->req != NULL && q->rc == -ENOENT)
+		http_reply_error(q->req, 404, "no_such_session", "there is no such session");
+	else if (q->req != NULL && q->rc != 0)
+		http_reply_error(q->req, 503, "store_unavailable", "%s",
+		    q->rc == -EAGAIN ? "the store is being opened" : strerror(-q->rc));
+	else if (q->req != NULL) {
+		http_reply_json_take(q->req, 200, q->answer);
+		q->answer = NULL;
+	}
+	query_free(q);
+}
+
+static void
+asker_gone(void *arg)
+{
+	((struct question_db *)arg)->req = NULL;
+}
+
+static void
+ask(struct question_db *q)
+{
+	q->work.data = q;
+	stored_use(q->app);
+	http_on_gone(q->req, asker_gone, q);
+	uv_queue_work(q->app->loop, &q->work, query_work, query_done);
+}
+
+/* Arguments. */
+
+static const char *
+keep(struct question_db *q, unsigned i, const char *value)
+{
+	q->texts[i] = value != NULL ? xstrdup(value) : NULL;
+	return q->texts[i];
+}
+
+static bool
+read_number(struct http_req *r, const char *name, uint64_t lo, uint64_t hi, uint64_t *out)
+{
+	const char *value = http_query(r, name);
+
+	if (value == NULL || str_u64(value, lo, hi, out) == 0)
+		return true;
+	http_reply_error(r, 400, "bad_params", "%s must be a number from %llu to %llu", name,
+	    (unsigned long long)lo, (unsigned long long)hi);
+	return false;
+}
+
+static bool
+read_times(struct http_req *r, struct question_db *q)
+{
+	static const char *const names[] = {"since", "until"};
+	int64_t *to[] = {&q->from_ms, &q->to_ms};
+
+	q->from_ms = INT64_MIN;
+	q->to_ms = INT64_MAX;
+	for (int i = 0; i < 2; i++) {
+		const char *value = http_query(r, names[i]);
+
+		if (value == NULL || clock_parse(value, clock_wall_ms(), to[i]) == 0)
+			continue;
+		http_reply_error(r, 400, "bad_params",
+		    "%s must be a time as 2026-11-21T02:03:04Z, or how long ago as 10m",
+		    names[i]);
+		return false;
+	}
+	return true;
+}
+
+static struct question_db *
+query_new(struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
+{
+	struct question_db *q = xcalloc(1, sizeof *q);
+
+	q->app = a;
+	q->req = r;
+	q->run = run;
+	q->limit = LIMIT;
+	if (read_times(r, q) && read_number(r, "limit", 1, LIMIT_MAX, &q->limit) &&
+	    read_number(r, "offset", 0, INT32_MAX, &q->offset) &&
+	    read_number(r, "cursor", 0, INT64_MAX, &q->after))
+		return q;
+	query_free(q);
+	return NULL;
+}
+
+/* Usage. */
+
+static const char *const groups[] = {"day", "model", "agent", "session", "project"};
+enum { BY_DAY, BY_MODEL, BY_AGENT, BY_SESSION, BY_PROJECT };
+
+struct sum {
+	struct agent_usage usage;
+	double cost;
+	bool computed, stated, unpriced;
+};
+
+struct seen {
+	char *name;
+	UT_hash_handle hh;
+};
+
+struct group {
+	char *key;
+	struct sum sum;
+	struct seen *sessions;
+	UT_hash_handle hh;
+};
+
+struct report {
+	const struct question_db *q;
+	struct group *groups;
+	struct sum total;
+	struct seen *unpriced;
+};
+
+/* Returns whether it was new. */
+static bool
+see(struct seen **set, const char *name)
+{
+	struct seen *s;
+
+	HASH_FIND_STR(*set, name, s);
+	if (s != NULL)
+		return false;
+	s = xcalloc(1, sizeof *s);
+	s->name = xstrdup(name);
+	HASH_ADD_KEYPTR(hh, *set, s->name, strlen(s->name), s);
+	return true;
+}
+
+static void
+forget(struct seen **set)
+{
+	struct seen *s, *next;
+
+	HASH_ITER (hh, *set, s, next) {
+		HASH_DEL(*set, s);
+		free(s->name);
+		free(s);
+	}
+}
+
+static void
+add(struct sum *to, const struct agent_usage *u, double cost, bool stated)
+{
+	agent_usage_add(&to->usage, u);
+	if (cost < 0) {
+		to->unpriced = true;
+		return;
+	}
+	to->cost += cost;
+	to->stated |= stated;
+	to->computed |= !stated;
+}
+
+static void
+key_of(const struct question_db *q, const struct sessions_usage_row *row, char out[KEY_SIZE])
+{
+	const char *text = NULL;
+	time_t t = (time_t)(row->usage.time_ms / 1000);
+	struct tm tm;
+
+	switch (q->by) {
+	case BY_DAY:
+		if (row->usage.time_ms != 0 &&
+		    (q->utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm)) != NULL) {
+			strftime(out, KEY_SIZE, "%Y-%m-%d", &tm);
+			return;
+		}
+		break;
+	case BY_MODEL:
+		text = row->usage.model;
+		break;
+	case BY_AGENT:
+		text = row->agent;
+		break;
+	case BY_SESSION:
+		text = row->session;
+		break;
+	default:
+		text = row->cwd;
+		break;
+	}
+	snprintf(out, KEY_SIZE, "%s", text != NULL ? text : "unknown");
+}
+
+static struct group *
+group_of(struct report *rep, const char *key)
+{
+	struct group *g;
+
+	HASH_FIND_STR(rep->groups, key, g);
+	if (g == NULL) {
+		g = xcalloc(1, sizeof *g);
+		g->key = xstrdup(key);
+		g->sum.usage = agent_usage_unknown;
+		HASH_ADD_KEYPTR(hh, rep->groups, g->key, strlen(g->key), g);
+	}
+	return g;
+}
+
+/* What the agent says it cost counts before what the table says. */
+static bool
+on_usage(void *arg, const struct sessions_usage_row *row)
+{
+	struct report *rep = arg;
+	const struct sessions_usage *s = &row->usage;
+	struct agent_usage u = {s->input, s->cache_read, s->cache_write_5m, s->cache_write_1h,
+	    s->output, s->reasoning};
+	bool stated = s->stated_usd > 0;
+	double cost = stated ? s->stated_usd
+			     : prices_cost(agents_prices(rep->q->app),
+				   s->model != NULL ? s->model : "", &u, s->fast);
+	char key[KEY_SIZE];
+	struct group *g;
+
+	key_of(rep->q, row, key);
+	g = group_of(rep, key);
+	add(&g->sum, &u, cost, stated);
+	add(&rep->total, &u, cost, stated);
+	see(&g->sessions, row->session);
+	if (cost < 0)
+		see(&rep->unpriced, s->model != NULL ? s->model : "unknown");
+	return true;
+}
+
+static void
+add_count(cJSON *o, const char *name, int64_t n)
+{
+	if (n >= 0)
+		cJSON_AddNumberToObject(o, name, (double)n);
+	else
+		cJSON_AddNullToObject(o, name);
+}
+
+static void
+add_sum(cJSON *o, const struct sum *s)
+{
+	static const char *const sources[] = {"unknown", "computed", "stated", "mixed"};
+	bool known = s->computed || s->stated;
+
+	add_count(o, "input_tokens", s->usage.input);
+	add_count(o, "cache_read_tokens", s->usage.cache_read);
+	add_count(o, "cache_write_5m_tokens", s->usage.cache_write_5m);
+	add_count(o, "cache_write_1h_tokens", s->usage.cache_write_1h);
+	add_count(o, "output_tokens", s->usage.output);
+	add_count(o, "reasoning_tokens", s->usage.reasoning);
+	if (known)
+		cJSON_AddNumberToObject(o, "cost_usd", s->cost);
+	else
+		cJSON_AddNullToObject(o, "cost_usd");
+	cJSON_AddStringToObject(
+	    o, "cost_source", sources[(s->computed ? 1 : 0) + (s->stated ? 2 : 0)]);
+}
+
+static int
+by_key(const struct group *a, const struct group *b)
+{
+	return strcmp(a->key, b->key);
+}
+
+static cJSON *
+report_json(struct report *rep)
+{
+	cJSON *o = json_object(), *rows, *totals, *list;
+	struct group *g, *next;
+	struct seen *s;
+
+	cJSON_AddStringToObject(o, "by", groups[rep->q->by]);
+	rows = cJSON_AddArrayToObject(o, "rows");
+	HASH_SORT(rep->groups, by_key);
+	HASH_ITER (hh, rep->groups, g, next) {
+		cJSON *row = json_object();
+
+		json_add_text(row, "key", g->key);
+		add_sum(row, &g->sum);
+		cJSON_AddNumberToObject(row, "sessions", HASH_COUNT(g->sessions));
+		cJSON_AddItemToArray(rows, row);
+		HASH_DEL(rep->groups, g);
+		forget(&g->sessions);
+		free(g->key);
+		free(g);
+	}
+	totals = cJSON_AddObjectToObject(o, "totals");
+	add_sum(totals, &rep->total);
+	list = cJSON_AddArrayToObject(o, "unpriced_models");
+	for (s = rep->unpriced; s != NULL; s = s->hh.next)
+		json_add_item(list, s->name);
+	forget(&rep->unpriced);
+	return o;
+}
+
+static int
+run_usage(struct question_db *q, sqlite3 *db)
+{
+	struct report rep = {.q = q, .total = {.usage = agent_usage_unknown}};
+	int rc = sessions_read_usage(db, q->from_ms, q->to_ms, on_usage, &rep);
+
+	q->answer = report_json(&rep);
+	return rc;
+}
+
+void
+usage_get(struct http_req *r, void *arg)
+{
+	const char *by = http_query(r, "by"), *zone = http_query(r, "timezone");
+	struct question_db *q;
+	unsigned i = 0;
+
+	while (by != NULL && i < sizeof groups / sizeof *groups && strcmp(by, groups[i]) != 0)
+		i++;
+	if (i == sizeof groups / sizeof *groups) {
+		http_reply_error(r, 400, "bad_params",
+		    "by must be day, model, agent, session or project");
+		return;
+	}
+	if (zone != NULL && strcmp(zone, "utc") != 0 && strcmp(zone, "local") != 0) {
+		http_reply_error(r, 400, "bad_params", "timezone must be local or utc");
+		return;
+	}
+	q = query_new(r, arg, run_usage);
+	if (q == NULL)
+		return;
+	q->by = i;
+	q->utc = zone != NULL && strcmp(zone, "utc") == 0;
+	ask(q);
+}
+
+/* Sessions. */
+
+static void
+add_time(cJSON *o, const char *name, int64_t ms)
+{
+	char iso[CLOCK_ISO_LEN];
+
+	clock_iso(ms, iso);
+	json_add_text(o, name, ms != 0 ? iso : NULL);
+}
+
+static const char *
+state_name(int state)
+{
+	static const char *const names[] = {
+	    "working", "waiting_input", "waiting_permission", "done", "failed"};
+
+	return state >= 0 && (size_t)state < sizeof names / sizeof *names ? names[state] : NULL;
+}
+
+static cJSON *
+session_json(const struct sessions_row *s)
+{
+	cJSON *o = json_object();
+
+	cJSON_AddNumberToObject(o, "id", (double)s->id);
+	json_add_text(o, "agent", s->agent);
+	json_add_text(o, "agent_session", s->native);
+	add_count(o, "parent", s->parent != 0 ? s->parent : -1);
+	cJSON_AddBoolToObject(o, "fork", s->fork);
+	json_add_text(o, "title", s->title != NULL ? s->title : s->prompt);
+	json_add_text(o, "project", s->cwd);
+	json_add_text(o, "pane", s->pane);
+	json_add_text(o, "model", s->model);
+	json_add_text(o, "mode", s->mode);
+	json_add_text(o, "version", s->version);
+	json_add_text(o, "branch", s->branch);
+	json_add_text(o, "state", state_name(s->state));
+	add_time(o, "started", s->started_ms);
+	add_time(o, "updated", s->updated_ms);
+	cJSON_AddNumberToObject(o, "turns", (double)s->turns);
+	cJSON_AddNumberToObject(o, "messages", (double)s->messages);
+	cJSON_AddNumberToObject(o, "tool_calls", (double)s->tools);
+	return o;
+}
+
+/* A page of a list. */
+static cJSON *
+page(const struct question_db *q, cJSON *data, int64_t total, int64_t next)
+{
+	cJSON *o = json_object();
+
+	cJSON_AddItemToObject(o, "data", data);
+	cJSON_AddNumberToObject(o, "total", (double)total);
+	cJSON_AddNumberToObject(o, "limit", (double)q->limit);
+	cJSON_AddNumberToObject(o, "offset", (double)q->offset);
+	add_count(o, "next_cursor", next);
+	return o;
+}
+
+static bool
+on_session(void *arg, const struct sessions_row *s)
+{
+	cJSON_AddItemToArray(arg, session_json(s));
+	return true;
+}
+
+static int
+run_list(struct question_db *q, sqlite3 *db)
+{
+	cJSON *data = json_array();
+	uint64_t offset = q->after != 0 ? q->after : q->offset, n;
+	int64_t total = 0;
+	int rc = sessions_read_list(
+	    db, &q->filter, (int64_t)q->limit, (int64_t)offset, &total, on_session, data);
+
+	n = (uint64_t)cJSON_GetArraySize(data);
+	q->answer = page(
+	    q, data, total, offset + n < (uint64_t)total ? (int64_t)(offset + n) : -1);
+	return rc;
+}
+
+void
+sessions_list(struct http_req *r, void *arg)
+{
+	struct question_db *q = query_new(r, arg, run_list);
+
+	if (q == NULL)
+		return;
+	q->filter.agent = keep(q, 0, http_query(r, "agent"));
+	q->filter.project = keep(q, 1, http_query(r, "project"));
+	q->filter.pane = keep(q, 2, http_query(r, "pane"));
+	q->filter.text = keep(q, 3, http_query(r, "text"));
+	q->filter.since_ms = q->from_ms == INT64_MIN ? 0 : q->from_ms;
+	q->filter.until_ms = q->to_ms == INT64_MAX ? 0 : q->to_ms;
+	ask(q);
+}
+
+static bool
+take_session(void *arg, const struct sessions_row *s)
+{
+	cJSON **out = arg;
+
+	cJSON_Delete(*out); /* the newest of several is the first */
+	*out = session_json(s);
+	return false;
+}
+
+static int
+run_get(struct question_db *q, sqlite3 *db)
+{
+	int rc = sessions_read_list(db, &q->filter, 1, 0, NULL, take_session, &q->answer);
+
+	return rc == 0 && q->answer == NULL ? -ENOENT : rc;
+}
+
+static struct question_db *
+query_of_session(
+    struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
+{
+	struct question_db *q = query_new(r, a, run);
+
+	if (q != NULL)
+		q->filter.id = keep(q, 0, http_param(r, 0));
+	return q;
+}
+
+void
+sessions_get(struct http_req *r, void *arg)
+{
+	struct question_db *q = query_of_session(r, arg, run_get);
+
+	if (q != NULL)
+		ask(q);
+}
+
+static bool
+take_id(void *arg, const struct sessions_row *s)
+{
+	*(int64_t *)arg = s->id;
+	return false;
+}
+
+/* Rows are found by cursor; an offset is a cursor that is counted. */
+struct rows_page {
+	cJSON *data;
+	int64_t last;
+	uint64_t skip;
+};
+
+static bool
+on_message(void *arg, const struct sessions_message_row *m)
+{
+	static const char *const roles[] = {"user", "assistant", "thinking", "system"};
+	struct rows_page *p = arg;
+	cJSON *o;
+
+	if (p->skip != 0) {
+		p->skip--;
+		return true;
+	}
+	o = json_object();
+	cJSON_AddNumberToObject(o, "id", (double)m->id);
+	json_add_text(o, "message", m->native);
+	cJSON_AddNumberToObject(o, "part", m->part);
+	add_count(o, "turn", m->turn != 0 ? m->turn : -1);
+	json_add_text(o, "role", m->role >= 0 && m->role < 4 ? roles[m->role] : NULL);
+	cJSON_AddBoolToObject(o, "hidden", m->hidden);
+	add_time(o, "time", m->time_ms);
+	json_add_text(o, "text", m->text);
+	cJSON_AddItemToArray(p->data, o);
+	p->last = m->id;
+	return true;
+}
+
+static bool
+on_tool(void *arg, const struct sessions_tool_row *t)
+{
+	static const char *const outcomes[] = {
+	    "unknown", "ok", "failed", "interrupted", "denied"};
+	struct rows_page *p = arg;
+	cJSON *o;
+
+	if (p->skip != 0) {
+		p->skip--;
+		return true;
+	}
+	o = json_object();
+	cJSON_AddNumberToObject(o, "id", (double)t->id);
+	json_add_text(o, "call", t->call);
+	json_add_text(o, "message", t->message);
+	add_count(o, "turn", t->turn != 0 ? t->turn : -1);
+	json_add_text(o, "name", t->name);
+	json_add_text(o, "input", t->input);
+	json_add_text(o, "output", t->output);
+	json_add_text(
+	    o, "outcome", t->outcome >= 0 && t->outcome < 5 ? outcomes[t->outcome] : NULL);
+	add_time(o, "started", t->started_ms);
+	add_time(o, "finished", t->finished_ms);
+	add_count(o, "latency_ms", t->latency_ms);
+	cJSON_AddItemToArray(p->data, o);
+	p->last = t->id;
+	return true;
+}
+
+static int
+run_rows(struct question_db *q, sqlite3 *db)
+{
+	struct rows_page p = {.data = json_array(), .skip = q->after == 0 ? q->offset : 0};
+	int64_t session = 0, total = 0, limit = (int64_t)(q->limit + p.skip);
+	int rc = sessions_read_list(db, &q->filter, 1, 0, NULL, take_id, &session);
+	bool tools = q->by != 0;
+
+	if (rc == 0 && session == 0)
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = tools ? sessions_count_tools(db, session, &total)
+			   : sessions_count_messages(db, session, &total);
+	if (rc == 0)
+		rc = tools ? sessions_read_tools(
+				 db, session, (int64_t)q->after, limit, on_tool, &p)
+			   : sessions_read_messages(
+				 db, session, (int64_t)q->after, limit, on_message, &p);
+	q->answer = page(q, p.data, total,
+	    (uint64_t)cJSON_GetArraySize(p.data) == q->limit ? p.last : -1);
+	return rc;
+}
+
+void
+sessions_messages(struct http_req *r, void *arg)
+{
+	struct question_db *q = query_of_session(r, arg, run_rows);
+
+	if (q != NULL)
+		ask(q);
+}
+
+void
+sessions_traces(struct http_req *r, void *arg)
+{
+	struct question_db *q = query_of_session(r, arg, run_rows);
+
+	if (q == NULL)
+		return;
+	q->by = 1;
+	ask(q);
+}

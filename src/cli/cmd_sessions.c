@@ -1,0 +1,196 @@
+/* sessions: the log of agents' sessions. */
+#include "config.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "proto/json.h"
+
+enum option { AGENT, PROJECT, TEXT, SINCE, UNTIL, LIMIT, JSON };
+
+static const struct cli_option sessions_options[] = {
+    [AGENT] = {"agent", 'a', "NAME", "ls: of this agent: claude, codex, gemini..."},
+    [PROJECT] = {"project", 'p', "DIR", "ls: in this directory"},
+    [TEXT] = {"text", 't', "TEXT", "ls: with this in title, directory or a prompt"},
+    [SINCE] = {"since", 0, "TIME", "ls: at work since then: a time, or how long ago"},
+    [UNTIL] = {"until", 0, "TIME", "ls: begun before then"},
+    [LIMIT] = {"limit", 'n', "N", "at most so many (default 50, at most 200)"},
+    [JSON] = {"json", 'j', NULL, "print as JSON"},
+    {0},
+};
+
+struct sessions_args {
+	const char *value[JSON];
+	bool json;
+};
+
+static void
+add_queries(struct buf *path, const struct sessions_args *a)
+{
+	static const char *const names[] = {
+	    "agent", "project", "text", "since", "until", "limit"};
+	const char *sep = "?";
+
+	for (int i = 0; i < JSON; i++) {
+		char *value;
+
+		if (a->value[i] == NULL)
+			continue;
+		value = str_url_encode(a->value[i]);
+		buf_printf(path, "%s%s=%s", sep, names[i], value);
+		free(value);
+		sep = "&";
+	}
+}
+
+/* The minute of a time as RFC 3339 has it, or a dash. */
+static void
+print_time(const char *iso)
+{
+	printf("%-17.10s", iso != NULL ? iso : "-");
+}
+
+static void
+print_session(const cJSON *s)
+{
+	const char *agent = json_string(s, "agent"), *title = json_string(s, "title"),
+		   *project = json_string(s, "project"), *state = json_string(s, "state");
+	uint64_t id = 0, turns = 0;
+
+	json_u64(s, "id", 0, JSON_INT_MAX, &id);
+	json_u64(s, "turns", 0, JSON_INT_MAX, &turns);
+	printf("%-6llu ", (unsigned long long)id);
+	cli_print_safe(agent != NULL ? agent : "-", 9, 1);
+	putchar(' ');
+	print_time(json_string(s, "updated"));
+	cli_print_safe(state != NULL ? state : "-", 12, 1);
+	printf(" %5llu  ", (unsigned long long)turns);
+	cli_print_safe(project != NULL ? project : "-", 28, 1);
+	putchar(' ');
+	cli_print_safe(title != NULL ? title : "-", 60, 0);
+	putchar('\n');
+}
+
+static int
+run_ls(const struct sessions_args *a)
+{
+	const cJSON *s;
+	struct buf path, out;
+	cJSON *o;
+	int rc;
+
+	buf_init(&path, BUF_NO_MAX);
+	buf_init(&out, BUF_NO_MAX);
+	buf_puts(&path, "/api/v1/sessions");
+	add_queries(&path, a);
+	rc = cli_ask("GET", path.data, NULL, &out);
+	if (rc == CLI_DONE && a->json) {
+		puts(out.data);
+	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
+		printf("%-6s %-9s %-17s%-12s %5s  %-28s %s\n", "ID", "AGENT", "UPDATED", "STATE",
+		    "TURNS", "PROJECT", "TITLE");
+		cJSON_ArrayForEach (s, cJSON_GetObjectItemCaseSensitive(o, "data"))
+			print_session(s);
+		cJSON_Delete(o);
+	}
+	buf_release(&path);
+	buf_release(&out);
+	return rc;
+}
+
+/* Text of an agent: line by line, so that nothing of it reaches the terminal as a sequence. */
+static void
+print_text(const char *text, const char *before)
+{
+	while (*text != '\0') {
+		size_t n = strcspn(text, "\n");
+		char *line = strndup(text, n);
+
+		fputs(before, stdout);
+		if (line != NULL)
+			cli_print_safe(line, 0, 0);
+		putchar('\n');
+		free(line);
+		text += n + (text[n] == '\n');
+	}
+}
+
+static void
+print_message(const cJSON *m)
+{
+	const char *role = json_string(m, "role"), *text = json_string(m, "text");
+
+	if (text == NULL || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(m, "hidden")))
+		return;
+	printf("%s:\n", role != NULL ? role : "?");
+	print_text(text, "    ");
+}
+
+/* Page by page, until there is no next one. */
+static int
+run_show(const struct sessions_args *a, const char *id)
+{
+	char *name = str_url_encode(id);
+	double cursor = 0;
+	int rc = CLI_DONE;
+
+	while (rc == CLI_DONE && cursor >= 0) {
+		const cJSON *m, *next;
+		struct buf path, out;
+		cJSON *o;
+
+		buf_init(&path, BUF_NO_MAX);
+		buf_init(&out, BUF_NO_MAX);
+		buf_printf(&path, "/api/v1/sessions/%s/messages?limit=200&cursor=%.0f", name,
+		    cursor);
+		rc = cli_ask("GET", path.data, NULL, &out);
+		o = rc == CLI_DONE ? json_parse(out.data, out.len) : NULL;
+		if (o != NULL && a->json)
+			puts(out.data);
+		else
+			cJSON_ArrayForEach (m, cJSON_GetObjectItemCaseSensitive(o, "data"))
+				print_message(m);
+		next = cJSON_GetObjectItemCaseSensitive(o, "next_cursor");
+		cursor = cJSON_IsNumber(next) ? next->valuedouble : -1;
+		cJSON_Delete(o);
+		buf_release(&path);
+		buf_release(&out);
+	}
+	free(name);
+	return rc;
+}
+
+static int
+run_sessions(int argc, char **argv)
+{
+	struct cli_walk w = {&cmd_sessions, argc, argv, NULL, 0};
+	struct sessions_args a = {.json = false};
+	const char *verb;
+	int option, left;
+
+	while ((option = cli_next(&w)) != CLI_END) {
+		if (option == CLI_BAD)
+			return CLI_ERROR;
+		if (option == JSON)
+			a.json = true;
+		else
+			a.value[option] = w.arg;
+	}
+	left = argc - w.operand;
+	verb = left > 0 ? argv[w.operand] : "ls";
+	if (strcmp(verb, "ls") == 0 && left <= 1)
+		return run_ls(&a);
+	if (strcmp(verb, "show") == 0 && left == 2)
+		return run_show(&a, argv[w.operand + 1]);
+	return cli_usage(&cmd_sessions, "sessions ls, or sessions show and an id");
+}
+
+const struct cli_command cmd_sessions = {"sessions", "ls | show ID",
+    "List agents' sessions, or show what was said in one", sessions_options, run_sessions, 2};

@@ -1,0 +1,139 @@
+/* usage: tokens and costs of agents' sessions. */
+#include "config.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "proto/json.h"
+
+enum option { BY, SINCE, UNTIL, TIMEZONE, JSON };
+
+static const struct cli_option usage_options[] = {
+    [BY] = {"by", 'b', "WHAT", "day (default), model, agent, session or project"},
+    [SINCE] = {"since", 0, "TIME", "from then on: a time, or how long ago as 7d"},
+    [UNTIL] = {"until", 0, "TIME", "up to then"},
+    [TIMEZONE] = {"timezone", 'z', "ZONE", "what a day is: local (default) or utc"},
+    [JSON] = {"json", 'j', NULL, "print as JSON"},
+    {0},
+};
+
+enum { KEY_WIDTH = 28, COLUMNS = 6 };
+
+static const struct {
+	const char *head, *name;
+} columns[COLUMNS] = {{"INPUT", "input_tokens"}, {"CACHE READ", "cache_read_tokens"},
+    {"WRITE 5M", "cache_write_5m_tokens"}, {"WRITE 1H", "cache_write_1h_tokens"},
+    {"OUTPUT", "output_tokens"}, {"REASONING", "reasoning_tokens"}};
+
+/* With a blank between thousands; what is not known is a dash. */
+static void
+print_count(const cJSON *row, const char *name)
+{
+	const cJSON *o = cJSON_GetObjectItemCaseSensitive(row, name);
+	char digits[24], out[32];
+	size_t n, at = 0;
+
+	if (!cJSON_IsNumber(o)) {
+		printf(" %13s", "-");
+		return;
+	}
+	n = (size_t)snprintf(digits, sizeof digits, "%.0f", o->valuedouble);
+	for (size_t i = 0; i < n && at + 2 < sizeof out; i++) {
+		if (i != 0 && (n - i) % 3 == 0)
+			out[at++] = ' ';
+		out[at++] = digits[i];
+	}
+	out[at] = '\0';
+	printf(" %13s", out);
+}
+
+static void
+print_row(const char *key, const cJSON *row)
+{
+	const cJSON *cost = cJSON_GetObjectItemCaseSensitive(row, "cost_usd");
+
+	cli_print_safe(key, KEY_WIDTH, 1);
+	for (int i = 0; i < COLUMNS; i++)
+		print_count(row, columns[i].name);
+	if (cJSON_IsNumber(cost))
+		printf(" %11.4f\n", cost->valuedouble);
+	else
+		printf(" %11s\n", "-");
+}
+
+static void
+print_table(const cJSON *o)
+{
+	const cJSON *row, *models = cJSON_GetObjectItemCaseSensitive(o, "unpriced_models");
+	const char *by = json_string(o, "by");
+
+	cli_print_safe(by != NULL ? by : "", KEY_WIDTH, 1);
+	for (int i = 0; i < COLUMNS; i++)
+		printf(" %13s", columns[i].head);
+	printf(" %11s\n", "COST $");
+	cJSON_ArrayForEach (row, cJSON_GetObjectItemCaseSensitive(o, "rows")) {
+		const char *key = json_string(row, "key");
+		print_row(key != NULL ? key : "", row);
+	}
+	print_row("total", cJSON_GetObjectItemCaseSensitive(o, "totals"));
+	if (cJSON_GetArraySize(models) == 0)
+		return;
+	printf("without a price:");
+	cJSON_ArrayForEach (row, models) {
+		putchar(' ');
+		cli_print_safe(cJSON_GetStringValue(row), 0, 0);
+	}
+	putchar('\n');
+}
+
+static int
+run_usage(int argc, char **argv)
+{
+	struct cli_walk w = {&cmd_usage, argc, argv, NULL, 0};
+	static const char *const names[] = {"by", "since", "until", "timezone"};
+	const char *sep = "?";
+	struct buf path, out;
+	bool json = false;
+	int option, rc;
+	cJSON *o;
+
+	buf_init(&path, BUF_NO_MAX);
+	buf_puts(&path, "/api/v1/usage");
+	while ((option = cli_next(&w)) != CLI_END) {
+		char *value;
+
+		if (option == CLI_BAD) {
+			buf_release(&path);
+			return CLI_ERROR;
+		}
+		if (option == JSON) {
+			json = true;
+			continue;
+		}
+		value = str_url_encode(w.arg);
+		buf_printf(&path, "%s%s=%s", sep, names[option], value);
+		free(value);
+		sep = "&";
+	}
+	buf_init(&out, BUF_NO_MAX);
+	rc = cli_ask("GET", path.data, NULL, &out);
+	if (rc == CLI_DONE && json) {
+		puts(out.data);
+	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
+		print_table(o);
+		cJSON_Delete(o);
+	}
+	buf_release(&out);
+	buf_release(&path);
+	return rc;
+}
+
+const struct cli_command cmd_usage = {
+    "usage", "", "Say what agents used, and what it cost", usage_options, run_usage, 0};
