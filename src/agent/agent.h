@@ -28,25 +28,34 @@
 
 struct buf;
 
+/* How the key begins of usage that a stream says in sums, where the transcript of the same session
+ * has it call by call: the keys cannot meet, so it counts only while nothing else is known of the
+ * session and its sub-agents (agent/ledger.h does so). */
+#define AGENT_STREAM_KEY "stream:"
+
 #define AGENT_UNKNOWN (-1) /* a count of tokens, a duration that is not said */
 
 /* The one meaning: input excludes what was read from or written to the cache, output includes
  * reasoning. AGENT_UNKNOWN where the agent does not say. */
 struct agent_usage {
 	int64_t input, cache_read, cache_write_5m, cache_write_1h, output, reasoning;
+	int64_t searches; /* of the web by the provider, which have a price of their own */
 };
 
 enum agent_event_type {
 	AGENT_SESSION,     /* what is known of it now; fields that are NULL say nothing */
 	AGENT_TURN,        /* a turn begins: id or NULL; text: the prompt */
-	AGENT_TURN_END,    /* outcome, duration_ms; text: why */
+	AGENT_TURN_END,    /* id, outcome, duration_ms; text: why. Again: what was missing */
 	AGENT_MESSAGE,     /* id, part, role, text: the same id and part again replaces */
 	AGENT_TOOL_CALL,   /* id, name, input; message */
 	AGENT_TOOL_RESULT, /* id, text, outcome; duration_ms where the agent measures it */
 	AGENT_USAGE,       /* id: the key; rank; message, model, usage, cost_usd */
 	AGENT_COST,  /* cost_usd: a running total of the session, as the agent states it */
 	AGENT_STATE, /* state; text: what for */
-	AGENT_NOTE,  /* name: "compaction", "rate_limit", "error", "retry"...; text */
+	/* name: "compaction", "rate_limit", "error", "retry", "permission_denied"...; text.
+	 * "rewind": what this source said of the session from `text` (a decimal `at`) to here is an
+	 * abandoned branch. "unreadable": a line that was passed over. */
+	AGENT_NOTE,
 };
 
 enum agent_role { AGENT_USER, AGENT_ASSISTANT, AGENT_THINKING, AGENT_SYSTEM };

@@ -3,7 +3,8 @@
  *
  * Rows come in any order and any number of times. Of those with one key the one of the highest rank
  * counts, whoever said it; the session that said it first keeps it. So copies and forks of a
- * transcript change nothing.
+ * transcript change nothing. What streams say in sums (AGENT_STREAM_KEY) is in no sum of a session
+ * of which, or of whose sub-agents, another source said anything; it stays in the rows.
  *
  * Pure; one thread at a time.
  */

@@ -1,13 +1,14 @@
 /*
  * What models cost: a table in LiteLLM's format (model_prices_and_context_window.json).
  *
- * A copy is part of the program (src/agent/prices.json, MIT; which revision is said there); a
+ * A copy is part of the program (src/agent/prices.json, MIT; prices.README beside it says which); a
  * user's file in the same format is laid over it, model by model and field by field.
  *
- * A model is found by its name; failing that by the longest name in the table that is a part of
- * it, or it of that one, and ends at a boundary (not within a word or a number: "gpt-5" is not found in "gpt-50");
- * '.' and '@' count as '-', and a date of eight digits at the end may be missing. What is not
- * found has no price: unknown, never 0.
+ * A model is found by its name, in which '.' and '@' count as '-', and letters as small ones;
+ * failing that by the shortest name in the table that is it with a date behind or a provider before
+ * it; failing that by the longest one that is a part of it. Parts are whole words and numbers:
+ * "gpt-5" is not found in "gpt-50", nor in "gpt-5-9" or "gpt-5.9", whose price is not known from
+ * another version's; a date may follow. What is not found has no price: unknown, never 0.
  *
  * Pure; any thread once it is made.
  */
