@@ -11,7 +11,7 @@
 #include "base/xmalloc.h"
 #include "proto/json.h"
 
-enum { VERSION = 1 };
+enum { STATE_VERSION = 1 };
 
 static char **
 text_at(struct claude *c, int i)
@@ -62,7 +62,7 @@ add_titles(const struct claude *c, cJSON *o)
 	cJSON *list = cJSON_AddArrayToObject(o, "titles");
 
 	for (unsigned i = 0; i < CLAUDE_TITLES; i++) {
-		const struct claude_title *t = &c->titles[i];
+		const struct claude_waiting *t = &c->titles[i];
 		if (t->title == NULL)
 			continue;
 		cJSON *item = json_object();
@@ -100,7 +100,7 @@ claude_save(const struct agent_parser *p, struct buf *b)
 	cJSON *o = json_object();
 	char *text;
 
-	cJSON_AddNumberToObject(o, "version", VERSION);
+	cJSON_AddNumberToObject(o, "version", STATE_VERSION);
 	for (int i = 0; i < TEXTS; i++)
 		if (*text_at(c, i) != NULL)
 			cJSON_AddStringToObject(o, text_names[i], *text_at(c, i));
@@ -156,7 +156,7 @@ claude_restore(struct agent_parser *p, const char *json, size_t len)
 	cJSON *o = json_parse(json, len);
 	uint64_t version, state = AGENT_DEAD;
 
-	if (o == NULL || json_u64(o, "version", VERSION, VERSION, &version) != 0) {
+	if (o == NULL || json_u64(o, "version", STATE_VERSION, STATE_VERSION, &version) != 0) {
 		cJSON_Delete(o);
 		return false;
 	}

@@ -1,4 +1,5 @@
-/* The state of the parser of transcripts: claude.c reads with it, claude_keep.c keeps it. */
+/* The state of the parser of transcripts: claude.c and claude_session.c read with it,
+ * claude_keep.c keeps it. */
 #ifndef AGENT_CLAUDE_PRIV_H
 #define AGENT_CLAUDE_PRIV_H
 
@@ -16,7 +17,7 @@ struct claude_side {
 	uint64_t root, tip;
 };
 
-struct claude_title {
+struct claude_waiting {
 	uint64_t leaf;
 	char *title;
 };
@@ -39,9 +40,18 @@ struct claude {
 	struct claude_side sides[CLAUDE_SIDES];
 	unsigned sides_n, side; /* side: the last one */
 	char side_name[32];
-	struct claude_title titles[CLAUDE_TITLES]; /* a ring */
+	struct claude_waiting titles[CLAUDE_TITLES]; /* a ring */
 	unsigned titles_n;
 };
+
+uint64_t claude_hash(struct jv uuid); /* 0: it is none */
+
+/* Whose line it is, into session; what is new of that session is given. */
+void claude_enter(struct claude *c, const struct claude_line *l);
+/* Lines that say titles, and the one that waited for the last line. */
+void claude_summary(struct claude *c, const struct claude_line *l);
+void claude_title(struct claude *c, const struct claude_line *l);
+void claude_find_title(struct claude *c);
 
 void claude_save(const struct agent_parser *p, struct buf *b);
 bool claude_restore(struct agent_parser *p, const char *json, size_t len);

@@ -11,7 +11,7 @@
 #include "base/xmalloc.h"
 #include "proto/json.h"
 
-enum { VERSION = 1, CLASSES = 7 };
+enum { STATE_VERSION = 1, CLASSES = 7 };
 
 /* A usage's classes, one after the other. */
 static int64_t *
@@ -260,7 +260,7 @@ stream_save(const struct agent_parser *p, struct buf *b)
 	cJSON *o = json_object(), *list;
 	char *text;
 
-	cJSON_AddNumberToObject(o, "version", VERSION);
+	cJSON_AddNumberToObject(o, "version", STATE_VERSION);
 	for (int i = 0; i < TEXTS; i++)
 		if (*text_at(s, i) != NULL)
 			cJSON_AddStringToObject(o, text_names[i], *text_at(s, i));
@@ -322,7 +322,7 @@ stream_restore(struct agent_parser *p, const char *json, size_t len)
 	uint64_t version, state = AGENT_DEAD;
 	const cJSON *m, *usd = cJSON_GetObjectItemCaseSensitive(o, "usd");
 
-	if (o == NULL || json_u64(o, "version", VERSION, VERSION, &version) != 0) {
+	if (o == NULL || json_u64(o, "version", STATE_VERSION, STATE_VERSION, &version) != 0) {
 		cJSON_Delete(o);
 		return false;
 	}
