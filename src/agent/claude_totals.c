@@ -114,9 +114,12 @@ goes_on(struct stream *s, struct jv all, struct agent_usage turn, struct jv inde
 	}
 	if (found < s->models_n)
 		return false;
-	if (jv_count(index) != 0)
+	if (jv_count(index) > 0)
 		return true;
-	/* The first of a process: this turn alone, or the earlier ones as well. */
+	/* It may be the first of a process: of this turn alone, or of the earlier ones as well.
+	 * Old versions do not number them, and seldom are two processes in one stream. */
+	if (jv_count(index) != 0)
+		return s->models_n == 0 || !covers(turn, sum);
 	for (unsigned i = 0; i < s->models_n; i++)
 		agent_usage_add(&before, &s->models[i].usage);
 	agent_usage_add(&before, &turn);

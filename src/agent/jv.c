@@ -373,11 +373,13 @@ clean(struct buf *b)
 char *
 jv_text(struct jv v)
 {
-	const char *s = v.s + 1, *e = v.e - 1, *q;
+	const char *s, *e, *q;
 	struct buf b;
 
 	if (!jv_is_string(v))
 		return NULL;
+	s = v.s + 1;
+	e = v.e - 1;
 	buf_init(&b, BUF_NO_MAX);
 	buf_reserve(&b, (size_t)(e - s) + 1);
 	buf_append(&b, "", 0);

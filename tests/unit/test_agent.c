@@ -54,6 +54,12 @@ log_event(void *arg, const struct agent_event *e)
 }
 
 static void
+add_event(void *arg, const struct agent_event *e)
+{
+	ledger_add(arg, e);
+}
+
+static void
 feed(const char *format, const char *path, const char *text, struct log *l)
 {
 	const struct agent_format *f = agent_format_find(format);
@@ -251,6 +257,52 @@ streams(void **state)
 	assert_ptr_equal(
 	    agent_format_of_stream(text, (size_t)(nl - text)), agent_format_find(S));
 	assert_null(agent_format_of_stream("{\"type\":\"x\"}", 12));
+}
+
+static bool
+counted_before(void *arg, const char *session, struct agent_usage *total)
+{
+	(void)arg;
+	*total = agent_usage_unknown;
+	total->input = 100;
+	total->output = 10;
+	total->cache_write_5m = 1;
+	total->cache_write_1h = 2;
+	return strcmp(session, "s") == 0;
+}
+
+/* Of one result, with what was counted of the session before. */
+static int64_t
+input_of(const char *session, const char *usage, const char *total)
+{
+	const struct agent_format *f = agent_format_find(S);
+	struct ledger *l = ledger_new();
+	struct agent_sink sink = {add_event, counted_before, l};
+	struct agent_parser *p = f->open("", &sink);
+	char *line = xasprintf("{\"type\":\"result\",\"session_id\":\"%s\",\"usage\":"
+			       "{\"input_tokens\":%s},\"modelUsage\":{\"m\":{%s}}}",
+	    session, usage, total);
+	struct ledger_sum sum;
+
+	f->feed(p, line, strlen(line), 0);
+	f->close(p);
+	ledger_sum(l, NULL, NULL, &sum);
+	ledger_free(l);
+	free(line);
+	return sum.usage.input;
+}
+
+static void
+resumed_streams(void **state)
+{
+	static const char all[] =
+	    "\"inputTokens\":130,\"outputTokens\":10,\"cacheCreationInputTokens\":3";
+
+	(void)state;
+	assert_int_equal(input_of("s", "20", all), 30);  /* earlier turns are in it */
+	assert_int_equal(input_of("s", "40", all), 130); /* they cannot be */
+	assert_int_equal(input_of("new", "20", all), 130);
+	assert_int_equal(input_of("s", "130", "\"inputTokens\":130"), 130);
 }
 
 /* Hostile input. */
@@ -562,6 +614,7 @@ main(void)
 	    cmocka_unit_test(sessions),
 	    cmocka_unit_test(hidden_from_people),
 	    cmocka_unit_test(streams),
+	    cmocka_unit_test(resumed_streams),
 	    cmocka_unit_test(wrong_types),
 	    cmocka_unit_test(no_json),
 	    cmocka_unit_test(deep_and_long),
