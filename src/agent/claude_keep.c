@@ -100,7 +100,7 @@ claude_save(const struct agent_parser *p, struct buf *b)
 	cJSON *o = json_object();
 	char *text;
 
-	cJSON_AddNumberToObject(o, "version", STATE_VERSION);
+	cJSON_AddNumberToObject(o, "state_version", STATE_VERSION);
 	for (int i = 0; i < TEXTS; i++)
 		if (*text_at(c, i) != NULL)
 			cJSON_AddStringToObject(o, text_names[i], *text_at(c, i));
@@ -156,7 +156,8 @@ claude_restore(struct agent_parser *p, const char *json, size_t len)
 	cJSON *o = json_parse(json, len);
 	uint64_t version, state = AGENT_DEAD;
 
-	if (o == NULL || json_u64(o, "version", STATE_VERSION, STATE_VERSION, &version) != 0) {
+	if (o == NULL ||
+	    json_u64(o, "state_version", STATE_VERSION, STATE_VERSION, &version) != 0) {
 		cJSON_Delete(o);
 		return false;
 	}

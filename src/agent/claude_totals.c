@@ -263,7 +263,7 @@ stream_save(const struct agent_parser *p, struct buf *b)
 	cJSON *o = json_object(), *list;
 	char *text;
 
-	cJSON_AddNumberToObject(o, "version", STATE_VERSION);
+	cJSON_AddNumberToObject(o, "state_version", STATE_VERSION);
 	for (int i = 0; i < TEXTS; i++)
 		if (*text_at(s, i) != NULL)
 			cJSON_AddStringToObject(o, text_names[i], *text_at(s, i));
@@ -325,7 +325,8 @@ stream_restore(struct agent_parser *p, const char *json, size_t len)
 	uint64_t version, state = AGENT_DEAD;
 	const cJSON *m, *usd = cJSON_GetObjectItemCaseSensitive(o, "usd");
 
-	if (o == NULL || json_u64(o, "version", STATE_VERSION, STATE_VERSION, &version) != 0) {
+	if (o == NULL ||
+	    json_u64(o, "state_version", STATE_VERSION, STATE_VERSION, &version) != 0) {
 		cJSON_Delete(o);
 		return false;
 	}

@@ -328,7 +328,7 @@ feed_both(const char *data, size_t len)
 		f->save(p, &kept);
 		assert_true(f->restore(p, kept.data, kept.len));
 		assert_false(f->restore(p, kept.data, kept.len - 1));
-		assert_false(f->restore(p, "{\"version\":99}", 14));
+		assert_false(f->restore(p, "{\"state_version\":99}", 20));
 		buf_release(&kept);
 		f->close(p);
 	}
