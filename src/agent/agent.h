@@ -43,13 +43,17 @@ struct agent_usage {
 };
 
 enum agent_event_type {
-	AGENT_SESSION,     /* what is known of it now; fields that are NULL say nothing */
-	AGENT_TURN,        /* a turn begins: id or NULL; text: the prompt */
-	AGENT_TURN_END,    /* id, outcome, duration_ms; text: why. Again: what was missing */
-	AGENT_MESSAGE,     /* id, part, role, text: the same id and part again replaces */
-	AGENT_TOOL_CALL,   /* id, name, input; message */
-	AGENT_TOOL_RESULT, /* id, text, outcome; duration_ms where the agent measures it */
-	AGENT_USAGE,       /* id: the key; rank; message, model, usage, cost_usd */
+	AGENT_SESSION,  /* what is known of it now; fields that are NULL say nothing */
+	AGENT_TURN,     /* a turn begins: id or NULL; text: the prompt */
+	AGENT_TURN_END, /* id, outcome, duration_ms; text: why. Again: what was missing */
+	/* id, part, role, text; message: it is a part of. The same id and part again replaces; without
+	 * a text it says the role, the model, or that what was said is hidden now. */
+	AGENT_MESSAGE,
+	AGENT_TOOL_CALL, /* id, name, input; message; the same id again replaces */
+	/* id, text, outcome; duration_ms where the agent measures it. The same id again adds: what it
+	 * does not say (NULL, unknown) stays. */
+	AGENT_TOOL_RESULT,
+	AGENT_USAGE, /* id: the key; rank; message, model, usage, cost_usd */
 	AGENT_COST,  /* cost_usd: a running total of the session, as the agent states it */
 	AGENT_STATE, /* state; text: what for */
 	/* name: "compaction", "rate_limit", "error", "retry", "permission_denied"...; text.
@@ -58,7 +62,13 @@ enum agent_event_type {
 	AGENT_NOTE,
 };
 
-enum agent_role { AGENT_USER, AGENT_ASSISTANT, AGENT_THINKING, AGENT_SYSTEM };
+enum agent_role {
+	AGENT_USER,
+	AGENT_ASSISTANT,
+	AGENT_THINKING,
+	AGENT_SYSTEM,
+	AGENT_ROLE_OF_MESSAGE, /* that of `message`, which is said elsewhere */
+};
 
 enum agent_outcome {
 	AGENT_OUTCOME_UNKNOWN,
@@ -94,7 +104,8 @@ struct agent_event {
 	bool hidden; /* on an abandoned branch, or said to the model only: counted, not shown */
 	int64_t duration_ms;
 
-	/* Usage. Of several with one key the one of the highest rank counts, of equals the first. */
+	/* Usage. Of several with one key the one of the highest rank counts, of equals the first. An
+	 * input and output of 0 mean that what has this key is counted in other rows. */
 	struct agent_usage usage;
 	uint64_t rank;
 	double cost_usd; /* stated by the agent for this; below 0: not */
@@ -124,6 +135,9 @@ struct agent_format {
 	const char *name;  /* "claude-transcript" */
 	const char *agent; /* "claude" */
 	enum agent_layout layout;
+	/* Its usage is of sums, which nothing ties to the requests that another format of the same
+	 * session has one by one: where both are read, these rows are not to be counted. */
+	bool sums;
 	/* Whether a path below one of the agent's directories is one of its sources. */
 	bool (*is_source)(const char *path);
 	/* Whether this line, the first one that is JSON, begins such a stream; NULL: never by itself. */
@@ -138,6 +152,8 @@ struct agent_format {
 	void (*save)(const struct agent_parser *p, struct buf *b);
 	bool (*restore)(struct agent_parser *p, const char *json, size_t len);
 	void (*close)(struct agent_parser *p);
+	/* Lines that were passed over; NULL: not counted. */
+	uint64_t (*passed)(const struct agent_parser *p);
 };
 
 /* All of them, ends with NULL. */

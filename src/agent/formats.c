@@ -7,6 +7,22 @@
 const struct agent_format *const agent_formats[] = {
     &claude_transcript,
     &claude_stream,
+    &codex_rollout,
+    &codex_exec,
+    &gemini_chat,
+    &gemini_document,
+    &gemini_stream,
+    &gemini_json,
+    &opencode_stream,
+    &opencode_storage,
+    &vibe_messages,
+    &vibe_meta,
+    &grok_history,
+    &grok_summary,
+    &grok_stream,
+    &grok_json,
+    &pi_session,
+    &copilot_events,
     NULL,
 };
 

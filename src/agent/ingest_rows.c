@@ -75,6 +75,7 @@ add_usage(struct rows *r, unsigned session, const struct agent_event *e, const c
 	    .cache_write_1h = e->usage.cache_write_1h,
 	    .output = e->usage.output,
 	    .reasoning = e->usage.reasoning,
+	    .searches = e->usage.searches,
 	    .stated_usd = e->cost_usd,
 	    .time_ms = e->time_ms,
 	};
@@ -95,11 +96,12 @@ rows_event(void *arg, const struct agent_event *e)
 		sessions_add_turn(r->batch, s, id, e->text, e->time_ms);
 		break;
 	case AGENT_TURN_END:
-		sessions_end_turn(r->batch, s, e->outcome, e->text, e->duration_ms, e->time_ms);
+		sessions_end_turn(
+		    r->batch, s, e->id, e->outcome, e->text, e->duration_ms, e->time_ms);
 		break;
 	case AGENT_MESSAGE:
-		sessions_add_message(
-		    r->batch, s, id, e->part, e->role, e->hidden, e->text, e->time_ms);
+		sessions_add_message(r->batch, s, id, e->message, e->part, e->role, e->hidden,
+		    e->text, e->time_ms);
 		break;
 	case AGENT_TOOL_CALL:
 		sessions_add_tool(r->batch, s, id, e->message, e->name, e->input, e->time_ms);
