@@ -168,6 +168,12 @@ agents_close(struct app *a)
 	uv_close((uv_handle_t *)&g->begin, on_closed);
 }
 
+const struct prices *
+agents_prices(const struct app *a)
+{
+	return a->prices;
+}
+
 void
 agents_json(struct app *a, cJSON *info)
 {

@@ -23,6 +23,6 @@ void sessions_list(struct http_req *r, void *arg);
 void sessions_get(struct http_req *r, void *arg);
 void sessions_messages(struct http_req *r, void *arg);
 void sessions_traces(struct http_req *r, void *arg);
-void usage_get(struct http_req *r, void *arg);
+void usage_answer(struct http_req *r, void *arg);
 
 #endif

@@ -277,7 +277,7 @@ on_usage(void *arg, const struct sessions_usage_row *row)
 	struct report *rep = arg;
 	const struct sessions_usage *s = &row->usage;
 	struct agent_usage u = {s->input, s->cache_read, s->cache_write_5m, s->cache_write_1h,
-	    s->output, s->reasoning};
+	    s->output, s->reasoning, s->searches};
 	bool stated = s->stated_usd > 0;
 	double cost = stated ? s->stated_usd
 			     : prices_cost(agents_prices(rep->q->app),
@@ -372,7 +372,7 @@ run_usage(struct question_db *q, sqlite3 *db)
 }
 
 void
-usage_get(struct http_req *r, void *arg)
+usage_answer(struct http_req *r, void *arg)
 {
 	const char *by = http_query(r, "by"), *zone = http_query(r, "timezone");
 	struct question_db *q;
@@ -381,8 +381,8 @@ usage_get(struct http_req *r, void *arg)
 	while (by != NULL && i < sizeof groups / sizeof *groups && strcmp(by, groups[i]) != 0)
 		i++;
 	if (i == sizeof groups / sizeof *groups) {
-		http_reply_error(r, 400, "bad_params",
-		    "by must be day, model, agent, session or project");
+		http_reply_error(
+		    r, 400, "bad_params", "by must be day, model, agent, session or project");
 		return;
 	}
 	if (zone != NULL && strcmp(zone, "utc") != 0 && strcmp(zone, "local") != 0) {
@@ -474,8 +474,8 @@ run_list(struct question_db *q, sqlite3 *db)
 	    db, &q->filter, (int64_t)q->limit, (int64_t)offset, &total, on_session, data);
 
 	n = (uint64_t)cJSON_GetArraySize(data);
-	q->answer = page(
-	    q, data, total, offset + n < (uint64_t)total ? (int64_t)(offset + n) : -1);
+	q->answer =
+	    page(q, data, total, offset + n < (uint64_t)total ? (int64_t)(offset + n) : -1);
 	return rc;
 }
 
@@ -514,8 +514,7 @@ run_get(struct question_db *q, sqlite3 *db)
 }
 
 static struct question_db *
-query_of_session(
-    struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
+query_of_session(struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
 {
 	struct question_db *q = query_new(r, a, run);
 
@@ -620,8 +619,8 @@ run_rows(struct question_db *q, sqlite3 *db)
 				 db, session, (int64_t)q->after, limit, on_tool, &p)
 			   : sessions_read_messages(
 				 db, session, (int64_t)q->after, limit, on_message, &p);
-	q->answer = page(q, p.data, total,
-	    (uint64_t)cJSON_GetArraySize(p.data) == q->limit ? p.last : -1);
+	q->answer = page(
+	    q, p.data, total, (uint64_t)cJSON_GetArraySize(p.data) == q->limit ? p.last : -1);
 	return rc;
 }
 

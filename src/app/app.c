@@ -12,6 +12,8 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "agent/prices.h"
+#include "app/agents.h"
 #include "app/archiver.h"
 #include "app/mux.h"
 #include "app/events.h"
@@ -54,6 +56,13 @@ const struct http_route app_routes[] = {
 	"search one pane, in the older shape"},
     {"GET", "/api/v1/panes/:id/commands", AUTH_READ, 0, panes_commands,
 	"commands that the shell marked"},
+    {"GET", "/api/v1/sessions", AUTH_READ, 0, sessions_list, "sessions of agents"},
+    {"GET", "/api/v1/sessions/:id", AUTH_READ, 0, sessions_get, "a session"},
+    {"GET", "/api/v1/sessions/:id/messages", AUTH_READ, 0, sessions_messages,
+	"what was said in a session"},
+    {"GET", "/api/v1/sessions/:id/traces", AUTH_READ, 0, sessions_traces,
+	"tool calls of a session"},
+    {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
     {"POST", "/api/v1/watches", AUTH_WRITE, 16 * K, watches_create, "watch for a pattern"},
     {"DELETE", "/api/v1/watches/:id", AUTH_WRITE, 0, watches_delete, "watch no more"},
@@ -110,6 +119,7 @@ free_parts(struct app *a)
 	watches_free(a);
 	events_free(a->events);
 	free(a->mux);
+	prices_free(a->prices);
 	free(a->host);
 	free(a->token_file);
 	free(a->state_dir);
@@ -159,6 +169,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	a->started_us = clock_mono_us();
 	a->auth = auth_new();
 	a->events = events_new();
+	prices_new(NULL, 0, &a->prices, NULL);
 	a->endpoints[0] = attach_endpoint;
 	a->endpoints[1] = events_endpoint;
 	if ((rc = tokens_load(a, cause)) != 0 || (rc = watches_load(a, cause)) != 0) {
@@ -187,6 +198,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	else {
 		server_accept(a->server, true);
 		mux_open(a);
+		agents_open(a);
 	}
 	*out = a;
 	return 0;
@@ -206,6 +218,7 @@ close_all(struct app *a)
 		registry_remove(a->entries);
 	server_stop(a->server);
 	archiver_close(a);
+	agents_close(a);
 	stored_close(a);
 	if (a->keep != NULL)
 		worker_stop(a);

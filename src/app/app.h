@@ -40,7 +40,7 @@ struct app_limits {
 	unsigned archive_days;
 	enum mux_mode tmux_mode;
 	char tmux_sockets[2048];      /* names or paths, each with a newline behind it */
-	bool sessions;           /* agents' transcripts are read */
+	bool sessions;                /* agents' transcripts are read */
 	bool webhooks_remote;         /* watches may call other machines */
 	struct record_options record; /* of every pane */
 };

@@ -112,7 +112,7 @@ void entry_started(struct entry *e);
 
 /* stored.c: what goes to the store. */
 int stored_open(struct app *a, char **cause);
-void stored_close(struct app *a);     /* may wait for the disk, a little */
+void stored_close(struct app *a); /* may wait for the disk, a little */
 /* Around work on other threads that reads the store. */
 void stored_use(struct app *a);
 void stored_unuse(struct app *a);

@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/agents.h"
 #include "app/archiver.h"
 #include "app/mux.h"
 #include "app/watch.h"
@@ -238,6 +239,7 @@ about(struct app *a)
 	cJSON_AddItemToObject(o, "archive", archiver_json(a));
 	if (a->mux != NULL)
 		mux_json(a, o);
+	agents_json(a, o);
 	cJSON_AddNumberToObject(o, "uptime_s", uptime(a));
 	cJSON_AddNumberToObject(o, "port", server_port(a->server));
 	cJSON_AddBoolToObject(o, "auth", !a->cfg.no_auth);

@@ -18,6 +18,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/agents.h"
 #include "app/archiver.h"
 #include "app/mux.h"
 #include "app/watch.h"
@@ -142,6 +143,7 @@ go(struct app *a)
 	a->going = true;
 	server_accept(a->server, true);
 	mux_open(a);
+	agents_open(a);
 	DL_FOREACH_SAFE (a->entries, e, next) {
 		pane_pause(e->pane, false);
 		/* Its SIGKILL was to come from the worker before. */
@@ -196,6 +198,7 @@ static void
 yield(struct app *a)
 {
 	set_paused(a, true);
+	agents_close(a);
 	server_send_away(a->server, SERVICE_RESTART, "restarting");
 	a->yield_until = uv_now(a->loop) + YIELD_MS;
 	uv_timer_start(&a->yield, on_yield_turn, 0, YIELD_TURN_MS);
@@ -206,6 +209,8 @@ resume(struct app *a)
 {
 	uv_timer_stop(&a->yield);
 	set_paused(a, false);
+	if (a->agents == NULL)
+		agents_open(a);
 }
 
 static void

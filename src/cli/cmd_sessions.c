@@ -94,8 +94,8 @@ run_ls(const struct sessions_args *a)
 	if (rc == CLI_DONE && a->json) {
 		puts(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
-		printf("%-6s %-9s %-17s%-12s %5s  %-28s %s\n", "ID", "AGENT", "UPDATED", "STATE",
-		    "TURNS", "PROJECT", "TITLE");
+		printf("%-6s %-9s %-17s%-12s %5s  %-28s %s\n", "ID", "AGENT", "UPDATED",
+		    "STATE", "TURNS", "PROJECT", "TITLE");
 		cJSON_ArrayForEach (s, cJSON_GetObjectItemCaseSensitive(o, "data"))
 			print_session(s);
 		cJSON_Delete(o);
@@ -148,8 +148,8 @@ run_show(const struct sessions_args *a, const char *id)
 
 		buf_init(&path, BUF_NO_MAX);
 		buf_init(&out, BUF_NO_MAX);
-		buf_printf(&path, "/api/v1/sessions/%s/messages?limit=200&cursor=%.0f", name,
-		    cursor);
+		buf_printf(
+		    &path, "/api/v1/sessions/%s/messages?limit=200&cursor=%.0f", name, cursor);
 		rc = cli_ask("GET", path.data, NULL, &out);
 		o = rc == CLI_DONE ? json_parse(out.data, out.len) : NULL;
 		if (o != NULL && a->json)

@@ -196,12 +196,13 @@ sessions_add_turn(struct sessions_batch *b, unsigned session, const char *native
 }
 
 void
-sessions_end_turn(struct sessions_batch *b, unsigned session, int outcome, const char *error,
-    int64_t duration_ms, int64_t time_ms)
+sessions_end_turn(struct sessions_batch *b, unsigned session, const char *native, int outcome,
+    const char *error, int64_t duration_ms, int64_t time_ms)
 {
 	struct row *r = add(b, TURN_END, session);
 
-	put_text(b, r, 0, error);
+	put_text(b, r, 0, native);
+	put_text(b, r, 1, error);
 	put_number(r, 0, outcome);
 	put_number(r, 1, duration_ms);
 	put_time(r, 2, time_ms);
@@ -209,12 +210,14 @@ sessions_end_turn(struct sessions_batch *b, unsigned session, int outcome, const
 
 void
 sessions_add_message(struct sessions_batch *b, unsigned session, const char *native,
-    unsigned part, int role, bool hidden, const char *text, int64_t time_ms)
+    const char *message, unsigned part, int role, bool hidden, const char *text,
+    int64_t time_ms)
 {
 	struct row *r = add(b, MESSAGE, session);
 
 	put_text(b, r, 0, native);
-	put_text(b, r, 1, text);
+	put_text(b, r, 1, message);
+	put_text(b, r, 2, text);
 	put_number(r, 0, part);
 	put_number(r, 1, role);
 	put_number(r, 2, hidden);
@@ -263,7 +266,7 @@ void
 sessions_add_usage(struct sessions_batch *b, unsigned session, const struct sessions_usage *u)
 {
 	const int64_t counts[] = {u->input, u->cache_read, u->cache_write_5m, u->cache_write_1h,
-	    u->output, u->reasoning};
+	    u->output, u->reasoning, u->searches};
 	struct row *r = add(b, USAGE, session);
 
 	put_text(b, r, 0, u->key);
@@ -271,9 +274,9 @@ sessions_add_usage(struct sessions_batch *b, unsigned session, const struct sess
 	put_text(b, r, 2, u->model);
 	put_number(r, 0, (int64_t)(u->rank & INT64_MAX));
 	put_number(r, 1, u->fast);
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < 7; i++)
 		put_number(r, 2 + i, counts[i]);
-	put_time(r, 8, u->time_ms);
+	put_time(r, 9, u->time_ms);
 	r->cost = u->stated_usd;
 }
 
@@ -323,16 +326,22 @@ static const struct statement {
 	 " ON CONFLICT(session, native) DO UPDATE SET"
 	 " prompt=COALESCE(excluded.prompt, prompt)",
 	    2, 1, true, false},
-    [TURN_END] = {"UPDATE turns SET error=?2, outcome=?3, duration_ms=?4, ended_ms=?5"
-		  " WHERE session=?1 AND seq=(SELECT MAX(seq) FROM turns WHERE session=?1)",
-	1, 3, true, false},
+    [TURN_END] =
+	{"UPDATE turns SET error=COALESCE(?3, error), outcome=MAX(COALESCE(outcome, 0), ?4),"
+	 " duration_ms=COALESCE(?5, duration_ms), ended_ms=COALESCE(?6, ended_ms)"
+	 " WHERE session=?1 AND seq=COALESCE("
+	 "(SELECT seq FROM turns WHERE session=?1 AND native=?2),"
+	 " (SELECT MAX(seq) FROM turns WHERE session=?1))",
+	    2, 3, true, false},
     [MESSAGE] =
-	{"INSERT INTO messages(session, turn, native, text, part, role, hidden, time_ms)"
-	 " VALUES(?1, (SELECT MAX(seq) FROM turns WHERE session=?1), ?2, ?3, ?4, ?5,"
-	 " ?6, ?7) ON CONFLICT(session, native, part) DO UPDATE SET"
-	 " text=excluded.text, role=excluded.role, hidden=excluded.hidden"
-	 " WHERE text IS NOT excluded.text OR hidden IS NOT excluded.hidden",
-	    2, 4, true, false},
+	{"INSERT INTO messages(session, turn, native, message, text, part, role, hidden,"
+	 " time_ms) VALUES(?1, (SELECT MAX(seq) FROM turns WHERE session=?1), ?2, ?3, ?4,"
+	 " ?5, ?6, ?7, ?8) ON CONFLICT(session, native, part) DO UPDATE SET"
+	 " text=COALESCE(excluded.text, text), role=excluded.role,"
+	 " message=COALESCE(excluded.message, message), hidden=excluded.hidden"
+	 " WHERE excluded.text IS NOT text OR excluded.hidden IS NOT hidden"
+	 " OR excluded.role IS NOT role",
+	    3, 4, true, false},
     [TOOL] = {"INSERT INTO tool_traces(session, turn, call, message, name, input, started_ms)"
 	      " VALUES(?1, (SELECT MAX(seq) FROM turns WHERE session=?1), ?2, ?3, ?4, ?5, ?6)"
 	      " ON CONFLICT(session, call) DO UPDATE SET name=excluded.name,"
@@ -341,25 +350,30 @@ static const struct statement {
 	4, 1, true, false},
     [RESULT] = {"INSERT INTO tool_traces(session, call, output, outcome, duration_ms,"
 		" finished_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
-		" ON CONFLICT(session, call) DO UPDATE SET output=excluded.output,"
-		" outcome=excluded.outcome, duration_ms=excluded.duration_ms,"
+		" ON CONFLICT(session, call) DO UPDATE SET"
+		" output=COALESCE(excluded.output, output),"
+		" outcome=CASE excluded.outcome WHEN 0 THEN COALESCE(outcome, 0)"
+		" ELSE excluded.outcome END,"
+		" duration_ms=COALESCE(excluded.duration_ms, duration_ms),"
 		" finished_ms=COALESCE(finished_ms, excluded.finished_ms)",
 	2, 3, true, false},
     [NOTE] = {"INSERT INTO notes(session, name, text, at, time_ms) VALUES(?1, ?2, ?3, ?4, ?5)"
 	      " ON CONFLICT(session, name, at) DO NOTHING",
 	2, 2, true, false},
-    [USAGE] = {"INSERT INTO usage(agent, session, turn, key, message, model, rank, fast, input,"
-	       " cache_read, cache_write_5m, cache_write_1h, output, reasoning, time_ms,"
-	       " stated_usd) VALUES((SELECT agent FROM sessions WHERE id=?1), ?1,"
-	       " (SELECT MAX(seq) FROM turns WHERE session=?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-	       " ?10, ?11, ?12, ?13, ?14) ON CONFLICT(agent, key) DO UPDATE SET"
-	       " model=excluded.model, rank=excluded.rank, fast=excluded.fast,"
-	       " input=excluded.input, cache_read=excluded.cache_read,"
-	       " cache_write_5m=excluded.cache_write_5m,"
-	       " cache_write_1h=excluded.cache_write_1h, output=excluded.output,"
-	       " reasoning=excluded.reasoning, stated_usd=excluded.stated_usd"
-	       " WHERE excluded.rank>rank",
-	3, 9, true, true},
+    [USAGE] =
+	{"INSERT INTO usage(agent, session, turn, key, message, model, rank, fast, input,"
+	 " cache_read, cache_write_5m, cache_write_1h, output, reasoning, searches, time_ms,"
+	 " stated_usd) VALUES((SELECT agent FROM sessions WHERE id=?1), ?1,"
+	 " (SELECT MAX(seq) FROM turns WHERE session=?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+	 " ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT(agent, key) DO UPDATE SET"
+	 " model=excluded.model, rank=excluded.rank, fast=excluded.fast,"
+	 " input=excluded.input, cache_read=excluded.cache_read,"
+	 " cache_write_5m=excluded.cache_write_5m,"
+	 " cache_write_1h=excluded.cache_write_1h, output=excluded.output,"
+	 " reasoning=excluded.reasoning, searches=excluded.searches, "
+	 "stated_usd=excluded.stated_usd"
+	 " WHERE excluded.rank>rank",
+	    3, 9, true, true},
     [SOURCE] = {"INSERT INTO sources(path, format, parser, device, inode, size, offset, head,"
 		" modified_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 		" ON CONFLICT(path) DO UPDATE SET format=excluded.format,"

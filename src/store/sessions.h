@@ -57,11 +57,16 @@ void sessions_add_state(
 /* What follows of the session belongs to this turn, until the next. */
 void sessions_add_turn(struct sessions_batch *b, unsigned session, const char *native,
     const char *prompt, int64_t time_ms);
-void sessions_end_turn(struct sessions_batch *b, unsigned session, int outcome,
-    const char *error, int64_t duration_ms, int64_t time_ms);
+/* native NULL: the one that began last. What is said again adds to what was missing. */
+void sessions_end_turn(struct sessions_batch *b, unsigned session, const char *native,
+    int outcome, const char *error, int64_t duration_ms, int64_t time_ms);
 
+/* message: what it is a part of, for a part with an id of its own, or NULL; its role may then be
+ * SESSIONS_ROLE_OF_MESSAGE. Without a text, what was said of it stays. */
+enum { SESSIONS_ROLE_OF_MESSAGE = 4 };
 void sessions_add_message(struct sessions_batch *b, unsigned session, const char *native,
-    unsigned part, int role, bool hidden, const char *text, int64_t time_ms);
+    const char *message, unsigned part, int role, bool hidden, const char *text,
+    int64_t time_ms);
 void sessions_add_tool(struct sessions_batch *b, unsigned session, const char *call,
     const char *message, const char *name, const char *input, int64_t time_ms);
 void sessions_add_result(struct sessions_batch *b, unsigned session, const char *call,
@@ -73,7 +78,7 @@ struct sessions_usage {
 	const char *key, *message, *model;
 	uint64_t rank;
 	bool fast;
-	int64_t input, cache_read, cache_write_5m, cache_write_1h, output, reasoning;
+	int64_t input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, searches;
 	double stated_usd; /* below 0: not stated */
 	int64_t time_ms;
 };

@@ -57,7 +57,8 @@ sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
 	int rc = sql_prepare(db, &st,
 	    "SELECT u.agent, s.native, s.cwd, s.title, u.key, u.message, u.model, u.fast,"
 	    " u.input, u.cache_read, u.cache_write_5m, u.cache_write_1h, u.output, u.reasoning,"
-	    " u.stated_usd, u.time_ms FROM usage u JOIN sessions s ON s.id=u.session"
+	    " u.stated_usd, u.time_ms, u.searches FROM usage u JOIN sessions s ON "
+	    "s.id=u.session"
 	    " WHERE COALESCE(u.time_ms, ?)>=? AND COALESCE(u.time_ms, ?)<=?",
 	    "llll", INT64_MIN, from_ms, INT64_MIN, to_ms);
 
@@ -74,6 +75,7 @@ sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
 			.cache_write_1h = count(st, 11),
 			.output = count(st, 12),
 			.reasoning = count(st, 13),
+			.searches = count(st, 16),
 			.stated_usd = sqlite3_column_type(st, 14) == SQLITE_NULL
 					  ? -1
 					  : sqlite3_column_double(st, 14),
@@ -182,8 +184,10 @@ sessions_read_messages(sqlite3 *db, int64_t session, int64_t after, int64_t limi
 {
 	sqlite3_stmt *st;
 	int rc = sql_prepare(db, &st,
-	    "SELECT id, turn, time_ms, native, text, part, role, hidden FROM messages"
-	    " WHERE session=? AND id>? ORDER BY id LIMIT ?",
+	    "SELECT id, turn, time_ms, native, text, part, CASE role WHEN 4 THEN COALESCE("
+	    "(SELECT w.role FROM messages w WHERE w.session=m.session AND w.native=m.message"
+	    " AND w.role<4 LIMIT 1), 1) ELSE role END, hidden FROM messages m"
+	    " WHERE session=? AND id>? AND text IS NOT NULL ORDER BY id LIMIT ?",
 	    "lll", session, after, limit);
 
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
@@ -235,7 +239,8 @@ sessions_read_tools(sqlite3 *db, int64_t session, int64_t after, int64_t limit,
 int
 sessions_count_messages(sqlite3 *db, int64_t session, int64_t *n)
 {
-	return sql_get(db, n, "SELECT COUNT(*) FROM messages WHERE session=?", "l", session);
+	return sql_get(db, n,
+	    "SELECT COUNT(*) FROM messages WHERE session=? AND text IS NOT NULL", "l", session);
 }
 
 int

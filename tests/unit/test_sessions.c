@@ -78,16 +78,16 @@ whole(void)
 	unsigned s = add_session(b, "s1", 1000);
 
 	sessions_add_turn(b, s, "t1", "do it", 1000);
-	sessions_add_message(b, s, "m1", 0, 1, false, "I will", 1100);
-	sessions_add_message(b, s, "m1", 1, 1, false, "and then", 1200);
+	sessions_add_message(b, s, "m1", NULL, 0, 1, false, "I will", 1100);
+	sessions_add_message(b, s, "m1", NULL, 1, 1, false, "and then", 1200);
 	sessions_add_tool(b, s, "call_1", "m1", "Bash", "{\"command\":\"ls\"}", 1200);
 	sessions_add_result(b, s, "call_1", 1, "a\nb", SESSIONS_UNKNOWN, 1500);
 	add_usage(b, s, "msg_1", 5, 10, 5);
 	add_usage(b, s, "msg_1", 631, 10, 631);
 	add_usage(b, s, "msg_1", 5, 10, 5);
-	sessions_end_turn(b, s, 1, NULL, 900, 1900);
+	sessions_end_turn(b, s, NULL, 1, NULL, 900, 1900);
 	sessions_add_turn(b, s, "t2", NULL, 2000);
-	sessions_add_message(b, s, "m2", 0, 0, true, "hidden", 2000);
+	sessions_add_message(b, s, "m2", NULL, 0, 0, true, "hidden", 2000);
 	sessions_add_note(b, s, "compaction", NULL, 77, 2100);
 	sessions_add_state(b, s, 1, "a question", 2200);
 	sessions_add_source(b, &(struct sessions_source){.path = "/x/s1.jsonl",
@@ -213,7 +213,7 @@ long_texts_are_cut_between_characters(void **state)
 	open_store(o);
 	memset(text, 'x', n);
 	memcpy(text + SESSIONS_TEXT_MAX - 1, "\xc3\xa4zz", 4);
-	sessions_add_message(b, s, "m", 0, 1, false, text, 1);
+	sessions_add_message(b, s, "m", NULL, 0, 1, false, text, 1);
 	free(text);
 	submit(o, b);
 	assert_int_equal(
