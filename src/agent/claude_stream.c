@@ -14,6 +14,8 @@
  * ids in both. Turns have not, as the stream does not say the prompt: they are named by the init
  * line that begins them.
  *
+ * A result has no time either; its usage is of that of the last line that had one.
+ *
  * Frames of partial messages, progress and whatever else is not known here are skipped.
  */
 #include "config.h"
@@ -279,6 +281,8 @@ feed(struct agent_parser *p, const char *data, size_t len, uint64_t at)
 		return;
 	}
 	s->out.time_ms = jv_time(jv_get(line, "timestamp"));
+	if (s->out.time_ms != 0)
+		s->last_ms = s->out.time_ms;
 	type = jv_get(line, "type");
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (jv_eq(type, kinds[i].type)) {
@@ -298,18 +302,23 @@ flush(struct agent_parser *p)
 	(void)p;
 }
 
-/* Its init line; or what comes without or before one: a retry, a hook, or an error. */
+/* Its init line; or what comes without or before one: a retry, a hook, or an error. Others have
+ * lines of these names as well, but not with all of these members. */
 static bool
 is_stream(const char *line, size_t len)
 {
-	struct jv o, type;
+	struct jv o, type, subtype;
 
 	if (!jv_object(line, len, &o) || !jv_is_string(jv_get(o, "session_id")))
 		return false;
 	type = jv_get(o, "type");
+	subtype = jv_get(o, "subtype");
+	if (jv_eq(type, "system") && jv_eq(subtype, "init"))
+		return jv_is_array(jv_get(o, "tools")) ||
+		       jv_is_string(jv_get(o, "claude_code_version"));
 	if (jv_eq(type, "system"))
-		return jv_is_string(jv_get(o, "subtype"));
-	return jv_eq(type, "result") && jv_is_string(jv_get(o, "subtype")) &&
+		return jv_is_string(subtype) && jv_is_string(jv_get(o, "uuid"));
+	return jv_eq(type, "result") && jv_is_string(subtype) &&
 	       jv_count(jv_get(o, "num_turns")) >= 0;
 }
 

@@ -19,6 +19,7 @@ struct stream {
 	char *session, *model, *turn;
 	char *sub_session; /* of the line, where it is a sub-agent's */
 	bool sub, turn_open;
+	int64_t last_ms;             /* the time that was said last */
 	enum agent_state last_state; /* AGENT_DEAD: none was said */
 	/* Of the session that they are of; models_n 0 and no session: nothing was counted. */
 	char *counted;

@@ -138,6 +138,8 @@ give(struct stream *s, const char *name, const char *model, struct agent_usage u
 		any = any || *class_of(&u, i) > 0;
 	if (any) {
 		e.id = key;
+		if (e.time_ms == 0)
+			e.time_ms = s->last_ms;
 		e.model = model;
 		e.usage = u;
 		e.rank = (uint64_t)known(u.output);
@@ -270,6 +272,7 @@ stream_save(const struct agent_parser *p, struct buf *b)
 	cJSON_AddBoolToObject(o, "turn_open", s->turn_open);
 	cJSON_AddNumberToObject(o, "state", s->last_state);
 	cJSON_AddNumberToObject(o, "usd", s->usd);
+	cJSON_AddNumberToObject(o, "last_ms", (double)s->last_ms);
 	list = cJSON_AddArrayToObject(o, "models");
 	for (unsigned i = 0; i < s->models_n; i++) {
 		cJSON *m = json_object(), *n = cJSON_AddArrayToObject(m, "usage");
@@ -322,7 +325,7 @@ stream_restore(struct agent_parser *p, const char *json, size_t len)
 {
 	struct stream *s = (struct stream *)p;
 	cJSON *o = json_parse(json, len);
-	uint64_t version, state = AGENT_DEAD;
+	uint64_t version, state = AGENT_DEAD, last_ms = 0;
 	const cJSON *m, *usd = cJSON_GetObjectItemCaseSensitive(o, "usd");
 
 	if (o == NULL ||
@@ -337,6 +340,8 @@ stream_restore(struct agent_parser *p, const char *json, size_t len)
 	s->turn_open = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "turn_open"));
 	json_u64(o, "state", 0, AGENT_DEAD, &state);
 	s->last_state = (enum agent_state)state;
+	json_u64(o, "last_ms", 0, JSON_INT_MAX, &last_ms);
+	s->last_ms = (int64_t)last_ms;
 	s->usd = cJSON_IsNumber(usd) ? usd->valuedouble : 0;
 	cJSON_ArrayForEach (m, cJSON_GetObjectItemCaseSensitive(o, "models")) {
 		restore_model(s, m);

@@ -228,7 +228,8 @@ static void
 streams(void **state)
 {
 	static const char text[] =
-	    "{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\",\"uuid\":\"i\"}\n"
+	    "{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"s\",\"uuid\":\"i\","
+	    "\"tools\":[]}\n"
 	    "{\"type\":\"assistant\",\"session_id\":\"s\",\"parent_tool_use_id\":\"t\","
 	    "\"message\":{\"id\":\"msg_1\",\"content\":[{\"type\":\"text\",\"text\":\"sub\"}]}}"
 	    "\n"
