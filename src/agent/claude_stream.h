@@ -10,7 +10,7 @@ enum { STREAM_MODELS = 32 };
 struct stream_total {
 	char *model;
 	struct agent_usage usage;
-	double usd;
+	double usd; /* below 0: not known */
 };
 
 struct stream {

@@ -182,7 +182,7 @@ count_model(struct stream *s, struct jv name, struct jv v, struct agent_usage *t
 	u = less(now, m->usage);
 	if (s->model == NULL || strcmp(s->model, m->model) == 0)
 		split_writes(&u, turn);
-	give(s, line, m->model, u, usd >= m->usd ? usd - m->usd : -1, fast);
+	give(s, line, m->model, u, m->usd >= 0 && usd >= m->usd ? usd - m->usd : -1, fast);
 	m->usage = now;
 	if (usd >= 0)
 		m->usd = usd;
@@ -205,7 +205,7 @@ take_baseline(struct stream *s, struct jv all, struct agent_usage turn)
 	agent_usage_add(&sum, &turn);
 	if (covers(turn, now) || !covers(now, sum))
 		return;
-	s->models[0] = (struct stream_total){jv_text(name), base, 0};
+	s->models[0] = (struct stream_total){jv_text(name), base, -1};
 	s->models_n = 1;
 }
 
