@@ -14,7 +14,7 @@
  * the events replaces by it (agent/ledger.h).
  *
  * Hostile input: a line that is no JSON, is nested too deep (proto/json.h), or has other types
- * than expected is passed over and counted; numbers beyond 2^53 and below 0 are unknown; NUL and
+ * than expected is passed over (the former two with a note "unreadable"); numbers beyond 2^53 and below 0 are unknown; NUL and
  * invalid UTF-8 in strings are replaced. What an event points to is borrowed until the sink returns.
  *
  * Pure, but for the databases of agent/opencode_db.h; one thread a parser.
