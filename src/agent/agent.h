@@ -13,9 +13,10 @@
  * formats. So what is counted has a key that is the same wherever it is said, and whoever keeps
  * the events replaces by it (agent/ledger.h).
  *
- * Hostile input: a line that is no JSON, is nested too deep (proto/json.h), or has other types
- * than expected is passed over (the former two with a note "unreadable"); numbers beyond 2^53 and below 0 are unknown; NUL and
- * invalid UTF-8 in strings are replaced. What an event points to is borrowed until the sink returns.
+ * Hostile input: a line that is no JSON or is nested too deep is passed over, with a note
+ * "unreadable", and so is, without one, what has other types than expected; numbers beyond 2^53 and
+ * below 0 are unknown; NUL, lone surrogates and invalid UTF-8 in strings are replaced. What an event
+ * points to is borrowed until the sink returns.
  *
  * Pure, but for the databases of agent/opencode_db.h; one thread a parser.
  */
