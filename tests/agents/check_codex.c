@@ -187,6 +187,56 @@ measure(size_t megabytes)
 	free(data);
 }
 
+/* The first line that is JSON names a stream, and no other. */
+static void
+check_first_lines(void)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct agent_format *own = agent_format_find(samples[i].column[1]);
+		const char *line = samples[i].data;
+
+		while (*line != '{')
+			line += strcspn(line, "\n") + 1;
+		for (size_t f = 0; agent_formats[f] != NULL; f++) {
+			const struct agent_format *is = agent_formats[f];
+
+			if (is->is_stream != NULL)
+				CHECK(is->is_stream(line, strcspn(line, "\n")) == (is == own));
+		}
+	}
+}
+
+/* Prints what a file says; not a test. */
+static void
+show(const char *format, const char *path)
+{
+	struct tally t = {0};
+	struct agent_usage u;
+	int64_t since = 0;
+	size_t len;
+	double cost;
+
+	if (strcmp(format, "opencode-db") == 0) {
+		CHECK(read_db(&t, path, &since) == 0);
+	} else {
+		char *data = slurp(path, &len);
+
+		feed(&t, format, path, data, len, PLAIN, 0);
+		free(data);
+	}
+	u = tally_sum(&t, NULL, &cost);
+	printf("input %lld read %lld write %lld output %lld reasoning %lld cost %.6f\n",
+	    (long long)u.input, (long long)u.cache_read, (long long)u.cache_write_5m,
+	    (long long)u.output, (long long)u.reasoning, cost);
+	printf("user %zu assistant %zu thinking %zu calls %zu results %zu turns %zu ends %zu\n",
+	    t.shown[AGENT_USER], t.shown[AGENT_ASSISTANT], t.shown[AGENT_THINKING],
+	    t.types[AGENT_TOOL_CALL], t.types[AGENT_TOOL_RESULT], t.types[AGENT_TURN],
+	    t.types[AGENT_TURN_END]);
+	for (size_t i = 0; i < t.n; i++)
+		printf("%s of %s\n", t.rows[i].key, t.rows[i].session);
+	tally_free(&t);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -201,31 +251,11 @@ main(int argc, char **argv)
 		measure((size_t)atoi(argv[2]));
 		return 0;
 	}
-	if (argc > 2) { /* FORMAT FILE: what it says */
-		struct tally t = {0};
-		size_t len;
-		char *data = slurp(argv[2], &len);
-		struct agent_usage u;
-		double cost;
-
-		feed(&t, argv[1], argv[2], data, len, PLAIN, 0);
-		u = tally_sum(&t, NULL, &cost);
-		printf("input %lld cache_read %lld write %lld output %lld reasoning %lld cost "
-		       "%.6f\n",
-		    (long long)u.input, (long long)u.cache_read, (long long)u.cache_write_5m,
-		    (long long)u.output, (long long)u.reasoning, cost);
-		printf("user %zu assistant %zu thinking %zu calls %zu results %zu turns %zu "
-		       "ends %zu "
-		       "notes %zu hidden %zu passed %llu\n",
-		    t.shown[0], t.shown[1], t.shown[2], t.types[AGENT_TOOL_CALL],
-		    t.types[AGENT_TOOL_RESULT], t.types[AGENT_TURN], t.types[AGENT_TURN_END],
-		    t.types[AGENT_NOTE], t.hidden, (unsigned long long)t.passed);
-		for (size_t i = 0; i < t.n; i++)
-			printf("row %s of %s\n", t.rows[i].key, t.rows[i].session);
-		tally_free(&t);
-		free(data);
+	if (argc > 2) {
+		show(argv[1], argv[2]);
 		return 0;
 	}
+	check_first_lines();
 	for (size_t i = 0; i < count; i += n) {
 		for (n = 1; i + n < count &&
 			    strcmp(samples[i].column[0], samples[i + n].column[0]) == 0;
@@ -239,7 +269,8 @@ main(int argc, char **argv)
 		datas[i] = samples[i].data;
 	}
 	check_hostile(formats, datas, count);
-	check_db(dir);
+	check_rules();
+	check_db();
 	for (size_t i = 0; i < count; i++) {
 		free(samples[i].line);
 		free(samples[i].data);

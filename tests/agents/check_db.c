@@ -49,7 +49,7 @@ run(sqlite3 *db, const char *sql)
 	CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
 }
 
-static int
+int
 read_db(struct tally *t, const char *path, int64_t *since)
 {
 	struct agent_sink sink = tally_sink(t);
@@ -149,12 +149,11 @@ unlink_db(const char *path)
 }
 
 void
-check_db(const char *dir)
+check_db(void)
 {
 	char tmp[] = "/tmp/opencode-XXXXXX", *path;
 	sqlite3 *db;
 
-	(void)dir;
 	CHECK(mkdtemp(tmp) != NULL);
 	path = xasprintf("%s/opencode.db", tmp);
 	CHECK(opencode_db_is_one(path) && !opencode_db_is_one("/x/other.db"));

@@ -45,7 +45,9 @@ void feed(struct tally *t, const char *format, const char *path, const char *dat
     enum manner manner, size_t lines);
 char *slurp(const char *path, size_t *len);
 
-void check_db(const char *dir);
+void check_db(void);
+void check_rules(void);
+int read_db(struct tally *t, const char *path, int64_t *since);
 void check_hostile(const char *const *formats, char *const *datas, size_t n);
 
 #endif
