@@ -119,9 +119,10 @@ take_meta(struct agent_parser *p, const cJSON *meta)
 	if (p->created_ms == 0)
 		p->created_ms = p->s.time_ms;
 	p->replay_ms = p->s.time_ms;
-	p->inherits =
-	    mode != NULL && strcmp(mode, "paginated") == 0 &&
-	    (get(meta, "forked_from_id") != NULL || get(meta, "history_base") != NULL);
+	p->inherits = get(meta, "forked_from_ordinal_exclusive") != NULL ||
+		      cJSON_IsObject(get(meta, "history_base")) ||
+		      (mode != NULL && strcmp(mode, "paginated") == 0 &&
+			  get(meta, "forked_from_id") != NULL);
 	if (p->parent != NULL && !p->inherits)
 		p->replay = REPLAY_MAYBE;
 }
@@ -342,16 +343,16 @@ codex_restore(struct agent_parser *p, const char *json, size_t len)
 	replace(&p->model, get_string(o, "model"));
 	replace(&p->turn, get_string(o, "turn"));
 	replace(&p->parent, get_string(o, "parent"));
-	p->context = (uint64_t)get_count(o, "context");
-	p->limits = (uint64_t)get_count(o, "limits");
+	p->context = (uint64_t)get_or_0(o, "context");
+	p->limits = (uint64_t)get_or_0(o, "limits");
 	p->named = get_true(o, "named");
 	p->tasks = get_true(o, "tasks");
 	p->pending = get_true(o, "pending");
 	p->exec = get_true(o, "exec");
 	p->bare = get_true(o, "bare");
 	p->replay = replay > REPLAY_LINES || replay < 0 ? REPLAY_NONE : (enum replay)replay;
-	p->created_ms = get_count(o, "created");
-	p->replay_ms = get_count(o, "replayed");
+	p->created_ms = get_or_0(o, "created");
+	p->replay_ms = get_or_0(o, "replayed");
 	p->inherits = get_true(o, "inherits");
 	p->has_total = get(o, "total") != NULL;
 	p->total = usage_get(o, "total");

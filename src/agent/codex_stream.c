@@ -253,7 +253,7 @@ exec_restore(struct agent_parser *p, const char *json, size_t len)
 
 	if (o == NULL)
 		return false;
-	p->run = (uint64_t)get_count(o, "run");
+	p->run = (uint64_t)get_or_0(o, "run");
 	p->named = get_true(o, "named");
 	p->has_total = get(o, "total") != NULL;
 	p->total = usage_get(o, "total");

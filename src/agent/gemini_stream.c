@@ -245,12 +245,12 @@ stream_restore(struct agent_parser *p, const char *json, size_t len)
 	if (o == NULL)
 		return false;
 	name_model(p, get_string(o, "model"));
-	p->begun_ms = get_count(o, "begun");
+	p->begun_ms = get_or_0(o, "begun");
 	buf_reset(&p->said);
 	if (get_string(o, "said") != NULL)
 		buf_puts(&p->said, get_string(o, "said"));
-	p->said_at = (uint64_t)get_count(o, "said_at");
-	p->said_ms = get_count(o, "said_ms");
+	p->said_at = (uint64_t)get_or_0(o, "said_at");
+	p->said_ms = get_or_0(o, "said_ms");
 	cJSON_Delete(o);
 	return true;
 }
@@ -274,14 +274,34 @@ is_no_source(const char *path)
 	return false;
 }
 
+static void
+give_models(struct agent_parser *p, const cJSON *models)
+{
+	const cJSON *m;
+
+	cJSON_ArrayForEach (m, models) {
+		struct agent_event e = source_event(&p->s, AGENT_USAGE);
+		char *key;
+
+		e.usage = gemini_usage(get(m, "tokens"));
+		e.model = m->string;
+		/* It does not say when: two runs that used the same are taken for one. */
+		key = xasprintf("gemini:%s:%s:%lld,%lld,%lld", p->s.session,
+		    e.model == NULL ? "" : e.model, (long long)e.usage.input,
+		    (long long)e.usage.cache_read, (long long)e.usage.output);
+		e.id = key;
+		if (e.usage.input >= 0 || e.usage.output >= 0)
+			source_give(&p->s, &e);
+		free(key);
+	}
+}
+
 /* `-o json`: what was answered, and what all of the process used. */
 static void
 json_feed(struct agent_parser *p, const char *data, size_t len, uint64_t at)
 {
 	cJSON *o = source_line(&p->s, data, len, at);
-	const cJSON *m;
 	struct agent_event e;
-	char *key;
 
 	if (get_string(o, "session_id") == NULL) {
 		cJSON_Delete(o);
@@ -293,19 +313,7 @@ json_feed(struct agent_parser *p, const char *data, size_t len, uint64_t at)
 	if (get_string(o, "response") != NULL)
 		buf_puts(&p->said, get_string(o, "response"));
 	stream_flush(p);
-	cJSON_ArrayForEach (m, get(get(o, "stats"), "models")) {
-		e = source_event(&p->s, AGENT_USAGE);
-		e.usage = gemini_usage(get(m, "tokens"));
-		e.model = m->string;
-		/* It does not say when: two runs that used the same are taken for one. */
-		key = xasprintf("gemini:%s:%s:%lld,%lld,%lld", p->s.session, e.model,
-		    (long long)e.usage.input, (long long)e.usage.cache_read,
-		    (long long)e.usage.output);
-		e.id = key;
-		if (e.usage.input >= 0 || e.usage.output >= 0)
-			source_give(&p->s, &e);
-		free(key);
-	}
+	give_models(p, get(get(o, "stats"), "models"));
 	e = source_event(&p->s, AGENT_TURN_END);
 	e.outcome = cJSON_IsObject(get(o, "error")) ? AGENT_FAILED : AGENT_OK;
 	e.text = get_string(get(o, "error"), "message");

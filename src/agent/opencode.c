@@ -349,7 +349,7 @@ oc_restore(struct agent_parser *p, const char *json, size_t len)
 	p->message = text_of(get(o, "message"));
 	p->sum.usage = usage_get(o, "usage");
 	p->sum.cost_usd = get_cost(o, "cost");
-	p->sum.steps = (unsigned)get_count(o, "steps");
+	p->sum.steps = (unsigned)get_or_0(o, "steps");
 	p->working = get_true(o, "working");
 	cJSON_Delete(o);
 	return true;

@@ -83,6 +83,15 @@ clean_at(sqlite3_stmt *st, int column)
 	return s == NULL || *s == '\0' ? NULL : utf8_sanitize(s, strlen(s));
 }
 
+/* When, in milliseconds; 0 where it is none. */
+static int64_t
+ms_at(sqlite3_stmt *st, int column)
+{
+	int64_t ms = sqlite3_column_int64(st, column);
+
+	return ms < 0 || ms > (int64_t)JSON_INT_MAX ? 0 : ms;
+}
+
 static void
 saw(struct reading *r, int64_t ms)
 {
@@ -98,7 +107,7 @@ take_session(struct reading *r, sqlite3_stmt *st)
 
 	if (text_at(st, 0) != NULL) {
 		source_name(&r->s, text_at(st, 0));
-		r->s.time_ms = sqlite3_column_int64(st, 5);
+		r->s.time_ms = ms_at(st, 5);
 		e = source_event(&r->s, AGENT_SESSION);
 		e.parent = text_at(st, 1);
 		e.cwd = dir;
@@ -122,7 +131,7 @@ read_sessions(struct reading *r)
 
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
 		rc = 0;
-		saw(r, sqlite3_column_int64(st, 6));
+		saw(r, ms_at(st, 6));
 		take_session(r, st);
 	}
 	return sql_finish(st, rc);
@@ -142,7 +151,7 @@ take_part(struct reading *r, sqlite3_stmt *st, struct message *m)
 {
 	cJSON *o = json_at(st, 3);
 	const char *type = get_string(o, "type"), *id = text_at(st, 0);
-	int64_t created = sqlite3_column_int64(st, 1), updated = sqlite3_column_int64(st, 2);
+	int64_t created = ms_at(st, 1), updated = ms_at(st, 2);
 
 	saw(r, updated);
 	r->s.time_ms = get_time(get(o, "time"), "start");
@@ -199,18 +208,18 @@ take_message(struct reading *r, sqlite3_stmt *row, sqlite3_stmt *parts)
 	struct message m = {.id = text_at(row, 0),
 	    .model = get_string(o, "modelID"),
 	    .role = role != NULL && strcmp(role, "user") == 0 ? AGENT_USER : AGENT_ASSISTANT,
-	    .is_new = sqlite3_column_int64(row, 3) >= r->since};
+	    .is_new = ms_at(row, 3) >= r->since};
 	struct agent_event e;
 	int rc;
 
-	saw(r, sqlite3_column_int64(row, 3));
+	saw(r, ms_at(row, 3));
 	if (o == NULL || m.id == NULL || text_at(row, 1) == NULL) {
 		r->s.passed++;
 		cJSON_Delete(o);
 		return 0;
 	}
 	source_name(&r->s, text_at(row, 1));
-	r->s.time_ms = sqlite3_column_int64(row, 2);
+	r->s.time_ms = ms_at(row, 2);
 	e = source_event(&r->s, m.role == AGENT_USER ? AGENT_TURN : AGENT_MESSAGE);
 	e.id = m.id;
 	e.role = m.role;

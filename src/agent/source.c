@@ -199,10 +199,8 @@ source_restore(struct source *s, unsigned version, const char *json, size_t len)
 		return NULL;
 	}
 	source_name(s, get_string(o, "session"));
-	s->time_ms = get_count(o, "time");
-	s->passed = (uint64_t)get_count(o, "passed");
-	if (s->time_ms < 0)
-		s->time_ms = 0;
+	s->time_ms = get_or_0(o, "time");
+	s->passed = (uint64_t)get_or_0(o, "passed");
 	return o;
 }
 

@@ -38,6 +38,14 @@ get_count(const cJSON *o, const char *name)
 	return json_u64(o, name, 0, JSON_INT_MAX, &n) == 0 ? (int64_t)n : AGENT_UNKNOWN;
 }
 
+int64_t
+get_or_0(const cJSON *o, const char *name)
+{
+	int64_t n = get_count(o, name);
+
+	return n < 0 ? 0 : n;
+}
+
 double
 get_cost(const cJSON *o, const char *name)
 {
