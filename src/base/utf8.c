@@ -2,6 +2,8 @@
 
 #include "base/utf8.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 
 /* Bytes that follow a lead byte and the range of the first of them; 0 for an impossible lead. */
@@ -87,10 +89,17 @@ utf8_encode(uint32_t cp, char out[UTF8_MAX])
 bool
 utf8_valid(const char *s, size_t len)
 {
+	uint64_t word;
 	uint32_t cp;
 	size_t n;
 
 	for (; len != 0; s += n, len -= n) {
+		/* Most of it is ASCII, mostly. */
+		for (; len > sizeof word; s += sizeof word, len -= sizeof word) {
+			memcpy(&word, s, sizeof word);
+			if ((word & 0x8080808080808080u) != 0)
+				break;
+		}
 		n = utf8_decode(s, len, &cp);
 		/* U+FFFD itself is three bytes; an ill-formed part may be, too. */
 		if (n == 0 ||

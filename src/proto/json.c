@@ -39,7 +39,8 @@ unfit(const char *p, size_t len)
 	int depth = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		if (in_string && len - i >= 6 && memcmp(p + i, "\\u0000", 6) == 0)
+		if (in_string && p[i] == '\\' && len - i >= 6 &&
+		    memcmp(p + i, "\\u0000", 6) == 0)
 			return true;
 		if (in_string && p[i] == '\\')
 			i++;
