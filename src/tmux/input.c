@@ -43,7 +43,7 @@ put_keys(struct buf *b, uint32_t pane, const unsigned char *p, size_t len)
 static void
 put_paste(struct tmux *t, struct buf *b, uint32_t pane, const char *data, size_t len)
 {
-	buf_puts(b, "set-buffer -b panescry-input ");
+	buf_puts(b, "set-buffer -b panescry-input -- ");
 	tmux_quote(b, data, len);
 	buf_printf(b, " ; paste-buffer -d -r%s -b panescry-input -t %%%" PRIu32,
 	    t->version >= TMUX_VERSION_PASTE ? " -S" : "", pane);
