@@ -212,6 +212,21 @@ feed_first(struct mux_pane *m, struct seed *take)
 
 static void capture(struct mux_pane *m, unsigned lines);
 
+/* No line has left the screen here that would tell how far down the capture begins: at the first
+ * line that was printed, unless more has been than it holds. */
+static bool
+is_cut(const struct mux_pane *m, const struct seed *take)
+{
+	const struct seed_state *st = seed_state(take);
+
+	if (!m->behind || record_history_last(pane_record(m->entry->pane)) != 0)
+		return false;
+	if (!m->whole)
+		return m->lines != 0 && st->history > m->lines;
+	/* tmux drops a tenth at a time. */
+	return st->history >= st->history_limit - st->history_limit / 10;
+}
+
 static void
 captured(struct mux_pane *m, struct seed *take)
 {
@@ -223,6 +238,9 @@ captured(struct mux_pane *m, struct seed *take)
 	if (!first && !m->whole && from >= 0 && from < SEED_OVERLAP_MIN &&
 	    last > (uint64_t)from)
 		from = -ENOENT;
+	if (!first && is_cut(m, take))
+		from = -ENOENT;
+
 	if (from < 0 && !m->behind) {
 		seed_free(take); /* cleared, perhaps; nothing was missed */
 		return;
@@ -269,6 +287,7 @@ static void
 capture(struct mux_pane *m, unsigned lines)
 {
 	m->capturing = true;
+	m->lines = lines;
 	tmux_capture(m->server->tmux, m->id, lines, TMUX_FOLLOW, on_captured, mux_ref(m));
 }
 

@@ -31,9 +31,10 @@ struct mux_pane {
 	unsigned refs;
 	size_t pending; /* bytes of input that tmux has not taken */
 	unsigned asked_cols, asked_rows;
-	bool shown;  /* it has been captured once */
-	bool behind; /* output is missing until the next capture */
-	bool whole;  /* a part of the history was not enough to find the place */
+	bool shown;     /* it has been captured once */
+	bool behind;    /* output is missing until the next capture */
+	bool whole;     /* a part of the history was not enough to find the place */
+	unsigned lines; /* of history that the capture under way has at most; 0: all */
 	bool capturing, again;
 
 	struct seed *seed;    /* is being fed; NULL: output goes straight in */
