@@ -262,9 +262,10 @@ describe('what is typed into a pane of tmux', { skip }, () => {
     const broken = Buffer.from([0xc3, 0x28, 0xff, 0xfe, 0x80, 0xe2, 0x82, 0xf0, 0x9f, 0x98, 0, 0, 0x1b, 0x5b, 0xff, 0]);
     const some = randomBytes(40_000);
     const nulls = Buffer.alloc(300);
-    const all = Buffer.concat([every, hard, broken, some, nulls, every]);
+    const minus = Buffer.from(`-b ${'- a list\n'.repeat(20)}`);
+    const all = Buffer.concat([every, hard, broken, minus, some, nulls, every]);
     const pane = await reader('bytes', all.length);
-    for (const piece of [every, hard, broken, some, nulls, every]) await f.d.type(f.t.id(pane), piece);
+    for (const piece of [every, hard, broken, minus, some, nulls, every]) await f.d.type(f.t.id(pane), piece);
     await arrives('bytes', all);
     await f.t.run('kill-pane', '-t', pane);
   });
@@ -281,7 +282,7 @@ describe('what is typed into a pane of tmux', { skip }, () => {
   });
 
   it('arrives while somebody reads back, who is not disturbed', async () => {
-    const all = Buffer.concat([Buffer.from('q short'), Buffer.alloc(3), Buffer.from('long '.repeat(500))]);
+    const all = Buffer.concat([Buffer.from('- q sho'), Buffer.alloc(3), Buffer.from('long '.repeat(500))]);
     const pane = await f.t.sh(`stty raw -echo; printf 'ready\\r\\n'; exec cat >${f.file('back')}`);
     await listed(f.d, f.t.id(pane));
     await f.d.shows(f.t.id(pane), 'ready');

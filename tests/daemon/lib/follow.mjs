@@ -238,7 +238,7 @@ export async function checkNumbers(d, id, to, { from = 1, gaps = false } = {}) {
     if (!/^\d+$/.test(l.text)) continue;
     const n = Number(l.text);
     first ??= l.line - n;
-    if (after && n > want) {
+    if (after && (n > want || want === from)) {
       missing += n - want;
       want = n;
     }
