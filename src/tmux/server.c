@@ -23,7 +23,7 @@ enum {
 	LOOK_UNWATCHED_MS = 2000,
 	LIST_EVERY_MS = 5000, /* also a sign of life */
 	STOPPED_MS = 3000,
-	QUIET_MS = 200, /* without a notification, before a connection is made */
+	QUIET_MS = 100, /* without a notification, before a connection is made */
 	QUIET_MAX_MS = 3000,
 	ANSWER_MAX = 4 * 1024 * 1024,
 };
@@ -343,13 +343,18 @@ static bool
 may_connect(struct tmux *t)
 {
 	uint64_t now = uv_now(t->loop);
+	bool quiet = t->noticed == 0 || now >= t->noticed + QUIET_MS ||
+		     (t->waits_since != 0 && now >= t->waits_since + QUIET_MAX_MS);
 	struct link *l;
 
 	DL_FOREACH (t->links, l)
-		if (!tmux_client_ready(l->client))
-			return false;
-	return t->noticed == 0 || now >= t->noticed + QUIET_MS ||
-	       (t->waits_since != 0 && now >= t->waits_since + QUIET_MAX_MS);
+		quiet &= tmux_client_ready(l->client);
+	t->unconnected |= !quiet;
+	if (quiet)
+		t->waits_since = 0;
+	else if (t->waits_since == 0)
+		t->waits_since = now;
+	return quiet;
 }
 
 static void
@@ -378,14 +383,8 @@ tmux_connect(struct tmux *t, uint32_t session)
 {
 	if (tmux_link(t, session) != NULL)
 		return;
-	if (!may_connect(t)) {
-		t->unconnected = true;
-		if (t->waits_since == 0)
-			t->waits_since = uv_now(t->loop);
-		return;
-	}
-	t->waits_since = 0;
-	make_link(t, session, false);
+	if (may_connect(t))
+		make_link(t, session, false);
 }
 
 /*
