@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 #include <uthash.h>
@@ -20,7 +21,7 @@
 #include "proto/json.h"
 #include "store/sessions_read.h"
 
-enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512 };
+enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512, OPEN_TRIES = 100, OPEN_MS = 20 };
 
 /* One question. */
 struct question_db {
@@ -55,6 +56,11 @@ query_work(uv_work_t *w)
 	sqlite3 *db;
 
 	q->rc = store_reader_open(q->app->store, &db, NULL);
+	/* A daemon that has just been started is still opening it. */
+	for (int i = 0; i < OPEN_TRIES && q->rc == -EAGAIN; i++) {
+		usleep(OPEN_MS * 1000);
+		q->rc = store_reader_open(q->app->store, &db, NULL);
+	}
 	if (q->rc != 0)
 		return;
 	q->rc = q->run(q, db);

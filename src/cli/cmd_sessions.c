@@ -193,4 +193,4 @@ run_sessions(int argc, char **argv)
 }
 
 const struct cli_command cmd_sessions = {"sessions", "ls | show ID",
-    "List agents' sessions, or show what was said in one", sessions_options, run_sessions, 2};
+    "List agents' sessions, or show what was said in one", sessions_options, run_sessions, 0};

@@ -373,7 +373,7 @@ static const struct statement {
 	 " reasoning=excluded.reasoning, searches=excluded.searches, "
 	 "stated_usd=excluded.stated_usd"
 	 " WHERE excluded.rank>rank",
-	    3, 9, true, true},
+	    3, 10, true, true},
     [SOURCE] = {"INSERT INTO sources(path, format, parser, device, inode, size, offset, head,"
 		" modified_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 		" ON CONFLICT(path) DO UPDATE SET format=excluded.format,"

@@ -137,7 +137,9 @@ sessions_read_list(sqlite3 *db, const struct sessions_filter *f, int64_t limit, 
 	if (rc != 0)
 		return rc;
 	rc = prepare(db, &st,
-	    "SELECT id, agent, native, cwd, title, model, mode, version, branch, pane,"
+	    "SELECT id, agent, native, cwd, title, COALESCE(model, (SELECT model FROM usage"
+	    " WHERE session=s.id AND model IS NOT NULL ORDER BY time_ms DESC LIMIT 1)),"
+	    " mode, version, branch, pane,"
 	    " (SELECT prompt FROM turns WHERE session=s.id AND prompt IS NOT NULL"
 	    " ORDER BY seq LIMIT 1),"
 	    " (SELECT p.id FROM sessions p WHERE p.agent=s.agent AND p.native=s.parent_native),"

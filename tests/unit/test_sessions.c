@@ -66,6 +66,7 @@ add_usage(struct sessions_batch *b, unsigned session, const char *key, uint64_t 
 		.cache_write_1h = SESSIONS_UNKNOWN,
 		.output = output,
 		.reasoning = SESSIONS_UNKNOWN,
+		.searches = 3,
 		.stated_usd = -1,
 		.time_ms = 1000});
 }
@@ -120,6 +121,7 @@ check_whole(struct owner *o)
 	assert_int_equal(owner_read(o, "SELECT output FROM usage WHERE turn=1"), 631);
 	assert_int_equal(owner_read(o, "SELECT cache_write_5m IS NULL FROM usage"), 1);
 	assert_int_equal(owner_read(o, "SELECT stated_usd IS NULL FROM usage"), 1);
+	assert_int_equal(owner_read(o, "SELECT time_ms FROM usage WHERE searches=3"), 1000);
 	assert_int_equal(owner_read(o, "SELECT COUNT(*) FROM notes"), 1);
 	assert_int_equal(owner_read(o, "SELECT offset FROM sources WHERE device=-1"), 380);
 }

@@ -27,7 +27,8 @@ export function cleanEnv(more = {}) {
     delete env[name];
   // What a sanitizer keeps of freed memory would look like growth.
   env.ASAN_OPTIONS = ['quarantine_size_mb=1', env.ASAN_OPTIONS].filter(Boolean).join(':');
-  return { ...env, TMUX_TMPDIR: more.TMUX_TMPDIR ?? emptyDir(), ...more };
+  // No tmux server, and no transcripts of agents, of whoever runs this.
+  return { ...env, TMUX_TMPDIR: emptyDir(), HOME: emptyDir(), ...more };
 }
 
 export async function run(command, args, { env = {}, input, cwd, ms } = {}) {

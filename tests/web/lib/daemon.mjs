@@ -13,8 +13,8 @@ export async function startDaemon() {
   const child = spawn(
     BINARY,
     ['serve', '--foreground', '--listen', '127.0.0.1:0', '--socket', join(dir, 's.sock'), '--state-dir', dir],
-    // No tmux server of whoever runs this.
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMUX_TMPDIR: dir } },
+    // No tmux server and no agents' sessions of whoever runs this.
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMUX_TMPDIR: dir, HOME: dir } },
   );
   let out = '';
   let err = '';
