@@ -50,7 +50,7 @@ void source_print(cJSON *o, struct buf *b); /* frees o */
 const cJSON *get(const cJSON *o, const char *name);
 const char *get_string(const cJSON *o, const char *name); /* NULL for "" too */
 bool get_true(const cJSON *o, const char *name);
-int64_t get_count(const cJSON *o, const char *name);  /* AGENT_UNKNOWN; 0..2^53 - 1 */
+int64_t get_count(const cJSON *o, const char *name); /* AGENT_UNKNOWN; 0..2^53 - 1 */
 int64_t get_or_0(const cJSON *o, const char *name);
 double get_cost(const cJSON *o, const char *name);    /* -1 */
 int64_t get_time(const cJSON *o, const char *name);   /* RFC 3339, or ms or s since 1970; 0 */

@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "base/xmalloc.h"
 #include "os/os.h"
 
 enum {
@@ -29,8 +29,10 @@ struct os_watch {
 struct os_watch *
 os_watch_new(void)
 {
-	struct os_watch *w = xcalloc(1, sizeof *w);
+	struct os_watch *w = calloc(1, sizeof *w);
 
+	if (w == NULL)
+		return NULL;
 	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->fd < 0 || w->wake < 0) {
@@ -55,21 +57,36 @@ os_watch_free(struct os_watch *w)
 	free(w);
 }
 
+/* A place for the directory's name. */
+static int
+make_room(struct os_watch *w, int wd)
+{
+	int n = wd + 64;
+	char **dirs;
+
+	if (wd < w->ndirs)
+		return 0;
+	dirs = realloc(w->dirs, (size_t)n * sizeof *dirs);
+	if (dirs == NULL)
+		return -ENOMEM;
+	memset(dirs + w->ndirs, 0, (size_t)(n - w->ndirs) * sizeof *dirs);
+	w->dirs = dirs;
+	w->ndirs = n;
+	return 0;
+}
+
 int
 os_watch_add(struct os_watch *w, const char *dir)
 {
 	int wd = inotify_add_watch(w->fd, dir, MASK);
+	char *copy;
 
 	if (wd < 0)
 		return -errno;
-	if (wd >= w->ndirs) {
-		w->dirs = xreallocarray(w->dirs, (size_t)wd + 64, sizeof *w->dirs);
-		memset(w->dirs + w->ndirs, 0,
-		    ((size_t)wd + 64 - (size_t)w->ndirs) * sizeof *w->dirs);
-		w->ndirs = wd + 64;
-	}
+	if (make_room(w, wd) != 0 || (copy = strdup(dir)) == NULL)
+		return -ENOMEM;
 	free(w->dirs[wd]);
-	w->dirs[wd] = xstrdup(dir);
+	w->dirs[wd] = copy;
 	return 0;
 }
 
@@ -101,7 +118,8 @@ tell(struct os_watch *w, const struct inotify_event *e,
 
 	if (e->wd < 0 || e->wd >= w->ndirs || w->dirs[e->wd] == NULL || e->len == 0)
 		return;
-	path = xasprintf("%s/%s", w->dirs[e->wd], e->name);
+	if (asprintf(&path, "%s/%s", w->dirs[e->wd], e->name) < 0)
+		return;
 	if (w->last == NULL || strcmp(w->last, path) != 0)
 		changed(path, (e->mask & IN_ISDIR) != 0, arg);
 	free(w->last);
@@ -111,11 +129,11 @@ tell(struct os_watch *w, const struct inotify_event *e,
 int
 os_watch_read(struct os_watch *w, void (*changed)(const char *, bool, void *), void *arg)
 {
-	char *events = xmalloc(EVENTS_SIZE);
-	int lost = 0;
+	char *events = malloc(EVENTS_SIZE);
+	int lost = events == NULL;
 	ssize_t n;
 
-	while ((n = read(w->fd, events, EVENTS_SIZE)) > 0) {
+	while (events != NULL && (n = read(w->fd, events, EVENTS_SIZE)) > 0) {
 		/* What is written from here on has events of its own. */
 		free(w->last);
 		w->last = NULL;
