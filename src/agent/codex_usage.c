@@ -179,6 +179,20 @@ count_limits(struct agent_parser *p, const cJSON *limits)
 }
 
 void
+codex_cancel_total(const struct agent_parser *p)
+{
+	static const struct agent_usage nothing = {
+	    0, AGENT_UNKNOWN, AGENT_UNKNOWN, AGENT_UNKNOWN, 0, AGENT_UNKNOWN};
+	char *key;
+
+	if (!p->has_total)
+		return;
+	key = codex_total_key(p->s.session, &p->total);
+	give(p, &nothing, key, CODEX_RANK_COUNT);
+	free(key);
+}
+
+void
 codex_count(struct agent_parser *p, const cJSON *payload)
 {
 	const cJSON *info = get(payload, "info");
@@ -191,6 +205,9 @@ codex_count(struct agent_parser *p, const cJSON *payload)
 	}
 	count(p, usage_if(info, "last_token_usage", &own),
 	    usage_if(info, "total_token_usage", &total), NULL);
+	/* Older versions do not say where a turn ends: any of these may be its last. */
+	if (p->exec && !p->tasks && p->replay == REPLAY_NONE && cJSON_IsObject(info))
+		codex_cancel_total(p);
 	count_limits(p, get(payload, "rate_limits"));
 }
 
@@ -206,19 +223,5 @@ codex_record(struct agent_parser *p, const cJSON *payload)
 		key = xasprintf("codex:%s:%s", turn != NULL ? turn : p->s.session, response);
 	count(p, usage_if(payload, "usage", &own),
 	    usage_if(payload, "thread_token_usage", &total), key);
-	free(key);
-}
-
-void
-codex_cancel_total(const struct agent_parser *p)
-{
-	static const struct agent_usage nothing = {
-	    0, AGENT_UNKNOWN, AGENT_UNKNOWN, AGENT_UNKNOWN, 0, AGENT_UNKNOWN, AGENT_UNKNOWN};
-	char *key;
-
-	if (!p->has_total)
-		return;
-	key = codex_total_key(p->s.session, &p->total);
-	give(p, &nothing, key, CODEX_RANK_COUNT);
 	free(key);
 }

@@ -86,6 +86,31 @@ check_reset(void)
 	tally_free(&t);
 }
 
+/* A run of a version that does not say where turns end, and its stream. */
+static void
+check_old_exec(void)
+{
+	static const char rollout[] = LINE(
+	    "00.000", "session_meta", "{\"id\":\"t\",\"source\":\"exec\"}") LINE("01.000",
+	    "event_msg", COUNT(TOTAL("total_token_usage", "500", "100", "50")))
+	    LINE("02.000", "event_msg", COUNT(TOTAL("total_token_usage", "900", "300", "70")));
+	static const char stream[] =
+	    "{\"type\":\"thread.started\",\"thread_id\":\"t\"}\n"
+	    "{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":900,"
+	    "\"cached_input_tokens\":300,\"output_tokens\":70}}\n";
+	struct tally t = {0}, back = {0};
+
+	say(&t, "codex-rollout", rollout);
+	say(&t, "codex-exec", stream);
+	check_sum(&t, 600, 300, 70);
+	say(&back, "codex-exec", stream);
+	check_sum(&back, 600, 300, 70);
+	say(&back, "codex-rollout", rollout);
+	check_sum(&back, 600, 300, 70);
+	tally_free(&t);
+	tally_free(&back);
+}
+
 /* A fork that inherits totals, and says nothing else: the parent's must be known. */
 static void
 check_inherits(void)
@@ -189,11 +214,77 @@ check_copilot(void)
 	tally_free(&t);
 }
 
+/* Of the formats of an agent, the one that reads a path. */
+static void
+check_paths(void)
+{
+	static const struct {
+		const char *agent, *path, *format;
+	} paths[] = {
+	    {"codex", "/h/.codex/sessions/2026/11/21/rollout-2026-11-21T02-36-44-x.jsonl",
+		"codex-rollout"},
+	    {"codex", "/h/.codex/archived_sessions/rollout-1.jsonl", "codex-rollout"},
+	    {"codex", "/h/.codex/archived_sessions/rollout-1.jsonl.zst", NULL},
+	    {"codex", "/h/.codex/history.jsonl", NULL},
+	    {"gemini", "/h/.gemini/tmp/proj/chats/session-2026-11-21T02-39-c8.jsonl",
+		"gemini-chat"},
+	    {"gemini", "/h/.gemini/tmp/proj/chats/session-2026-11-21T02-39-c8.json",
+		"gemini-chat-document"},
+	    {"gemini", "/h/.gemini/tmp/proj/logs.json", NULL},
+	    {"opencode", "/h/.local/share/opencode/storage/part/msg_1/prt_1.json",
+		"opencode-storage"},
+	    {"opencode", "/h/.local/share/opencode/storage/session_diff/ses_1.json", NULL},
+	    {"vibe", "/h/.vibe/logs/session/session_1_1a2b3c4d/meta.json", "vibe-meta"},
+	    {"vibe", "/h/.vibe/logs/session/session_1_1a2b3c4d/messages.jsonl",
+		"vibe-messages"},
+	    {"grok", "/h/.grok/sessions/%2Fw/id/chat_history.jsonl", "grok-history"},
+	    {"grok", "/h/.grok/sessions/%2Fw/id/summary.json", "grok-summary"},
+	    {"grok", "/h/.grok/sessions/%2Fw/id/signals.json", NULL},
+	    {"pi", "/h/.pi/agent/sessions/--w--/2025_a.jsonl", "pi-session"},
+	    {"copilot", "/h/.copilot/session-state/id/events.jsonl", "copilot-events"},
+	};
+
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+		for (size_t f = 0; agent_formats[f] != NULL; f++) {
+			const struct agent_format *is = agent_formats[f];
+
+			if (strcmp(is->agent, paths[i].agent) == 0)
+				CHECK(is->is_source(paths[i].path) ==
+				      (paths[i].format != NULL &&
+					  strcmp(is->name, paths[i].format) == 0));
+		}
+}
+
+/* What has no id or no text is told apart by where it is; sessions are named by the file. */
+static void
+check_names(void)
+{
+	static const char line[] = LINE("00.000", "response_item", SAID("user", "text"));
+	struct tally t = {0};
+	struct agent_usage u;
+
+	feed(&t, "codex-rollout",
+	    "/s/rollout-2026-11-21T02-36-44-01a1fbf6-9794-7fe2-a395-d2e34a15cb23.jsonl", line,
+	    sizeof line - 1, PLAIN, 0);
+	CHECK(t.shown[AGENT_USER] == 1);
+	static const char count[] =
+	    LINE("01.000", "event_msg", COUNT(TOTAL("total_token_usage", "5", "0", "5")));
+	feed(&t, "codex-rollout",
+	    "/s/rollout-2026-11-21T02-36-44-01a1fbf6-9794-7fe2-a395-d2e34a15cb23.jsonl", count,
+	    sizeof count - 1, PLAIN, 0);
+	u = tally_sum(&t, "01a1fbf6-9794-7fe2-a395-d2e34a15cb23", NULL);
+	CHECK(u.input == 5);
+	tally_free(&t);
+}
+
 void
 check_rules(void)
 {
+	check_paths();
+	check_names();
 	check_old_fork();
 	check_reset();
+	check_old_exec();
 	check_inherits();
 	check_streams();
 	check_rewind();
