@@ -51,8 +51,8 @@ enum agent_event_type {
 	 * a text it says the role, the model, or that what was said is hidden now. */
 	AGENT_MESSAGE,
 	AGENT_TOOL_CALL, /* id, name, input; message; the same id again replaces */
-	/* id, text, outcome; duration_ms where the agent measures it. The same id again adds: what it
-	 * does not say (NULL, unknown) stays. */
+	/* id, text, outcome; duration_ms where the agent measures it. The same id again adds: what
+	 * it does not say (NULL, unknown) stays. */
 	AGENT_TOOL_RESULT,
 	AGENT_USAGE, /* id: the key; rank; message, model, usage, cost_usd */
 	AGENT_COST,  /* cost_usd: a running total of the session, as the agent states it */
@@ -105,8 +105,8 @@ struct agent_event {
 	bool hidden; /* on an abandoned branch, or said to the model only: counted, not shown */
 	int64_t duration_ms;
 
-	/* Usage. Of several with one key the one of the highest rank counts, of equals the first. An
-	 * input and output of 0 mean that what has this key is counted in other rows. */
+	/* Usage. Of several with one key the one of the highest rank counts, of equals the first.
+	 * An input and output of 0 mean that what has this key is counted in other rows. */
 	struct agent_usage usage;
 	uint64_t rank;
 	double cost_usd; /* stated by the agent for this; below 0: not */

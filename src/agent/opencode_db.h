@@ -4,8 +4,8 @@
  * Rows change in place, so what changed is found by when it did. What is changed while it is read,
  * or in the last moments before, is given again the next time: whoever takes the events replaces.
  *
- * Only reads; the writer is not kept waiting for longer than a read of what changed. Like any reader of
- * such a database it may make the -shm file. One thread.
+ * Only reads, and keeps no writer waiting: the database has a log (WAL). Like any reader of such a
+ * database it may make the -shm file. One thread.
  */
 #ifndef AGENT_OPENCODE_DB_H
 #define AGENT_OPENCODE_DB_H

@@ -1,6 +1,6 @@
 /*
- * What parsers of sources have in common (agent/agent.h): lines of JSON, made fit where they are not,
- * values that are taken or unknown, and events with what is known of them all.
+ * What parsers of sources have in common (agent/agent.h): lines of JSON, made fit where they are
+ * not, values that are taken or unknown, and events with what is known of them all.
  *
  * The first member of a parser. One thread a source.
  */

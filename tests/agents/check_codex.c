@@ -1,6 +1,7 @@
 /*
- * Samples against what they are known to have used (index-codex.tsv): plainly, with a parser's state
- * saved and restored after each line, in copies, twice, in both orders, and cut off anywhere.
+ * Samples against what they are known to have used (index-codex.tsv): plainly, with a parser's
+ * state saved and restored after each line, in copies, twice, in both orders, and cut off
+ * anywhere.
  *
  * A note's words "name=N" are counts of events that must be so, too.
  */

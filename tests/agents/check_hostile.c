@@ -1,4 +1,5 @@
-/* Lines that are wrong in every way: none may crash a parser or get out of it what no sink expects. */
+/* Lines that are wrong in every way: none may crash a parser, or get out of it what no sink
+ * expects. */
 #include "config.h"
 
 #include <string.h>
