@@ -48,7 +48,7 @@ enum agent_event_type {
 	AGENT_TURN,     /* a turn begins: id or NULL; text: the prompt */
 	AGENT_TURN_END, /* id, outcome, duration_ms; text: why. Again: what was missing */
 	/* id, part, role, text; message: it is a part of. The same id and part again replaces; without
-	 * a text it says the role, the model, or that what was said is hidden now. */
+	 * a text it says the role, the model, or that all parts of it are hidden now. */
 	AGENT_MESSAGE,
 	AGENT_TOOL_CALL, /* id, name, input; message; the same id again replaces */
 	/* id, text, outcome; duration_ms where the agent measures it. The same id again adds: what

@@ -19,6 +19,8 @@ struct agent_parser {
 	char *parent;
 	char **shown; /* ids of messages, in order: those that are dropped later are hidden */
 	size_t count, room;
+	char **old; /* the same, while a line gives all messages anew */
+	size_t old_count;
 	uint64_t rank; /* of what a line says: the last one counts */
 };
 
@@ -74,13 +76,19 @@ chat_close(struct agent_parser *p)
 }
 
 static size_t
+place_in(char *const *ids, size_t count, const char *id)
+{
+	size_t i = count; /* it is one of the last, mostly */
+
+	while (i > 0 && strcmp(ids[i - 1], id) != 0)
+		i--;
+	return i == 0 ? count : i - 1;
+}
+
+static size_t
 place_of(const struct agent_parser *p, const char *id)
 {
-	size_t i = p->count; /* it is one of the last, mostly */
-
-	while (i > 0 && strcmp(p->shown[i - 1], id) != 0)
-		i--;
-	return i == 0 ? p->count : i - 1;
+	return place_in(p->shown, p->count, id);
 }
 
 static void
@@ -114,7 +122,8 @@ give_text(struct agent_parser *p, const cJSON *m, enum agent_role role, unsigned
 	e.text = text;
 	e.model = get_string(m, "model");
 	e.hidden = role == AGENT_USER && str_starts(text, "<session_context>");
-	if (role == AGENT_USER && !e.hidden) {
+	if (role == AGENT_USER && !e.hidden &&
+	    place_in(p->old, p->old_count, e.id) == p->old_count) {
 		struct agent_event turn = e;
 
 		turn.type = AGENT_TURN;
@@ -256,16 +265,14 @@ take_message(struct agent_parser *p, const cJSON *m)
 }
 
 static void
-hide_from(struct agent_parser *p, size_t from)
+hide(struct agent_parser *p, const char *id)
 {
-	for (size_t i = from; i < p->count; i++) {
-		struct agent_event e = source_event(&p->s, AGENT_MESSAGE);
+	struct agent_event e = source_event(&p->s, AGENT_MESSAGE);
 
-		e.id = p->shown[i];
-		e.hidden = true;
-		source_give(&p->s, &e);
-	}
-	forget(p, from);
+	e.id = id;
+	e.role = AGENT_ROLE_OF_MESSAGE;
+	e.hidden = true;
+	source_give(&p->s, &e);
 }
 
 static void
@@ -281,17 +288,33 @@ take_session(struct agent_parser *p, const cJSON *o)
 	source_give(&p->s, &e);
 }
 
-/* Whether they are dropped: those that are given again are shown again. */
 static void
-take_messages(struct agent_parser *p, const cJSON *messages, bool instead)
+take_messages(struct agent_parser *p, const cJSON *messages)
 {
 	const cJSON *m;
 
-	if (instead)
-		hide_from(p, 0);
 	cJSON_ArrayForEach (m, messages) {
 		take_message(p, m);
 	}
+}
+
+/* All of them: those that are not among them are dropped. */
+static void
+take_instead(struct agent_parser *p, const cJSON *messages)
+{
+	p->old = p->shown;
+	p->old_count = p->count;
+	p->shown = NULL;
+	p->count = p->room = 0;
+	take_messages(p, messages);
+	for (size_t i = 0; i < p->old_count; i++) {
+		if (place_of(p, p->old[i]) == p->count)
+			hide(p, p->old[i]);
+		free(p->old[i]);
+	}
+	free(p->old);
+	p->old = NULL;
+	p->old_count = 0;
 }
 
 static void
@@ -300,8 +323,11 @@ take_rewind(struct agent_parser *p, const char *id)
 	size_t i = place_of(p, id);
 
 	source_note(&p->s, "rewind", id);
-	if (i < p->count)
-		hide_from(p, i + 1);
+	if (i == p->count)
+		return;
+	for (size_t k = i + 1; k < p->count; k++)
+		hide(p, p->shown[k]);
+	forget(p, i + 1);
 }
 
 static void
@@ -319,12 +345,12 @@ chat_feed(struct agent_parser *p, const char *data, size_t len, uint64_t at)
 		if (get_string(set, "sessionId") != NULL || get_string(set, "summary") != NULL)
 			take_session(p, set);
 		if (cJSON_IsArray(get(set, "messages")))
-			take_messages(p, get(set, "messages"), true);
+			take_instead(p, get(set, "messages"));
 	} else if (get_string(o, "$rewindTo") != NULL) {
 		take_rewind(p, get_string(o, "$rewindTo"));
 	} else if (get_string(o, "sessionId") != NULL && get(o, "type") == NULL) {
 		take_session(p, o);
-		take_messages(p, get(o, "messages"), false);
+		take_messages(p, get(o, "messages"));
 	} else {
 		take_message(p, o);
 	}
@@ -340,7 +366,7 @@ document_feed(struct agent_parser *p, const char *data, size_t len, uint64_t at)
 	p->rank = (uint64_t)get_time(o, "lastUpdated");
 	if (o != NULL && get_string(o, "sessionId") != NULL) {
 		take_session(p, o);
-		take_messages(p, get(o, "messages"), false);
+		take_messages(p, get(o, "messages"));
 	}
 	cJSON_Delete(o);
 }
