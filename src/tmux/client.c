@@ -14,7 +14,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
-#include "base/spawn.h"
+#include "os/spawn.h"
 #include "base/xmalloc.h"
 
 enum {
@@ -427,7 +427,7 @@ start(struct tmux_client *c, const char *socket, bool silent, int in, int out)
 	char tmux[] = "tmux", s[] = "-S", control[] = "-Cu", attach[] = "attach-session",
 	     e[] = "-E", t[] = "-t", f[] = "-f", *path = xstrdup(socket);
 	char *argv[] = {tmux, control, s, path, attach, e, t, target, f, flags, NULL};
-	struct spawn_spec how = {argv, environ, in, out, -1};
+	struct spawn_spec how = {argv, environ, in, out, -1, true};
 	int rc;
 
 	snprintf(target, sizeof target, "$%u", c->session);

@@ -11,7 +11,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
-#include "base/spawn.h"
+#include "os/spawn.h"
 #include "base/xmalloc.h"
 
 enum { WORDS_MAX = 192, READ_SIZE = 64 * 1024 };
@@ -89,7 +89,7 @@ static int
 start(struct tmux_run *r, const char *socket, const char *const *words)
 {
 	char *argv[WORDS_MAX + 5], tmux[] = "tmux", u[] = "-u", s[] = "-S";
-	struct spawn_spec how = {argv, environ, -1, -1, -1};
+	struct spawn_spec how = {argv, environ, -1, -1, -1, false};
 	size_t n = 0, i;
 	int fd[2], rc;
 
