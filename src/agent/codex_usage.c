@@ -182,7 +182,7 @@ void
 codex_cancel_total(const struct agent_parser *p)
 {
 	static const struct agent_usage nothing = {
-	    0, AGENT_UNKNOWN, AGENT_UNKNOWN, AGENT_UNKNOWN, 0, AGENT_UNKNOWN};
+	    0, AGENT_UNKNOWN, AGENT_UNKNOWN, AGENT_UNKNOWN, 0, AGENT_UNKNOWN, AGENT_UNKNOWN};
 	char *key;
 
 	if (!p->has_total)

@@ -32,6 +32,7 @@ struct request {
 	uint64_t since; /* loop time */
 	size_t n, got;  /* parts */
 	bool failed;
+	bool raw; /* its output is coming */
 	char why[WHY_MAX];
 	struct seed_part parts[SEED_PARTS_MAX];
 };
@@ -117,10 +118,11 @@ fail_all(struct tmux_client *c)
 
 /* Reads raw text up to the next mark, or the one behind all. */
 static void
-expect(struct tmux_client *c, const struct request *r)
+expect(struct tmux_client *c, struct request *r)
 {
 	char next[MARK_SIZE], last[MARK_SIZE];
 
+	r->raw = true;
 	mark(c, r->number, r->got + 1, next);
 	mark(c, r->number, LAST_MARK, last);
 	control_raw(c->control, next, last, TMUX_ANSWER_MAX);
@@ -331,6 +333,9 @@ on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 	struct tmux_client *c = s->data;
 
 	if (n >= 0) {
+		/* A long answer is one. */
+		if (c->requests != NULL && c->requests->raw)
+			c->requests->since = uv_now(c->loop);
 		control_feed(c->control, buf->base, (size_t)n);
 		return;
 	}

@@ -25,6 +25,8 @@ enum {
 	STOPPED_MS = 3000,
 	QUIET_MS = 100, /* without a notification, before a connection is made */
 	QUIET_MAX_MS = 3000,
+	PULSE_MS = 2000,
+	DEAF_MS = 8000, /* without an answer, while tmux answers others */
 	ANSWER_MAX = 4 * 1024 * 1024,
 };
 
@@ -405,6 +407,51 @@ tmux_connect_silent(struct tmux *t)
 		make_link(t, l->session, true);
 }
 
+/*
+ * tmux (3.3a at least) can come to never answer a client any more whose output it had to throw
+ * away for long. When it answers a command by itself meanwhile, the connection is made anew.
+ */
+
+static struct link *
+deaf_link(struct tmux *t)
+{
+	struct link *l;
+
+	DL_FOREACH (t->links, l) {
+		uint64_t since = tmux_client_waiting(l->client);
+
+		if (since != 0 && uv_now(t->loop) > since + DEAF_MS)
+			return l;
+	}
+	return NULL;
+}
+
+static void
+on_probed(void *arg, const char *data, size_t len)
+{
+	struct tmux *t = arg;
+	struct link *l = deaf_link(t);
+
+	t->probe = NULL;
+	if (l == NULL || len == 0 || data == NULL ||
+	    strncmp(data, t->secret, strlen(t->secret)) != 0)
+		return;
+	log_warn("tmux", "%s: session %" PRIu32 " does not answer: connecting anew", t->socket,
+	    l->session);
+	t->listing = false; /* if the answer was to come from there */
+	drop_link(l);
+}
+
+static void
+on_pulse(uv_timer_t *timer)
+{
+	struct tmux *t = timer->data;
+	const char *const words[] = {"display-message", "-p", t->secret, NULL};
+
+	if (t->probe == NULL && deaf_link(t) != NULL)
+		t->probe = tmux_run(t->loop, t->socket, words, ANSWER_MAX, on_probed, t);
+}
+
 /* Coming and going. */
 
 static void
@@ -436,11 +483,13 @@ tmux_new(uv_loop_t *loop, const char *socket, bool capture_only,
 	uv_timer_init(loop, &t->look);
 	uv_timer_init(loop, &t->list);
 	uv_timer_init(loop, &t->capture_timer);
+	uv_timer_init(loop, &t->pulse);
 	uv_fs_event_init(loop, &t->dir);
-	t->look.data = t->list.data = t->capture_timer.data = t->dir.data = t;
-	t->handles = 4;
+	t->look.data = t->list.data = t->capture_timer.data = t->dir.data = t->pulse.data = t;
+	t->handles = 5;
 	t->backoff_ms = LOOK_MIN_MS;
 	uv_timer_start(&t->look, on_look, 0, 0);
+	uv_timer_start(&t->pulse, on_pulse, PULSE_MS, PULSE_MS);
 	return t;
 }
 
@@ -452,6 +501,7 @@ tmux_free(struct tmux *t)
 	t->freed = true;
 	tmux_captures_cancel(t);
 	tmux_run_cancel(t->run);
+	tmux_run_cancel(t->probe);
 	while (t->links != NULL)
 		drop_link(t->links);
 	tmux_list_all_gone(t);
@@ -459,6 +509,7 @@ tmux_free(struct tmux *t)
 	uv_close((uv_handle_t *)&t->list, on_closed);
 	uv_close((uv_handle_t *)&t->capture_timer, on_closed);
 	uv_close((uv_handle_t *)&t->dir, on_closed);
+	uv_close((uv_handle_t *)&t->pulse, on_closed);
 }
 
 bool
@@ -470,6 +521,10 @@ tmux_reaped(struct tmux *t, pid_t pid)
 		return true;
 	if (t->run != NULL && tmux_run_pid(t->run) == pid) {
 		tmux_run_reaped(t->run);
+		return true;
+	}
+	if (t->probe != NULL && tmux_run_pid(t->probe) == pid) {
+		tmux_run_reaped(t->probe);
 		return true;
 	}
 	DL_FOREACH (t->links, l) {

@@ -58,8 +58,10 @@ struct tmux {
 	char message[200];
 	bool there; /* it answered the last time it was asked */
 
-	uv_timer_t look; /* for a server, or at one that is not connected */
-	uv_timer_t list; /* soon, after a notification */
+	uv_timer_t look;        /* for a server, or at one that is not connected */
+	uv_timer_t list;        /* soon, after a notification */
+	uv_timer_t pulse;       /* looks for connections that do not answer */
+	struct tmux_run *probe; /* asks tmux whether it answers others */
 	uv_fs_event_t dir;
 	unsigned handles, backoff_ms;
 	bool watching, listing, list_again;
