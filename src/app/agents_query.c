@@ -291,6 +291,8 @@ on_usage(void *arg, const struct sessions_usage_row *row)
 	char key[KEY_SIZE];
 	struct group *g;
 
+	if (s->input == 0 && s->output == 0)
+		return true; /* it is counted in other rows */
 	key_of(rep->q, row, key);
 	g = group_of(rep, key);
 	add(&g->sum, &u, cost, stated);
