@@ -29,7 +29,7 @@ struct agents {
 	uv_async_t ready;
 	uv_work_t work;
 	int rc; /* of the work */
-	unsigned writing;
+	unsigned writing, handles;
 };
 
 /* Writing. */
@@ -135,6 +135,7 @@ agents_open(struct app *a)
 	uv_timer_init(a->loop, &g->begin);
 	uv_async_init(a->loop, &g->ready, on_ready);
 	g->begin.data = g->ready.data = g;
+	g->handles = 2;
 	if (!a->cfg.limits.sessions)
 		return;
 	cfg.nplaces = agent_places(home != NULL ? home : "/", environ, &places);
@@ -149,7 +150,8 @@ on_closed(uv_handle_t *h)
 {
 	struct agents *g = h->data;
 
-	free(g);
+	if (--g->handles == 0)
+		free(g);
 }
 
 void
@@ -164,7 +166,7 @@ agents_close(struct app *a)
 	ingest = g->ingest;
 	g->ingest = NULL;
 	ingest_free(ingest);
-	uv_close((uv_handle_t *)&g->ready, NULL);
+	uv_close((uv_handle_t *)&g->ready, on_closed);
 	uv_close((uv_handle_t *)&g->begin, on_closed);
 }
 
