@@ -32,6 +32,14 @@ struct agents {
 	unsigned writing, handles;
 };
 
+/* What was submitted is still called back for when the handles have gone. */
+static void
+release(struct agents *g)
+{
+	if (g->handles == 0 && g->writing == 0)
+		free(g);
+}
+
 /* Writing. */
 
 static void
@@ -42,6 +50,7 @@ on_written(int rc, void *arg)
 	g->writing--;
 	if (g->ingest != NULL)
 		ingest_written(g->ingest, rc);
+	release(g);
 }
 
 static void
@@ -150,8 +159,8 @@ on_closed(uv_handle_t *h)
 {
 	struct agents *g = h->data;
 
-	if (--g->handles == 0)
-		free(g);
+	g->handles--;
+	release(g);
 }
 
 void
