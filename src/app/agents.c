@@ -108,6 +108,7 @@ read_done(uv_work_t *w, int status)
 
 	(void)status;
 	g->reading = false;
+	stored_unuse(g->app);
 	if (g->app->closed) {
 		agents_close(g->app);
 		return;
@@ -128,6 +129,7 @@ begin(struct agents *g)
 {
 	g->reading = true;
 	g->work.data = g;
+	stored_use(g->app);
 	uv_queue_work(g->app->loop, &g->work, read_work, read_done);
 }
 
