@@ -236,7 +236,7 @@ describe('a search finds', () => {
     const o = await find(d, { pattern: '^merged', pane: 'merge-*' });
     assert.equal(o.matches.length, 18);
     const times = o.matches.map((m) => Date.parse(m.time));
-    assert.deepEqual(times, times.toSorted((x, y) => x - y));
+    assert.deepEqual(times, [...times].sort((x, y) => x - y));
     for (const id of ids) assert.deepEqual(o.matches.filter((m) => m.pane === id).map((m) => m.line), [1, 2, 3, 4, 5, 6]);
     const back = await find(d, { pattern: '^merged', pane: 'merge-*', order: 'newest' });
     assert.deepEqual(back.matches.map((m) => [m.pane, m.line]), o.matches.map((m) => [m.pane, m.line]).reverse());
@@ -483,7 +483,7 @@ describe('a search while', () => {
         for (const [k, l] of m.after.entries()) if (k < m.after.length - 1) assert.equal(l, `n${m.line + 1 + k} end`);
       }
       const all = numbers(o);
-      assert.deepEqual(all, all.toSorted((x, y) => (i % 2 ? y - x : x - y)));
+      assert.deepEqual(all, [...all].sort((x, y) => (i % 2 ? y - x : x - y)));
     }
     await d.remove(id);
     await d.stop();

@@ -270,9 +270,9 @@ describe('what a pane of tmux prints', { skip }, () => {
     // The same, but captured.
     await killWorker(f.d);
     await listed(f.d, id);
+    await until('a connection', async () => (await f.d.info()).tmux.servers[0].state === 'connected');
     await same(id, joined, () => f.t.text(evil));
     assert.equal(await textOf(f.d, f.t.id(victim)), '');
-    assert.equal((await f.d.info()).tmux.servers[0].state, 'connected');
     await f.t.run('kill-pane', '-t', evil);
   });
 });
