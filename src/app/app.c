@@ -118,7 +118,7 @@ free_parts(struct app *a)
 	auth_free(a->auth);
 	watches_free(a);
 	events_free(a->events);
-	free(a->mux);
+	mux_free(a);
 	prices_free(a->prices);
 	free(a->host);
 	free(a->token_file);

@@ -598,6 +598,17 @@ mux_close(struct app *a)
 	uv_close((uv_handle_t *)&x->feed, NULL);
 }
 
+void
+mux_free(struct app *a)
+{
+	for (unsigned i = 0; a->mux != NULL && i < a->mux->n; i++) {
+		free(a->mux->servers[i].socket);
+		free(a->mux->servers[i].prefix);
+	}
+	free(a->mux);
+	a->mux = NULL;
+}
+
 bool
 mux_reaped(struct app *a, pid_t pid)
 {

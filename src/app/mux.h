@@ -33,6 +33,7 @@ struct tmux_pane;
 
 void mux_open(struct app *a);
 void mux_close(struct app *a); /* without ending any pane */
+void mux_free(struct app *a);  /* when the loop has run out */
 
 /* Lets go of all servers, or finds them again: for when another process has the panes. */
 void mux_pause(struct app *a, bool pause);
