@@ -411,6 +411,7 @@ describe('the plugin for tmux', { skip }, () => {
     await t.sees(new RegExp(`│> cherry 77\\$ +│\\s+│1 +Tab[^]*│> t${id} .*cherry 77`));
     await t.keys('Enter');
     await until('copy mode there', async () => (await t.tmux('display-message', '-p', '#{pane_id} #{pane_in_mode} #{copy_cursor_line}')) === `${id} 1 cherry 77`);
+    await t.sees((text) => !text.includes('│')); // the popup has closed: keys are the pane's
     await t.keys('q');
     await t.prefix('W');
     await t.sees(/watch this pane for:/);
