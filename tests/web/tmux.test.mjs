@@ -9,6 +9,7 @@ import { until } from './lib/until.mjs';
 
 const rig = useRig({ before, after });
 const run = promisify(execFile);
+let server = 0;
 
 const tmux = async (...args) => {
   const { TMUX: _, TMUX_PANE: __, ...env } = process.env;
@@ -23,9 +24,11 @@ before(async () => {
   await until('the daemon', () => rig.daemon);
   const script = 'seq 1 300; PS1="ready> " exec sh -i';
   await tmux('new-session', '-d', '-s', 'work', '-n', 'edit', '-x', '90', '-y', '20', script);
+  server = Number(await tmux('display-message', '-p', '#{pid}'));
 });
 
-after(() => tmux('kill-server').catch(() => {}));
+// By its process: its socket may be gone with the daemon's directory.
+after(() => server && process.kill(server));
 
 const listed = (id) =>
   until(`${id} in the list`, async () => {
