@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/xmalloc.h"
+#include "proto/control.h"
 #include "tmux/seed_priv.h"
 
 /* The state */
@@ -341,29 +342,13 @@ const char *const seed_commands_alt[] = {
 
 enum { PARTS = 5 };
 
-static bool
-is_octal(const char *p, const char *end)
-{
-	return end - p >= 3 && p[0] >= '0' && p[0] <= '3' && p[1] >= '0' && p[1] <= '7' &&
-	       p[2] >= '0' && p[2] <= '7';
-}
-
-/* What capture-pane -C gives: \ooo for controls and the backslash. */
+/* What capture-pane -C gives: \ooo for controls and the backslash, as in control mode. */
 static void
 add_pending(struct seed *s, const struct seed_part *part)
 {
-	const char *p = part->data, *end = p + part->len;
-	char *out = s->pending = xmalloc(part->len + 1);
-
-	for (; p < end; p++) {
-		if (*p == '\\' && is_octal(p + 1, end)) {
-			*out++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
-			p += 3;
-		} else {
-			*out++ = *p;
-		}
-	}
-	s->pending_len = (size_t)(out - s->pending);
+	s->pending = xmalloc(part->len + 1);
+	memcpy(s->pending, part->data, part->len);
+	s->pending_len = control_unescape(s->pending, part->len);
 }
 
 int
