@@ -64,6 +64,12 @@ fail(struct asker *a, int status, const char *code, const char *message)
 }
 
 static void
+fail_gone(struct asker *a)
+{
+	fail(a, 503, "no_tmux", "its tmux server is not connected");
+}
+
+static void
 not_there(struct http_req *r)
 {
 	http_reply_error(r, 503, "no_tmux", "its tmux server is not connected");
@@ -101,7 +107,7 @@ on_resized(void *arg, int err, const char *why, const struct seed_part *parts, s
 		fail(a, 409, "refused", why);
 	else if (a->pane->server->tmux == NULL || tmux_tell(a->pane->server->tmux, a->pane->id,
 						      "refresh-client", on_size, a) != 0)
-		fail(a, 503, "no_tmux", "its tmux server is not connected");
+		fail_gone(a);
 }
 
 void
@@ -128,7 +134,7 @@ mux_resize(struct entry *e, unsigned cols, unsigned rows, struct http_req *r)
 	}
 	a = asker_new(e, r);
 	if (tmux_tell(e->mux->server->tmux, t->id, command, on_resized, a) != 0)
-		fail(a, 503, "no_tmux", "its tmux server is not connected");
+		fail_gone(a);
 }
 
 /* A line, shown in copy mode. */
@@ -151,7 +157,7 @@ on_shown(void *arg, int err, const char *why, const struct seed_part *parts, siz
 
 /* The row of a line, from the top of the history; -ENOENT when tmux has it no more. */
 static int64_t
-row_of(struct entry *e, const struct seed *s, uint64_t line, unsigned *rows)
+row_of(struct entry *e, const struct seed *s, uint64_t line)
 {
 	const struct seed_state *st = seed_state(s);
 	int64_t from = mux_place(e, s), at;
@@ -164,7 +170,6 @@ row_of(struct entry *e, const struct seed *s, uint64_t line, unsigned *rows)
 		return -ENOENT;
 	for (size_t i = (size_t)at; i < seed_lines(s); i++)
 		below += seed_rows(s, i);
-	*rows = seed_rows(s, (size_t)at);
 	return below <= all ? (int64_t)(all - below) : 0;
 }
 
@@ -176,9 +181,8 @@ on_copying(void *arg, int err, const char *why, const struct seed_part *parts, s
 	struct entry *e = a->pane->entry;
 	const struct seed_state *st = seed_state(a->seed);
 	uint64_t history, up, down;
-	unsigned rows = 1;
 	int64_t row;
-	char command[512];
+	char command[512], move[80] = "";
 
 	if (err != 0 || n == 0 || e == NULL || a->pane->server->tmux == NULL) {
 		fail(a, 409, "refused", err != 0 ? why : "the pane has ended");
@@ -186,7 +190,7 @@ on_copying(void *arg, int err, const char *why, const struct seed_part *parts, s
 	}
 	if (str_u64(parts[n - 1].data, 0, UINT32_MAX, &history) != 0)
 		history = st->history;
-	row = row_of(e, a->seed, a->line, &rows);
+	row = row_of(e, a->seed, a->line);
 	if (row < 0) {
 		fail(a, 409, "line_gone", "tmux does not have this line any more");
 		return;
@@ -195,20 +199,17 @@ on_copying(void *arg, int err, const char *why, const struct seed_part *parts, s
 	if (up > history)
 		up = history;
 	down = (uint64_t)row - (history - up);
+	if (down != 0)
+		snprintf(move, sizeof move,
+		    " ; send-keys -t %%%" PRIu32 " -X -N %" PRIu64 " cursor-down", a->pane->id,
+		    down);
 	snprintf(command, sizeof command,
 	    "send-keys -t %%%1$u -X clear-selection ; send-keys -t %%%1$u -X goto-line "
-	    "%2$" PRIu64
-	    " ; send-keys -t %%%1$u -X top-line ; send-keys -t %%%1$u -X -N %3$" PRIu64
-	    " cursor-down ; send-keys -t %%%1$u -X %4$s ; send-keys -t %%%1$u -X select-line",
-	    a->pane->id, up, down != 0 ? down : 1, "start-of-line");
-	if (down == 0)
-		snprintf(command, sizeof command,
-		    "send-keys -t %%%1$u -X clear-selection ; send-keys -t %%%1$u -X goto-line "
-		    "%2$" PRIu64 " ; send-keys -t %%%1$u -X top-line ; send-keys -t %%%1$u -X "
-		    "start-of-line ; send-keys -t %%%1$u -X select-line",
-		    a->pane->id, up);
+	    "%2$" PRIu64 " ; send-keys -t %%%1$u -X top-line%3$s"
+	    " ; send-keys -t %%%1$u -X start-of-line ; send-keys -t %%%1$u -X select-line",
+	    a->pane->id, up, move);
 	if (tmux_tell(a->pane->server->tmux, a->pane->id, command, on_shown, a) != 0)
-		fail(a, 503, "no_tmux", "its tmux server is not connected");
+		fail_gone(a);
 }
 
 enum { SHOW_MAX = 5, COMMAND_SIZE = 128 };
@@ -260,15 +261,14 @@ on_found(void *arg, int err, const char *why, struct seed *take)
 {
 	struct asker *a = arg;
 	const struct tmux_pane *t = a->pane->entry != NULL ? mux_pane(a->pane->entry) : NULL;
-	unsigned rows;
 
 	a->seed = take;
 	if (err != 0 || t == NULL)
 		fail(a, 409, "refused", err != 0 ? why : "the pane has ended");
-	else if (row_of(a->pane->entry, take, a->line, &rows) < 0)
+	else if (row_of(a->pane->entry, take, a->line) < 0)
 		fail(a, 409, "line_gone", "tmux does not have this line any more");
 	else if (show(a, t, true, on_copying) != 0)
-		fail(a, 503, "no_tmux", "its tmux server is not connected");
+		fail_gone(a);
 }
 
 void
@@ -294,7 +294,7 @@ mux_show(struct http_req *r, void *arg)
 		if (json_u64(o, "line", 1, JSON_INT_MAX, &a->line) == 0)
 			tmux_capture(e->mux->server->tmux, t->id, 0, TMUX_PLAIN, on_found, a);
 		else if (show(a, t, false, on_shown) != 0)
-			fail(a, 503, "no_tmux", "its tmux server is not connected");
+			fail_gone(a);
 	}
 	cJSON_Delete(o);
 }
