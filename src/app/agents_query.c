@@ -547,11 +547,9 @@ take_id(void *arg, const struct sessions_row *s)
 	return false;
 }
 
-/* Rows are found by cursor; an offset is a cursor that is counted. */
 struct rows_page {
 	cJSON *data;
-	int64_t last;
-	uint64_t skip;
+	int64_t last; /* the id of the last */
 };
 
 static bool
@@ -561,10 +559,6 @@ on_message(void *arg, const struct sessions_message_row *m)
 	struct rows_page *p = arg;
 	cJSON *o;
 
-	if (p->skip != 0) {
-		p->skip--;
-		return true;
-	}
 	o = json_object();
 	cJSON_AddNumberToObject(o, "id", (double)m->id);
 	json_add_text(o, "message", m->native);
@@ -587,10 +581,6 @@ on_tool(void *arg, const struct sessions_tool_row *t)
 	struct rows_page *p = arg;
 	cJSON *o;
 
-	if (p->skip != 0) {
-		p->skip--;
-		return true;
-	}
 	o = json_object();
 	cJSON_AddNumberToObject(o, "id", (double)t->id);
 	json_add_text(o, "call", t->call);
@@ -612,8 +602,10 @@ on_tool(void *arg, const struct sessions_tool_row *t)
 static int
 run_rows(struct question_db *q, sqlite3 *db)
 {
-	struct rows_page p = {.data = json_array(), .skip = q->after == 0 ? q->offset : 0};
-	int64_t session = 0, total = 0, limit = (int64_t)(q->limit + p.skip);
+	int64_t after = (int64_t)q->after, limit = (int64_t)q->limit;
+	int64_t offset = after == 0 ? (int64_t)q->offset : 0; /* a cursor says it all */
+	struct rows_page p = {.data = json_array()};
+	int64_t session = 0, total = 0;
 	int rc = sessions_read_list(db, &q->filter, 1, 0, NULL, take_id, &session);
 	bool tools = q->by != 0;
 
@@ -623,10 +615,9 @@ run_rows(struct question_db *q, sqlite3 *db)
 		rc = tools ? sessions_count_tools(db, session, &total)
 			   : sessions_count_messages(db, session, &total);
 	if (rc == 0)
-		rc = tools ? sessions_read_tools(
-				 db, session, (int64_t)q->after, limit, on_tool, &p)
+		rc = tools ? sessions_read_tools(db, session, after, limit, offset, on_tool, &p)
 			   : sessions_read_messages(
-				 db, session, (int64_t)q->after, limit, on_message, &p);
+				 db, session, after, limit, offset, on_message, &p);
 	q->answer = page(
 	    q, p.data, total, (uint64_t)cJSON_GetArraySize(p.data) == q->limit ? p.last : -1);
 	return rc;

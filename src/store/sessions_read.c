@@ -182,15 +182,15 @@ sessions_read_list(sqlite3 *db, const struct sessions_filter *f, int64_t limit, 
 
 int
 sessions_read_messages(sqlite3 *db, int64_t session, int64_t after, int64_t limit,
-    bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg)
+    int64_t offset, bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg)
 {
 	sqlite3_stmt *st;
 	int rc = sql_prepare(db, &st,
 	    "SELECT id, turn, time_ms, native, text, part, CASE role WHEN 4 THEN COALESCE("
 	    "(SELECT w.role FROM messages w WHERE w.session=m.session AND w.native=m.message"
 	    " AND w.role<4 LIMIT 1), 1) ELSE role END, hidden FROM messages m"
-	    " WHERE session=? AND id>? AND text IS NOT NULL ORDER BY id LIMIT ?",
-	    "lll", session, after, limit);
+	    " WHERE session=? AND id>? AND text IS NOT NULL ORDER BY id LIMIT ? OFFSET ?",
+	    "llll", session, after, limit, offset);
 
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
 		struct sessions_message_row r = {.id = sqlite3_column_int64(st, 0),
@@ -209,15 +209,15 @@ sessions_read_messages(sqlite3 *db, int64_t session, int64_t after, int64_t limi
 }
 
 int
-sessions_read_tools(sqlite3 *db, int64_t session, int64_t after, int64_t limit,
+sessions_read_tools(sqlite3 *db, int64_t session, int64_t after, int64_t limit, int64_t offset,
     bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg)
 {
 	sqlite3_stmt *st;
 	int rc = sql_prepare(db, &st,
 	    "SELECT id, turn, call, message, name, input, output, outcome, started_ms,"
 	    " finished_ms, COALESCE(duration_ms, finished_ms-started_ms) FROM tool_traces"
-	    " WHERE session=? AND id>? ORDER BY id LIMIT ?",
-	    "lll", session, after, limit);
+	    " WHERE session=? AND id>? ORDER BY id LIMIT ? OFFSET ?",
+	    "llll", session, after, limit, offset);
 
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
 		struct sessions_tool_row r = {.id = sqlite3_column_int64(st, 0),

@@ -54,9 +54,10 @@ struct sessions_message_row {
 	bool hidden;
 };
 
-/* In the order in which they came, behind the one with that id (0: from the first). */
+/* In the order in which they came, behind the one with that id (0: from the first), less the first
+ * `offset` of those. */
 int sessions_read_messages(sqlite3 *db, int64_t session, int64_t after, int64_t limit,
-    bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg);
+    int64_t offset, bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg);
 
 struct sessions_tool_row {
 	int64_t id, turn;
@@ -65,7 +66,7 @@ struct sessions_tool_row {
 	int64_t started_ms, finished_ms, latency_ms; /* 0, 0, SESSIONS_UNKNOWN: not known */
 };
 int sessions_read_tools(sqlite3 *db, int64_t session, int64_t after, int64_t limit,
-    bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg);
+    int64_t offset, bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg);
 
 /* Rows of a session's messages or tool calls. */
 int sessions_count_messages(sqlite3 *db, int64_t session, int64_t *n);
