@@ -171,6 +171,10 @@ struct agent_place {
 size_t agent_places(const char *home, char *const *env, struct agent_place **out);
 void agent_places_free(struct agent_place *places, size_t n);
 
+/* An event in which nothing is said but this. */
+struct agent_event agent_event_of(
+    enum agent_event_type type, const char *session, int64_t time_ms, uint64_t at);
+
 /* a + b, where unknown and known is what is known. */
 void agent_usage_add(struct agent_usage *a, const struct agent_usage *b);
 extern const struct agent_usage agent_usage_unknown;

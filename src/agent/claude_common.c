@@ -15,17 +15,7 @@
 struct agent_event
 claude_event(const struct claude_out *o, enum agent_event_type type)
 {
-	struct agent_event e;
-
-	memset(&e, 0, sizeof e);
-	e.type = type;
-	e.session = o->session;
-	e.time_ms = o->time_ms;
-	e.at = o->at;
-	e.duration_ms = AGENT_UNKNOWN;
-	e.usage = agent_usage_unknown;
-	e.cost_usd = -1;
-	return e;
+	return agent_event_of(type, o->session, o->time_ms, o->at);
 }
 
 void

@@ -57,6 +57,18 @@ agent_format_of_stream(const char *line, size_t len)
 	return NULL;
 }
 
+struct agent_event
+agent_event_of(enum agent_event_type type, const char *session, int64_t time_ms, uint64_t at)
+{
+	return (struct agent_event){.type = type,
+	    .session = session,
+	    .time_ms = time_ms,
+	    .at = at,
+	    .duration_ms = AGENT_UNKNOWN,
+	    .usage = agent_usage_unknown,
+	    .cost_usd = -1};
+}
+
 static void
 add(int64_t *a, int64_t b)
 {

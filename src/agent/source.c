@@ -141,14 +141,7 @@ source_passed(const struct agent_parser *p)
 struct agent_event
 source_event(const struct source *s, enum agent_event_type type)
 {
-	return (struct agent_event){.type = type,
-	    .session = s->session,
-	    .time_ms = s->time_ms,
-	    .at = s->at,
-	    .duration_ms = AGENT_UNKNOWN,
-	    .cost_usd = -1,
-	    .usage = {AGENT_UNKNOWN, AGENT_UNKNOWN, AGENT_UNKNOWN, AGENT_UNKNOWN, AGENT_UNKNOWN,
-		AGENT_UNKNOWN}};
+	return agent_event_of(type, s->session, s->time_ms, s->at);
 }
 
 void
