@@ -186,7 +186,10 @@ start_feed(struct mux_pane *m, struct seed *take, size_t from, uint64_t line, bo
 		pane_output(e->pane, gap, sizeof gap - 1);
 	m->seed = take;
 	m->seed_at = at;
-	uv_idle_start(&e->app->mux->feed, mux_on_feed);
+	/* Few see a screen that is drawn by half: it is done, unless there is much. */
+	feed_some(m, SLICE);
+	if (m->seed != NULL)
+		uv_idle_start(&e->app->mux->feed, mux_on_feed);
 }
 
 /* The first capture. Lines that the archive has from before get the numbers they have there. */
@@ -203,9 +206,9 @@ feed_first(struct mux_pane *m, struct seed *take)
 	if (at >= 0)
 		line -= before - skip;
 	m->fed_first = true;
-	start_feed(m, take, skip, line, at < 0);
 	mux_past_free(past);
 	m->past = NULL;
+	start_feed(m, take, skip, line, at < 0);
 }
 
 /* Capturing. */
@@ -334,9 +337,9 @@ mux_behind(struct mux_pane *m)
 {
 	mux_feed_drop(m);
 	m->behind = true;
-	m->whole = !m->shown;
 	if (m->capturing)
-		return;
+		return; /* what is under way will do */
+	m->whole = !m->shown;
 	if (m->shown || (m->past != NULL && m->previewed)) {
 		capture(m, m->shown ? enough(m) : 0);
 		return;

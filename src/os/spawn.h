@@ -7,16 +7,12 @@
 #ifndef OS_SPAWN_H
 #define OS_SPAWN_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 struct spawn_spec {
 	char *const *argv; /* argv[0] is looked up in PATH */
 	char *const *envp;
 	int in, out, err; /* borrowed; -1: /dev/null */
-	/* Killed when this thread ends, however it does; where the system can. Such a child takes
-	 * longer to start: this process is copied. */
-	bool dies_with_parent;
 };
 
 /* Returns -errno when it cannot be started. */

@@ -1,4 +1,13 @@
-/* Captures: a few at a time, each tried again until it shows one moment of one screen. */
+/*
+ * Captures: a few at a time, each tried again until it shows one moment of one screen.
+ *
+ * Of a pane that is followed, what comes behind the capture has to go on where it ends. But tmux (up to
+ * 3.8 at least) sends what a pane prints after a command before the command's answer when another
+ * pane's output is in the way, even in one message with what it printed before. So a capture counts
+ * only when nothing came of the pane since it was asked for. Otherwise, and when it will be long, the
+ * pane is paused first, which makes tmux forget what it has not sent; the capture's command list
+ * ends with its continuation. Whatever comes once the pause has been answered follows the capture.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -28,26 +37,69 @@ struct capture {
 	void *arg;
 	uint32_t pane;
 	unsigned lines, tries, pauses;
+	uint64_t outputs; /* when it was asked for */
 	bool follow, plain, alt, running, resting;
+	bool unsure; /* the pane printed meanwhile: it is to be paused */
+	bool paused; /* it is, or will be continued by what was asked */
 	struct link *link;
 	struct tmux_run *run;
 };
+
+void
+tmux_capture_early(struct followed *f, const char *data, size_t len)
+{
+	if (buf_append(&f->early, data, len) != 0)
+		f->pauses++; /* once more, then */
+}
+
+static void
+resume(struct capture *c, const struct followed *f)
+{
+	char command[64];
+
+	if (!c->paused || f == NULL || f->link != c->link ||
+	    !tmux_client_ready(f->link->client))
+		return;
+	snprintf(
+	    command, sizeof command, "refresh-client -A '%%%" PRIu32 ":continue'", c->pane);
+	tmux_client_tell(f->link->client, command, NULL, NULL);
+}
+
+static void
+pass_early(struct tmux *t, uint32_t pane, struct buf *early)
+{
+	struct followed *f;
+
+	HASH_FIND_INT(t->panes, &pane, f);
+	if (f != NULL && f->live && early->len != 0)
+		t->cb.output(t, &f->pane, early->data, early->len, t->arg);
+	buf_release(early);
+}
 
 static void
 finish(struct capture *c, int err, const char *why, struct seed *seed)
 {
 	struct tmux *t = c->tmux;
+	uint32_t pane = c->pane;
 	struct followed *f;
+	struct buf early;
 
+	buf_init(&early, BUF_NO_MAX);
 	DL_DELETE(t->captures, c);
 	if (c->running)
 		t->capturing--;
-	HASH_FIND_INT(t->panes, &c->pane, f);
+	HASH_FIND_INT(t->panes, &pane, f);
 	if (c->follow && f != NULL) {
+		early = f->early;
+		buf_init(&f->early, TMUX_EARLY_MAX);
+		tmux_unfollow(f);
 		f->live = err == 0;
 		f->told = f->live; /* it is told again with the next list */
 	}
+	if (err != 0)
+		resume(c, f);
 	c->cb(c->arg, err, why, seed);
+	pass_early(t, pane, &early);
 	free(c);
 	if (!t->freed)
 		tmux_captures_next(t);
@@ -59,6 +111,7 @@ rest(struct capture *c)
 	struct tmux *t = c->tmux;
 
 	c->running = false;
+	c->paused = false;
 	t->capturing--;
 	if (++c->tries >= TRIES_MAX) {
 		finish(c, -EIO, "it never stands still", NULL);
@@ -81,11 +134,13 @@ take(struct capture *c, const struct seed_part *parts, size_t n)
 		rest(c);
 		return;
 	}
-	if (rc == 0 && f != NULL && c->follow &&
-	    (f->link != c->link || f->pauses != c->pauses)) {
-		seed_free(seed);
-		rest(c);
-		return;
+	if (rc == 0 && f != NULL && c->follow) {
+		c->unsure = !c->paused && f->outputs != c->outputs;
+		if (c->unsure || f->link != c->link || f->pauses != c->pauses) {
+			seed_free(seed);
+			rest(c);
+			return;
+		}
 	}
 	if (rc != 0) {
 		finish(c, -EIO, "tmux's answer makes no sense", NULL);
@@ -211,13 +266,69 @@ run(struct capture *c, char (*text)[COMMAND_SIZE], size_t n)
 }
 
 static void
-start(struct capture *c)
+ask(struct capture *c)
 {
 	struct tmux *t = c->tmux;
 	char text[SEED_PARTS_MAX][COMMAND_SIZE];
 	const char *list[SEED_PARTS_MAX];
+	size_t n = commands(c, text), len;
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = text[i];
+	if (c->paused) {
+		len = strlen(text[n - 1]);
+		snprintf(text[n - 1] + len, COMMAND_SIZE - len,
+		    " ; refresh-client -A '%%%" PRIu32 ":continue'", c->pane);
+	}
+	if (tmux_captures_only(t))
+		run(c, text, n);
+	else
+		tmux_client_ask(c->link->client, list, n, on_answer, c);
+}
+
+static void
+on_paused(void *arg, int err, const char *why, const struct seed_part *parts, size_t n)
+{
+	struct capture *c = arg;
 	struct followed *f;
-	size_t n;
+
+	(void)parts;
+	(void)n;
+	HASH_FIND_INT(c->tmux->panes, &c->pane, f);
+	if (err != 0 || f == NULL) {
+		finish(c, err != 0 ? err : -ENOENT, why, NULL);
+		return;
+	}
+	f->pausing = false;
+	if (f->link != c->link) {
+		rest(c);
+		return;
+	}
+	f->held = true;
+	ask(c);
+}
+
+static void
+ask_paused(struct capture *c, struct followed *f)
+{
+	bool live = f->live;
+	char command[64];
+
+	tmux_unfollow(f);
+	f->told = true;
+	f->pausing = true;
+	c->paused = true;
+	snprintf(command, sizeof command, "refresh-client -A '%%%" PRIu32 ":pause'", c->pane);
+	tmux_client_tell(c->link->client, command, on_paused, c);
+	if (live)
+		c->tmux->cb.behind(c->tmux, &f->pane, c->tmux->arg);
+}
+
+static void
+start(struct capture *c)
+{
+	struct tmux *t = c->tmux;
+	struct followed *f;
 
 	HASH_FIND_INT(t->panes, &c->pane, f);
 	c->link = f != NULL ? f->link : NULL;
@@ -229,15 +340,13 @@ start(struct capture *c)
 	}
 	if (c->tries == 0)
 		c->alt = f->pane.alternate;
-	n = commands(c, text);
-	for (size_t i = 0; i < n; i++)
-		list[i] = text[i];
+	c->outputs = f->outputs;
 	c->running = true;
 	t->capturing++;
-	if (tmux_captures_only(t))
-		run(c, text, n);
+	if (c->follow && !tmux_captures_only(t) && (c->unsure || c->lines == 0))
+		ask_paused(c, f);
 	else
-		tmux_client_ask(c->link->client, list, n, on_answer, c);
+		ask(c);
 }
 
 static void

@@ -94,16 +94,32 @@ make_secret(struct tmux_client *c)
 
 /* Answers. */
 
+/* Once: the request stays until its last mark has come. */
+static void
+tell(struct request *r, int err)
+{
+	struct seed_part parts[SEED_PARTS_MAX];
+	tmux_answer_cb *cb = r->cb;
+	size_t n = r->got;
+	char why[WHY_MAX];
+
+	memcpy(parts, r->parts, sizeof parts);
+	memcpy(why, r->why, sizeof why);
+	r->got = 0;
+	r->cb = NULL;
+	if (cb != NULL)
+		cb(r->arg, err, why, parts, n); /* r may be gone then */
+	for (size_t i = 0; i < n; i++)
+		free((char *)parts[i].data);
+}
+
 static void
 answer(struct tmux_client *c, int err)
 {
 	struct request *r = c->requests;
 
 	DL_DELETE(c->requests, r);
-	if (r->cb != NULL)
-		r->cb(r->arg, err, r->why, r->parts, r->got);
-	for (size_t i = 0; i < r->got; i++)
-		free((char *)r->parts[i].data);
+	tell(r, err);
 	free(r);
 }
 
@@ -284,6 +300,8 @@ on_raw(void *arg, int which, const char *data, size_t len)
 		take_part(r, data, len);
 		if (r->got < r->n)
 			expect(c, r);
+		else
+			tell(r, 0); /* before any output that follows */
 		return;
 	}
 	find_error(r, data, len);
@@ -432,7 +450,7 @@ start(struct tmux_client *c, const char *socket, bool silent, int in, int out)
 	char tmux[] = "tmux", s[] = "-S", control[] = "-Cu", attach[] = "attach-session",
 	     e[] = "-E", t[] = "-t", f[] = "-f", *path = xstrdup(socket);
 	char *argv[] = {tmux, control, s, path, attach, e, t, target, f, flags, NULL};
-	struct spawn_spec how = {argv, environ, in, out, -1, true};
+	struct spawn_spec how = {argv, environ, in, out, -1};
 	int rc;
 
 	snprintf(target, sizeof target, "$%u", c->session);
@@ -497,8 +515,9 @@ tmux_client_free(struct tmux_client *c)
 		return;
 	c->freed = true;
 	fail_all(c);
-	/* A server that is stopped would keep it for ever. */
-	if (c->pid > 0)
+	/* A server that is stopped would keep it; but tmux 3.3 crashes when a client dies that has
+	 * not said all yet. */
+	if (c->pid > 0 && c->ready)
 		kill(c->pid, SIGKILL);
 	if (!c->closing) {
 		close_pipes(c);

@@ -2,7 +2,7 @@
  * One control client of a tmux server, attached to one session.
  *
  * "tmux -C attach-session -E -f ignore-size,pause-after=N" with pipes that belong to the server's
- * process once it has them: the child only waits. ignore-size: it never changes the size of a
+ * process once it has them: the child only waits, and goes when they are closed. ignore-size: it never changes the size of a
  * window that somebody else looks at. -E: the session's environment stays as it is. pause-after:
  * when this process does not read for so long, tmux throws this client's output away and says
  * %pause, instead of holding up the user's programs. What arrives is always read.

@@ -190,6 +190,7 @@ take_pane(struct tmux *t, struct tmux_pane *take, bool bordered)
 		f = xcalloc(1, sizeof *f);
 		f->pane.id = take->id;
 		f->fresh = true;
+		buf_init(&f->early, TMUX_EARLY_MAX);
 		HASH_ADD_INT(t->panes, pane.id, f);
 	}
 	if (is_better(t, f, take->session)) {
@@ -211,6 +212,7 @@ remove_pane(struct tmux *t, struct followed *f)
 	if (!f->fresh && !t->freed)
 		t->cb.gone(t, &f->pane, t->arg);
 	release(&f->pane);
+	buf_release(&f->early);
 	free(f);
 }
 
@@ -342,7 +344,7 @@ tmux_list_feed(struct tmux *t)
 		if (f->link == l)
 			continue;
 		f->link = l;
-		f->live = f->told = false;
+		tmux_unfollow(f);
 	}
 	DL_FOREACH (t->links, l)
 		if (tmux_client_ready(l->client))

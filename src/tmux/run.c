@@ -89,7 +89,7 @@ static int
 start(struct tmux_run *r, const char *socket, const char *const *words)
 {
 	char *argv[WORDS_MAX + 5], tmux[] = "tmux", u[] = "-u", s[] = "-S";
-	struct spawn_spec how = {argv, environ, -1, -1, -1, false};
+	struct spawn_spec how = {argv, environ, -1, -1, -1};
 	size_t n = 0, i;
 	int fd[2], rc;
 

@@ -30,6 +30,8 @@ enum {
 	ANSWER_MAX = 4 * 1024 * 1024,
 };
 
+#define CLIENT "\tclient\t"
+
 char *
 tmux_socket_path(const char *name)
 {
@@ -62,6 +64,18 @@ parse_version(const char *s)
 /* Looking. */
 
 static void look_later(struct tmux *t);
+
+/* A client like ours: of a process before this one, and about to go. tmux tells all others then. */
+static bool
+read_client(const struct tmux *t, const char *line)
+{
+	size_t n = strlen(t->secret);
+
+	return strncmp(line, t->secret, n) == 0 &&
+	       strncmp(line + n, CLIENT, strlen(CLIENT)) == 0 &&
+	       strstr(line, "control-mode") != NULL && strstr(line, "ignore-size") != NULL &&
+	       strstr(line, "pause-after=") != NULL;
+}
 
 /* A line of the answer: the secret, version, pid, start, session. Returns whether it is one. */
 static bool
@@ -97,10 +111,16 @@ on_looked(void *arg, const char *data, size_t len)
 	bool any = false;
 
 	t->run = NULL;
+	if (t->settling)
+		t->noticed = uv_now(t->loop);
+	t->settling = false;
 	if (data == NULL)
 		snprintf(t->message, sizeof t->message, "tmux cannot be run");
 	while ((line = strsep(&at, "\n")) != NULL) {
-		if (read_session(t, line, &session)) {
+		if (read_client(t, line)) {
+			t->settling = true;
+			t->noticed = uv_now(t->loop);
+		} else if (read_session(t, line, &session)) {
 			any = true;
 			if (!tmux_captures_only(t))
 				tmux_connect(t, session);
@@ -112,10 +132,10 @@ on_looked(void *arg, const char *data, size_t len)
 	if (any)
 		t->message[0] = '\0';
 	t->there = any;
-	if (any && tmux_captures_only(t)) {
+	if (any && (tmux_captures_only(t) || t->waits_since != 0))
 		t->backoff_ms = LOOK_MIN_MS;
+	if (any && tmux_captures_only(t))
 		tmux_list(t);
-	}
 	if (!any)
 		tmux_list_all_gone(t);
 	if (t->links == NULL)
@@ -127,7 +147,9 @@ on_look(uv_timer_t *timer)
 {
 	struct tmux *t = timer->data;
 	char format[160];
-	const char *const words[] = {"list-sessions", "-F", format, NULL};
+	char client[80];
+	const char *const words[] = {
+	    "list-clients", "-F", client, ";", "list-sessions", "-F", format, NULL};
 	struct stat st;
 
 	if (t->run != NULL || (t->links != NULL))
@@ -138,6 +160,7 @@ on_look(uv_timer_t *timer)
 		look_later(t);
 		return;
 	}
+	snprintf(client, sizeof client, "%s" CLIENT "#{client_flags}", t->secret);
 	snprintf(format, sizeof format, "%s\t#{version}\t#{pid}\t#{start_time}\t#{session_id}",
 	    t->secret);
 	t->run = tmux_run(t->loop, t->socket, words, ANSWER_MAX, on_looked, t);
@@ -214,6 +237,14 @@ tmux_any_link(struct tmux *t)
 	return NULL;
 }
 
+void
+tmux_unfollow(struct followed *f)
+{
+	f->live = f->told = f->pausing = f->held = false;
+	buf_release(&f->early);
+	buf_init(&f->early, TMUX_EARLY_MAX);
+}
+
 static void
 drop_link(struct link *l)
 {
@@ -221,11 +252,12 @@ drop_link(struct link *l)
 	struct followed *f, *next;
 
 	l->gone = true;
+	t->noticed = uv_now(t->loop); /* the other clients are told */
 	HASH_ITER (hh, t->panes, f, next) {
 		if (f->link != l)
 			continue;
 		f->link = NULL;
-		f->live = f->told = false;
+		tmux_unfollow(f);
 	}
 	DL_DELETE(t->links, l);
 	tmux_list_unhear(l);
@@ -263,13 +295,18 @@ on_output(struct tmux_client *c, uint32_t pane, const char *data, size_t len, vo
 
 	(void)c;
 	HASH_FIND_INT(l->tmux->panes, &pane, f);
-	if (f == NULL || f->link != l)
+	if (f == NULL || f->link != l) {
 		tmux_list_hear(l, pane);
-	else if (f->live)
+		return;
+	}
+	f->outputs++;
+	if (f->live)
 		l->tmux->cb.output(l->tmux, &f->pane, data, len, l->tmux->arg);
+	else if (f->held)
+		tmux_capture_early(f, data, len);
 }
 
-/* It was asked to, or has thrown away what this client did not read in time. */
+/* It was asked to by hush() or a capture, or has thrown away what this client did not read in time. */
 static void
 on_pause(struct link *l, uint32_t pane)
 {
@@ -281,11 +318,13 @@ on_pause(struct link *l, uint32_t pane)
 		tmux_list_hear(l, pane)->paused = true;
 		return;
 	}
+	if (f->pausing)
+		return;
 	snprintf(command, sizeof command, "refresh-client -A '%%%" PRIu32 ":continue'", pane);
 	tmux_client_tell(l->client, command, NULL, NULL);
 	f->pauses++;
 	if (f->live) {
-		f->live = f->told = false;
+		tmux_unfollow(f);
 		tmux_list_feed(l->tmux);
 	}
 }
@@ -296,6 +335,8 @@ on_notice(struct tmux_client *c, const struct control_notice *n, void *arg)
 	struct link *l = arg;
 
 	(void)c;
+	if (n->kind != CONTROL_PAUSE && n->kind != CONTROL_CONTINUE)
+		l->tmux->noticed = uv_now(l->tmux->loop);
 	switch (n->kind) {
 	case CONTROL_PAUSE:
 		on_pause(l, n->pane);
@@ -303,7 +344,6 @@ on_notice(struct tmux_client *c, const struct control_notice *n, void *arg)
 	case CONTROL_LAYOUT:
 		tmux_list_layout(l->tmux, l, n->text);
 		tmux_list_layout(l->tmux, l, n->rest);
-		l->tmux->noticed = uv_now(l->tmux->loop);
 		tmux_list(l->tmux);
 		break;
 	case CONTROL_SESSION_CHANGED:
@@ -316,7 +356,6 @@ on_notice(struct tmux_client *c, const struct control_notice *n, void *arg)
 	case CONTROL_WINDOW_RENAMED:
 	case CONTROL_SESSION_RENAMED:
 	case CONTROL_SESSIONS_CHANGED:
-		l->tmux->noticed = uv_now(l->tmux->loop);
 		tmux_list(l->tmux);
 		break;
 	default:
@@ -488,6 +527,7 @@ tmux_new(uv_loop_t *loop, const char *socket, bool capture_only,
 	t->look.data = t->list.data = t->capture_timer.data = t->dir.data = t->pulse.data = t;
 	t->handles = 5;
 	t->backoff_ms = LOOK_MIN_MS;
+	t->settling = true;
 	uv_timer_start(&t->look, on_look, 0, 0);
 	uv_timer_start(&t->pulse, on_pulse, PULSE_MS, PULSE_MS);
 	return t;

@@ -5,11 +5,14 @@
 #include <uthash.h>
 #include <uv.h>
 
+#include "base/buf.h"
 #include "tmux/run.h"
 #include "tmux/tmux.h"
 
 struct capture;
 struct link;
+
+enum { TMUX_EARLY_MAX = 16 * 1024 * 1024 }; /* bytes */
 
 /* A pane and how it is fed. */
 struct followed {
@@ -17,6 +20,10 @@ struct followed {
 	struct link *link; /* feeds it; NULL: none yet */
 	bool live;         /* its output is passed on */
 	bool told;         /* as being behind */
+	bool pausing;      /* for a capture: not by tmux */
+	bool held;         /* all that comes follows the capture under way; see capture.c */
+	struct buf early;  /* and is kept here */
+	uint64_t outputs;  /* how often some came */
 	bool bordered;   /* a row of its cell may be a border's, which a layout does not say */
 	unsigned pauses; /* by tmux; what was captured before it goes on is too old */
 	/* While a list is read: */
@@ -56,7 +63,8 @@ struct tmux {
 	pid_t pid;        /* of the server, and its start */
 	int64_t started_s;
 	char message[200];
-	bool there; /* it answered the last time it was asked */
+	bool there;    /* it answered the last time it was asked */
+	bool settling; /* clients of a process before this one may be about to go */
 
 	uv_timer_t look;        /* for a server, or at one that is not connected */
 	uv_timer_t list;        /* soon, after a notification */
@@ -82,6 +90,7 @@ void tmux_connect(struct tmux *t, uint32_t session);
 void tmux_connect_silent(struct tmux *t);
 bool tmux_captures_only(const struct tmux *t);
 void tmux_look_soon(struct tmux *t);
+void tmux_unfollow(struct followed *f); /* no output of it until the next capture */
 
 /* list.c */
 void tmux_list_all_gone(struct tmux *t);
@@ -94,6 +103,7 @@ void tmux_list_layout(struct tmux *t, struct link *l, const char *layout);
 
 /* capture.c */
 void tmux_captures_next(struct tmux *t);
+void tmux_capture_early(struct followed *f, const char *data, size_t len);
 void tmux_captures_cancel(struct tmux *t);
 bool tmux_captures_reaped(struct tmux *t, pid_t pid);
 
