@@ -101,4 +101,16 @@ static const char v2[] =
     " size INTEGER NOT NULL, offset INTEGER NOT NULL, head INTEGER NOT NULL,"
     " modified_ns INTEGER NOT NULL) WITHOUT ROWID;";
 
-const char *const store_schema[] = {v1, v2, NULL};
+/* What came without a file that has it: as it came, by the producer's own numbers. And sessions that
+ * were removed, of which nothing is to be taken up again. */
+static const char v3[] = "CREATE TABLE events("
+			 " session INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
+			 " seq INTEGER NOT NULL,"
+			 " time_ms INTEGER, json TEXT NOT NULL,"
+			 " PRIMARY KEY(session, seq)) WITHOUT ROWID;"
+
+			 "CREATE TABLE removed("
+			 " agent TEXT NOT NULL, native TEXT NOT NULL, time_ms INTEGER NOT NULL,"
+			 " PRIMARY KEY(agent, native)) WITHOUT ROWID;";
+
+const char *const store_schema[] = {v1, v2, v3, NULL};
