@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,9 +15,11 @@
 #include <uthash.h>
 
 #include "agent/ingest_priv.h"
+#include "agent/opencode_db.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "base/xmalloc.h"
 #include "os/os.h"
 #include "store/thread.h"
@@ -125,6 +128,12 @@ sum(const char *p, size_t n)
 	return h;
 }
 
+static int64_t
+modified_ns(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+}
+
 static bool
 read_head(int fd, uint64_t offset, uint64_t *out)
 {
@@ -155,6 +164,20 @@ struct reading {
 	int fd;
 };
 
+/* It has been written. */
+static void
+know(struct file *f, const struct sessions_source *now)
+{
+	struct sessions_source old = f->known;
+
+	f->known = *now;
+	f->known.path = old.path;
+	f->known.format = xstrdup(now->format);
+	f->known.parser = now->parser != NULL ? xstrdup(now->parser) : NULL;
+	free((char *)old.format);
+	free((char *)old.parser);
+}
+
 /* Sends what there is, with the place it goes up to. */
 static int
 send_batch(struct reading *r, struct file *f)
@@ -175,16 +198,8 @@ send_batch(struct reading *r, struct file *f)
 	}
 	sessions_add_source(g->rows.batch, &r->now);
 	rc = hand_over(g);
-	if (rc == 0) {
-		char *path = (char *)f->known.path;
-
-		free((char *)f->known.format);
-		free((char *)f->known.parser);
-		f->known = r->now;
-		f->known.path = path;
-		f->known.format = xstrdup(r->now.format);
-		f->known.parser = r->now.parser != NULL ? xstrdup(r->now.parser) : NULL;
-	}
+	if (rc == 0)
+		know(f, &r->now);
 	r->now.parser = NULL;
 	buf_release(&state);
 	return rc;
@@ -327,8 +342,7 @@ read_file(struct ingest *g, struct file *f, const struct agent_format *format, i
 	r.now.device = (uint64_t)st->st_dev;
 	r.now.inode = (uint64_t)st->st_ino;
 	r.now.size = (uint64_t)st->st_size;
-	r.now.modified_ns =
-	    (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+	r.now.modified_ns = modified_ns(st);
 	if (!go_on)
 		r.now.offset = 0;
 	r.parser = open_parser(&r, f, go_on);
@@ -371,8 +385,127 @@ is_unchanged(const struct file *f, const struct stat *st)
 
 	return k->format != NULL && k->device == (uint64_t)st->st_dev &&
 	       k->inode == (uint64_t)st->st_ino && k->size == (uint64_t)st->st_size &&
-	       k->modified_ns ==
-		   (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+	       k->modified_ns == modified_ns(st);
+}
+
+/* opencode's database: what is new of it is known by its rows' times, and it may be in its log. */
+
+static const char db_format[] = "opencode-db", db_log[] = "-wal";
+
+struct db_reading {
+	struct ingest *g;
+	int rc;
+};
+
+static void
+begin_db_batch(struct ingest *g)
+{
+	rows_begin(&g->rows, sessions_batch_new(), "opencode");
+	g->batch_us = clock_mono_us();
+}
+
+static void
+on_db_event(void *arg, const struct agent_event *e)
+{
+	struct db_reading *r = arg;
+
+	if (r->rc != 0)
+		return;
+	rows_event(&r->g->rows, e);
+	if (!is_full(r->g))
+		return;
+	r->rc = hand_over(r->g);
+	begin_db_batch(r->g);
+}
+
+static int64_t
+time_of(const char *saved)
+{
+	uint64_t ms;
+
+	return saved != NULL && str_u64(saved, 0, INT64_MAX, &ms) == 0 ? (int64_t)ms : 0;
+}
+
+static int
+read_db(struct ingest *g, struct file *f, const struct stat *st)
+{
+	struct db_reading r = {.g = g};
+	const struct agent_sink sink = {on_db_event, NULL, &r};
+	struct sessions_source now = {.path = f->known.path,
+	    .format = db_format,
+	    .device = (uint64_t)st->st_dev,
+	    .inode = (uint64_t)st->st_ino,
+	    .size = (uint64_t)st->st_size,
+	    .modified_ns = modified_ns(st)};
+	bool same = f->known.device == now.device && f->known.inode == now.inode;
+	int64_t since = same ? time_of(f->known.parser) : 0;
+	char saved[24], *cause = NULL;
+	int rc;
+
+	begin_db_batch(g);
+	rc = opencode_db_read(now.path, &sink, &since, &cause);
+	if (rc == -ENOTSUP || rc == -EBADMSG) {
+		log_warn("sessions", "%s", cause);
+		count(g, 0, 1);
+		rc = 0; /* until it changes */
+	}
+	free(cause);
+	if (rc == 0)
+		rc = r.rc;
+	snprintf(saved, sizeof saved, "%lld", (long long)since);
+	now.parser = saved;
+	if (rc == 0) {
+		sessions_add_source(g->rows.batch, &now);
+		rc = hand_over(g);
+	}
+	if (rc == 0)
+		know(f, &now);
+	sessions_batch_free(g->rows.batch);
+	rows_begin(&g->rows, NULL, NULL);
+	return rc;
+}
+
+static void
+check_db(struct ingest *g, const char *path)
+{
+	char *log = xasprintf("%s%s", path, db_log);
+	struct stat st, more;
+	struct file *f;
+	int rc = stat(path, &st);
+
+	if (rc == 0 && stat(log, &more) == 0) {
+		st.st_size += more.st_size;
+		if (modified_ns(&more) > modified_ns(&st))
+			st.st_mtim = more.st_mtim;
+	}
+	free(log);
+	if (rc != 0 || !S_ISREG(st.st_mode))
+		return;
+	f = need_file(g, path);
+	if (is_unchanged(f, &st))
+		return;
+	rc = read_db(g, f, &st);
+	if (rc != 0 && rc != -ECANCELED && rc != -ENOENT)
+		g->dirty = true;
+}
+
+/* Whether it was one. */
+static bool
+take_db(struct ingest *g, const char *agent, const char *path)
+{
+	size_t n = strlen(path), end = strlen(db_log);
+	char *base;
+
+	if (strcmp(agent, "opencode") != 0)
+		return false;
+	base = xstrndup(path, n > end && strcmp(path + n - end, db_log) == 0 ? n - end : n);
+	if (!opencode_db_is_one(base)) {
+		free(base);
+		return false;
+	}
+	check_db(g, base);
+	free(base);
+	return true;
 }
 
 static void
@@ -383,7 +516,8 @@ check_file(struct ingest *g, const char *agent, const char *path)
 	struct stat st;
 	int fd, rc;
 
-	if (format == NULL || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+	if (take_db(g, agent, path) || format == NULL || stat(path, &st) != 0 ||
+	    !S_ISREG(st.st_mode))
 		return;
 	f = need_file(g, path);
 	if (is_unchanged(f, &st))

@@ -7,6 +7,7 @@
  * written together or not at all. A file is known by its path, device, inode and a sum over its
  * first bytes; one that is shorter than what was read, or begins otherwise, is read from its
  * beginning, which changes nothing that was said before. A last line without its newline waits for it.
+ * Of opencode's database rows are read that changed since the last time.
  *
  * One batch is under way at a time: the thread makes the next when the last has been written.
  * One that could not be written is read again.
