@@ -205,6 +205,8 @@ check_version(struct database *d, int64_t *version, char **cause)
 static const char modes[] = "PRAGMA synchronous=NORMAL;"
 			    "PRAGMA foreign_keys=ON;"
 			    "PRAGMA trusted_schema=OFF;"
+			    "PRAGMA cache_size=-16384;"
+			    "PRAGMA wal_autocheckpoint=4000;"
 			    "PRAGMA journal_size_limit=4194304";
 
 /* The log is what makes a row safe from a kill at any moment, and lets readers read on. */
