@@ -35,8 +35,15 @@ enum {
 };
 
 struct file {
-	struct sessions_source known; /* its strings are owned */
+	struct sessions_source known; /* with what is under way; its strings are owned */
 	UT_hash_handle hh;
+};
+
+/* What was known of a file before a batch, for one that cannot be written. */
+struct change {
+	struct file *file;
+	struct sessions_source before; /* its strings but the path are owned */
+	struct change *next;           /* an earlier one */
 };
 
 struct ingest {
@@ -48,8 +55,10 @@ struct ingest {
 	bool running;
 	char *buffer; /* CHUNK bytes */
 	struct rows rows;
-	uint64_t batch_us; /* when the batch that is being made was begun */
-	bool dirty;        /* something could not be written: look again */
+	uint64_t began_us;          /* the first ingest_known, or the start */
+	uint64_t batch_us;          /* when the batch that is being made was begun */
+	struct change *made, *sent; /* by that batch, and by the one under way; newest first */
+	bool dirty;                 /* something could not be written: look again */
 
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
@@ -72,25 +81,89 @@ is_stopped(struct ingest *g)
 	return stop;
 }
 
-/* Returns what became of it, or -ECANCELED. */
-static int
-hand_over(struct ingest *g)
+static void
+free_strings(struct sessions_source *s)
 {
-	struct sessions_batch *b = g->rows.batch;
+	free((char *)s->format);
+	free((char *)s->parser);
+}
+
+static void
+forget(struct change **list)
+{
+	struct change *c;
+
+	while ((c = *list) != NULL) {
+		*list = c->next;
+		free_strings(&c->before);
+		free(c);
+	}
+}
+
+static void
+take_back(struct change **list)
+{
+	struct change *c;
+
+	while ((c = *list) != NULL) {
+		*list = c->next;
+		free_strings(&c->file->known);
+		c->file->known = c->before;
+		free(c);
+	}
+}
+
+/* Waits for the batch under way. When it was not written neither is what follows it: all is to be
+ * read again. Returns what became of it, or -ECANCELED. */
+static int
+await_written(struct ingest *g)
+{
 	int rc;
 
-	rows_begin(&g->rows, NULL, NULL);
-	pthread_mutex_lock(&g->mutex);
-	g->ready = b;
-	g->taken = false;
-	pthread_mutex_unlock(&g->mutex);
-	g->config.ready(g->config.arg);
 	pthread_mutex_lock(&g->mutex);
 	while ((g->ready != NULL || g->taken) && !g->stop)
 		pthread_cond_wait(&g->wake, &g->mutex);
 	rc = g->stop ? -ECANCELED : g->result;
+	g->result = 0;
 	pthread_mutex_unlock(&g->mutex);
+	if (rc == 0) {
+		forget(&g->sent);
+		return 0;
+	}
+	take_back(&g->made);
+	take_back(&g->sent);
+	sessions_batch_free(g->rows.batch);
+	rows_begin(&g->rows, NULL, NULL);
+	g->dirty = true;
 	return rc;
+}
+
+/* Hands over what there is, which is written while the next is made. */
+static int
+send_batch(struct ingest *g)
+{
+	int rc = await_written(g);
+
+	if (rc != 0)
+		return rc;
+	g->sent = g->made;
+	g->made = NULL;
+	pthread_mutex_lock(&g->mutex);
+	g->ready = g->rows.batch;
+	g->taken = false;
+	pthread_mutex_unlock(&g->mutex);
+	rows_begin(&g->rows, NULL, NULL);
+	g->config.ready(g->config.arg);
+	return 0;
+}
+
+/* Until everything that was read is written. */
+static int
+send_all(struct ingest *g)
+{
+	int rc = g->rows.batch != NULL ? send_batch(g) : 0;
+
+	return rc == 0 ? await_written(g) : rc;
 }
 
 struct sessions_batch *
@@ -164,63 +237,54 @@ struct reading {
 	int fd;
 };
 
-/* It has been written. */
-static void
-know(struct file *f, const struct sessions_source *now)
-{
-	struct sessions_source old = f->known;
-
-	f->known = *now;
-	f->known.path = old.path;
-	f->known.format = xstrdup(now->format);
-	f->known.parser = now->parser != NULL ? xstrdup(now->parser) : NULL;
-	free((char *)old.format);
-	free((char *)old.parser);
-}
-
-/* Sends what there is, with the place it goes up to. */
-static int
-send_batch(struct reading *r, struct file *f)
-{
-	struct ingest *g = r->g;
-	struct buf state;
-	int rc;
-
-	buf_init(&state, BUF_NO_MAX);
-	if (r->format->save != NULL)
-		r->format->save(r->parser, &state);
-	r->now.parser = state.len != 0 ? state.data : NULL;
-	if (!read_head(r->fd, r->now.offset, &r->now.head)) {
-		buf_release(&state);
-		sessions_batch_free(g->rows.batch);
-		rows_begin(&g->rows, NULL, NULL);
-		return -EIO;
-	}
-	sessions_add_source(g->rows.batch, &r->now);
-	rc = hand_over(g);
-	if (rc == 0)
-		know(f, &r->now);
-	r->now.parser = NULL;
-	buf_release(&state);
-	return rc;
-}
-
-static void
-need_batch(struct reading *r)
-{
-	struct ingest *g = r->g;
-
-	if (g->rows.batch != NULL)
-		return;
-	rows_begin(&g->rows, sessions_batch_new(), r->format->agent);
-	g->batch_us = clock_mono_us();
-}
-
 static bool
 is_full(const struct ingest *g)
 {
 	return sessions_batch_bytes(g->rows.batch) >= INGEST_BATCH_BYTES ||
 	       clock_mono_us() - g->batch_us >= INGEST_BATCH_MS * 1000;
+}
+
+static void
+note_place(struct ingest *g, struct file *f, const struct sessions_source *now)
+{
+	struct change *c = xmalloc(sizeof *c);
+
+	sessions_add_source(g->rows.batch, now);
+	*c = (struct change){f, f->known, g->made};
+	g->made = c;
+	f->known = *now;
+	f->known.path = c->before.path;
+	f->known.format = xstrdup(now->format);
+	f->known.parser = now->parser != NULL ? xstrdup(now->parser) : NULL;
+}
+
+/* Adds to the batch the place up to which the file has been read, and sends it when it is full. */
+static int
+put_place(struct reading *r, struct file *f)
+{
+	struct ingest *g = r->g;
+	struct buf state;
+
+	if (!read_head(r->fd, r->now.offset, &r->now.head))
+		return -EIO;
+	buf_init(&state, BUF_NO_MAX);
+	if (r->format->save != NULL)
+		r->format->save(r->parser, &state);
+	r->now.parser = state.len != 0 ? state.data : NULL;
+	note_place(g, f, &r->now);
+	r->now.parser = NULL;
+	buf_release(&state);
+	return is_full(g) ? send_batch(g) : 0;
+}
+
+/* One that rows of this agent may go to, behind those of others. */
+static void
+need_batch(struct ingest *g, const char *agent)
+{
+	if (g->rows.batch == NULL) {
+		rows_begin(&g->rows, sessions_batch_new(), agent);
+		g->batch_us = clock_mono_us();
+	}
 }
 
 static void
@@ -270,7 +334,7 @@ read_lines(struct reading *r, struct file *f)
 			break;
 		}
 		count(g, (uint64_t)n, 0);
-		need_batch(r);
+		need_batch(r->g, r->format->agent);
 		buf_append(&part, g->buffer, (size_t)n);
 		fed = feed_lines(r, part.data, part.len);
 		r->now.offset += fed;
@@ -282,7 +346,7 @@ read_lines(struct reading *r, struct file *f)
 			buf_reset(&part);
 		}
 		if (is_full(g))
-			rc = send_batch(r, f);
+			rc = put_place(r, f);
 	}
 	buf_release(&part);
 	return rc;
@@ -298,13 +362,13 @@ read_document(struct reading *r)
 	if (size > INGEST_DOCUMENT_MAX) {
 		count(r->g, 0, 1);
 		r->now.offset = r->now.size;
-		need_batch(r);
+		need_batch(r->g, r->format->agent);
 		return 0;
 	}
 	text = xmalloc(size + 1);
 	n = pread(r->fd, text, size, 0);
 	if (n == (ssize_t)size) {
-		need_batch(r);
+		need_batch(r->g, r->format->agent);
 		r->format->feed(r->parser, text, size, 0);
 		r->now.offset = size;
 		count(r->g, size, 0);
@@ -345,17 +409,14 @@ read_file(struct ingest *g, struct file *f, const struct agent_format *format, i
 	r.now.modified_ns = modified_ns(st);
 	if (!go_on)
 		r.now.offset = 0;
+	rows_begin(&g->rows, g->rows.batch, format->agent);
 	r.parser = open_parser(&r, f, go_on);
 	rc = lines ? read_lines(&r, f) : read_document(&r);
 	if (rc == 0 && !is_stopped(g)) {
-		need_batch(&r);
+		need_batch(g, format->agent);
 		if (format->flush != NULL)
 			format->flush(r.parser);
-		rc = send_batch(&r, f);
-	}
-	if (g->rows.batch != NULL) {
-		sessions_batch_free(g->rows.batch);
-		rows_begin(&g->rows, NULL, NULL);
+		rc = put_place(&r, f);
 	}
 	format->close(r.parser);
 	return rc;
@@ -390,19 +451,12 @@ is_unchanged(const struct file *f, const struct stat *st)
 
 /* opencode's database: what is new of it is known by its rows' times, and it may be in its log. */
 
-static const char db_format[] = "opencode-db", db_log[] = "-wal";
+static const char db_agent[] = "opencode", db_format[] = "opencode-db", db_log[] = "-wal";
 
 struct db_reading {
 	struct ingest *g;
 	int rc;
 };
-
-static void
-begin_db_batch(struct ingest *g)
-{
-	rows_begin(&g->rows, sessions_batch_new(), "opencode");
-	g->batch_us = clock_mono_us();
-}
 
 static void
 on_db_event(void *arg, const struct agent_event *e)
@@ -411,11 +465,10 @@ on_db_event(void *arg, const struct agent_event *e)
 
 	if (r->rc != 0)
 		return;
+	need_batch(r->g, db_agent);
 	rows_event(&r->g->rows, e);
-	if (!is_full(r->g))
-		return;
-	r->rc = hand_over(r->g);
-	begin_db_batch(r->g);
+	if (is_full(r->g))
+		r->rc = send_batch(r->g);
 }
 
 static int64_t
@@ -442,7 +495,7 @@ read_db(struct ingest *g, struct file *f, const struct stat *st)
 	char saved[24], *cause = NULL;
 	int rc;
 
-	begin_db_batch(g);
+	rows_begin(&g->rows, g->rows.batch, db_agent);
 	rc = opencode_db_read(now.path, &sink, &since, &cause);
 	if (rc == -ENOTSUP || rc == -EBADMSG) {
 		log_warn("sessions", "%s", cause);
@@ -450,19 +503,13 @@ read_db(struct ingest *g, struct file *f, const struct stat *st)
 		rc = 0; /* until it changes */
 	}
 	free(cause);
-	if (rc == 0)
-		rc = r.rc;
+	if (rc != 0 || r.rc != 0)
+		return rc != 0 ? rc : r.rc;
 	snprintf(saved, sizeof saved, "%lld", (long long)since);
 	now.parser = saved;
-	if (rc == 0) {
-		sessions_add_source(g->rows.batch, &now);
-		rc = hand_over(g);
-	}
-	if (rc == 0)
-		know(f, &now);
-	sessions_batch_free(g->rows.batch);
-	rows_begin(&g->rows, NULL, NULL);
-	return rc;
+	need_batch(g, db_agent);
+	note_place(g, f, &now);
+	return is_full(g) ? send_batch(g) : 0;
 }
 
 static void
@@ -496,7 +543,7 @@ take_db(struct ingest *g, const char *agent, const char *path)
 	size_t n = strlen(path), end = strlen(db_log);
 	char *base;
 
-	if (strcmp(agent, "opencode") != 0)
+	if (strcmp(agent, db_agent) != 0)
 		return false;
 	base = xstrndup(path, n > end && strcmp(path + n - end, db_log) == 0 ? n - end : n);
 	if (!opencode_db_is_one(base)) {
@@ -566,6 +613,7 @@ scan_all(struct ingest *g)
 	g->dirty = false;
 	for (size_t i = 0; i < g->config.nplaces && !is_stopped(g); i++)
 		scan(g, g->places[i].agent, g->places[i].dir, 0);
+	send_all(g);
 }
 
 static const char *
@@ -614,6 +662,7 @@ await_change(struct ingest *g, uint64_t next_us)
 			usleep(SETTLE_US);
 			if (os_watch_read(g->watch, on_change, g) != 0)
 				return true; /* some were missed */
+			send_all(g);
 			if (g->dirty)
 				next_us = clock_mono_us() + RETRY_US;
 		}
@@ -629,7 +678,10 @@ run(void *arg)
 	while (!is_stopped(g)) {
 		scan_all(g);
 		pthread_mutex_lock(&g->mutex);
-		g->st.settled = g->st.settled || !g->dirty;
+		if (!g->st.settled && !g->dirty) {
+			g->st.settled = true;
+			g->st.settled_us = clock_mono_us() - g->began_us;
+		}
 		pthread_mutex_unlock(&g->mutex);
 		await_change(g, clock_mono_us() + (g->dirty              ? RETRY_US
 						      : g->watch != NULL ? RESCAN_US
@@ -656,12 +708,20 @@ ingest_new(const struct ingest_config *config)
 	return g;
 }
 
+static void
+note_begin(struct ingest *g)
+{
+	if (g->began_us == 0)
+		g->began_us = clock_mono_us();
+}
+
 void
 ingest_known(struct ingest *g, const struct sessions_source *s)
 {
 	struct file *f = need_file(g, s->path);
 	const char *path = f->known.path;
 
+	note_begin(g);
 	f->known = *s;
 	f->known.path = path;
 	f->known.format = xstrdup(s->format);
@@ -673,6 +733,7 @@ ingest_start(struct ingest *g)
 {
 	int rc;
 
+	note_begin(g);
 	g->watch = os_watch_new();
 	rc = thread_start(&g->thread, run, g);
 	g->running = rc == 0;
@@ -704,7 +765,10 @@ ingest_free(struct ingest *g)
 	for (size_t i = 0; i < g->config.nplaces; i++)
 		free(g->places[i].dir);
 	os_watch_free(g->watch);
+	forget(&g->made);
+	forget(&g->sent);
 	sessions_batch_free(g->ready);
+	sessions_batch_free(g->rows.batch);
 	rows_release(&g->rows);
 	pthread_cond_destroy(&g->wake);
 	pthread_mutex_destroy(&g->mutex);

@@ -63,6 +63,8 @@ struct ingest_status {
 	uint64_t bytes;  /* read since the start */
 	uint64_t passed; /* lines and files that were too long or made no sense */
 	bool settled;    /* everything that was there at the start has been read */
+	uint64_t
+	    settled_us; /* what that took, from when the first file was known or looked for */
 };
 void ingest_status(struct ingest *g, struct ingest_status *out);
 
