@@ -540,13 +540,6 @@ sessions_get(struct http_req *r, void *arg)
 		ask(q);
 }
 
-static bool
-take_id(void *arg, const struct sessions_row *s)
-{
-	*(int64_t *)arg = s->id;
-	return false;
-}
-
 struct rows_page {
 	cJSON *data;
 	int64_t last; /* the id of the last */
@@ -606,11 +599,9 @@ run_rows(struct question_db *q, sqlite3 *db)
 	int64_t offset = after == 0 ? (int64_t)q->offset : 0; /* a cursor says it all */
 	struct rows_page p = {.data = json_array()};
 	int64_t session = 0, total = 0;
-	int rc = sessions_read_list(db, &q->filter, 1, 0, NULL, take_id, &session);
+	int rc = sessions_find(db, q->filter.id, &session);
 	bool tools = q->by != 0;
 
-	if (rc == 0 && session == 0)
-		rc = -ENOENT;
 	if (rc == 0)
 		rc = tools ? sessions_count_tools(db, session, &total)
 			   : sessions_count_messages(db, session, &total);
