@@ -56,6 +56,7 @@ struct ingest {
 	char *buffer; /* CHUNK bytes */
 	struct rows rows;
 	uint64_t began_us;          /* the first ingest_known, or the start */
+	uint64_t read_us;           /* when what had changed was read last */
 	uint64_t batch_us;          /* when the batch that is being made was begun */
 	struct change *made, *sent; /* by that batch, and by the one under way; newest first */
 	bool dirty;                 /* something could not be written: look again */
@@ -643,6 +644,20 @@ on_change(const char *path, bool directory, void *arg)
 
 /* The thread. */
 
+/* What follows soon is written with it: one change alone is read at once, and of many sessions at
+ * work there is a batch every INGEST_BATCH_MS. */
+static void
+settle(struct ingest *g)
+{
+	uint64_t soon = clock_mono_us() + SETTLE_US;
+	uint64_t next = g->read_us + INGEST_BATCH_MS * 1000;
+
+	pthread_mutex_lock(&g->mutex);
+	while (!g->stop && clock_mono_us() < (next > soon ? next : soon))
+		thread_wait(&g->wake, &g->mutex, next > soon ? next : soon);
+	pthread_mutex_unlock(&g->mutex);
+}
+
 /* Waits for a change, or for the next look: true when everything is to be looked at. */
 static bool
 await_change(struct ingest *g, uint64_t next_us)
@@ -659,10 +674,11 @@ await_change(struct ingest *g, uint64_t next_us)
 				thread_wait(&g->wake, &g->mutex, next_us);
 			pthread_mutex_unlock(&g->mutex);
 		} else if (os_watch_wait(g->watch, ms) > 0) {
-			usleep(SETTLE_US);
+			settle(g);
 			if (os_watch_read(g->watch, on_change, g) != 0)
 				return true; /* some were missed */
 			send_all(g);
+			g->read_us = clock_mono_us();
 			if (g->dirty)
 				next_us = clock_mono_us() + RETRY_US;
 		}

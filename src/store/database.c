@@ -207,7 +207,7 @@ static const char modes[] = "PRAGMA synchronous=NORMAL;"
 			    "PRAGMA trusted_schema=OFF;"
 			    "PRAGMA cache_size=-16384;"
 			    "PRAGMA wal_autocheckpoint=4000;"
-			    "PRAGMA journal_size_limit=4194304";
+			    "PRAGMA journal_size_limit=16777216";
 
 /* The log is what makes a row safe from a kill at any moment, and lets readers read on. */
 static enum fault
