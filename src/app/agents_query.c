@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
+#include "store/sessions_places.h"
 #include "store/sessions_read.h"
 
 enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512, OPEN_TRIES = 100, OPEN_MS = 20 };
@@ -592,6 +593,22 @@ on_tool(void *arg, const struct sessions_tool_row *t)
 	return true;
 }
 
+/* Counts them; and an offset into all of them becomes one behind an id near to it. */
+static int
+find_tools(const struct question_db *q, sqlite3 *db, int64_t session, int64_t *total,
+    int64_t *after, int64_t *offset)
+{
+	int64_t near, skip;
+	int rc =
+	    sessions_places_find(q->app->places, db, session, *offset, total, &near, &skip);
+
+	if (*after == 0) {
+		*after = near;
+		*offset = skip;
+	}
+	return rc;
+}
+
 static int
 run_rows(struct question_db *q, sqlite3 *db)
 {
@@ -603,7 +620,7 @@ run_rows(struct question_db *q, sqlite3 *db)
 	bool tools = q->by != 0;
 
 	if (rc == 0)
-		rc = tools ? sessions_count_tools(db, session, &total)
+		rc = tools ? find_tools(q, db, session, &total, &after, &offset)
 			   : sessions_count_messages(db, session, &total);
 	if (rc == 0)
 		rc = tools ? sessions_read_tools(db, session, after, limit, offset, on_tool, &p)

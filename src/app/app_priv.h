@@ -22,6 +22,7 @@ struct lookout;
 struct watched;
 struct agents;
 struct prices;
+struct sessions_places;
 struct mux;
 struct mux_pane;
 typedef struct cJSON cJSON;
@@ -90,6 +91,7 @@ struct app {
 
 	struct agents *agents;
 	struct prices *prices;
+	struct sessions_places *places; /* of tool calls */
 	struct store *store;
 	unsigned store_users; /* pieces of work that read it */
 	bool store_closing;
