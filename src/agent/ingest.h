@@ -9,8 +9,9 @@
  * beginning, which changes nothing that was said before. A last line without its newline waits for it.
  * Of opencode's database rows are read that changed since the last time.
  *
- * One batch is under way at a time: the thread makes the next when the last has been written.
- * One that could not be written is read again.
+ * A batch holds what there is of any number of files. One is under way at a time, and the thread
+ * makes the next meanwhile. When one could not be written, what followed it is given up too, and
+ * read again.
  *
  * Bounds: lines of up to INGEST_LINE_MAX bytes, documents of up to INGEST_DOCUMENT_MAX; what is
  * longer is passed over, and said in the log. Symbolic links to directories are not followed.
