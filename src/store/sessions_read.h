@@ -23,6 +23,9 @@ struct sessions_usage_row {
 };
 int sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
     bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg);
+/* All of one session's. */
+int sessions_read_usage_of(sqlite3 *db, int64_t session,
+    bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg);
 
 /* What sessions are wanted; NULL, and 0 for a time: any. */
 struct sessions_filter {
