@@ -1,0 +1,24 @@
+// The state of an agent, as a dot with words.
+
+import type { SessionState } from '../api/sessions';
+import { el } from './dom';
+
+const WORDS: Record<SessionState, string> = {
+  working: 'Working',
+  waiting_input: 'Waits for input',
+  waiting_permission: 'Waits for permission',
+  done: 'Done',
+  failed: 'Failed',
+};
+
+export class Badge {
+  private readonly text = el('span');
+  readonly element = el('span', { class: 'badge', hidden: true }, this.text);
+
+  show(state: SessionState | null): void {
+    const words = state === null ? undefined : WORDS[state];
+    this.element.hidden = words === undefined;
+    this.element.dataset.state = state ?? '';
+    this.text.textContent = words ?? '';
+  }
+}
