@@ -11,7 +11,7 @@ import { until } from './lib/until.mjs';
 const SAMPLES = join(dirname(fileURLToPath(import.meta.url)), '..', 'agents', 'samples');
 const EVIL = '<img src=x onerror=globalThis.owned=1><script>globalThis.owned=1</script>';
 const CONTROLS = '\x1b[31mred\x1b[0m \x1b]0;title\x07 \u202eturned\u202c nul\0 del\x7f c1\x9b';
-const BIG = `${'many words of a big message \n'.repeat(149_000)}the end of it`; // nearly 4 MiB, which is the most
+const BIG = `${'many words of a big message \n'.repeat(144_000)}the end of it`; // nearly 4 MiB, which is the most
 const LONG = 20_000; // messages
 const MORE = 60; // sessions of little interest
 
@@ -189,6 +189,7 @@ test('a transcript has messages, thoughts and calls in their order', async () =>
   assert.match(sums, new RegExp(`cost\\s+\\$${usage.cost_usd.toFixed(2).replace('.', '\\.')}`));
   assert.match(sums, /turns\s+2\s+tool calls\s+5/);
 
+  await v.shot('session-light');
   const bash = v.said.filter({ hasText: 'for i in $(seq 20)' });
   assert.equal(await bash.locator('.text').count(), 0, 'what is folded is not made');
   await bash.locator('summary').click();
@@ -197,7 +198,7 @@ test('a transcript has messages, thoughts and calls in their order', async () =>
   assert.ok(!(await output.innerText()).includes('FAILED'));
   await bash.getByRole('button', { name: /^Show all/ }).click();
   await until('the rest', async () => (await output.innerText()).includes('FAILED'));
-  await v.shot('session-light');
+  await bash.locator('summary').click();
   await v.page.emulateMedia({ colorScheme: 'dark' });
   await v.shot('session-dark');
   await v.close();
@@ -296,7 +297,7 @@ test('20,000 messages are there, a part at a time', async () => {
     await until('later ones', async () => (await numbers()).at(-1) !== end);
   }
   await gapless();
-  await v.page.getByRole('button', { name: 'Start' }).click();
+  await v.page.getByRole('button', { name: 'Go to the start' }).click();
   await v.page.getByText('question 0', { exact: true }).waitFor();
   await gapless();
   for (let i = 0; i < 8; i++) {
@@ -322,7 +323,7 @@ test('hostile texts are text', async () => {
   const shown = await v.page.locator('.transcript').innerText();
   // eslint-disable-next-line no-control-regex
   assert.doesNotMatch(shown, /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]/, 'no control characters');
-  assert.match(shown, /red ␛\]0;title␇ turned nul. del� c1�/);
+  assert.match(shown, /red \^\[\]0;title\^G turned nul. del\^\? c1�/);
   assert.equal(await v.page.evaluate(() => globalThis.owned), undefined);
   assert.equal(await v.page.locator('#app img, #app script, #app iframe, .text a').count(), 0);
   await v.shot('session-hostile');
@@ -385,7 +386,7 @@ test('on a phone', async () => {
   await v.page.getByText('No. Nothing else in tests/ sleeps.').waitFor();
   await v.shot('session-phone');
   await v.page.emulateMedia({ colorScheme: 'dark' });
-  await v.page.getByRole('button', { name: 'Start' }).tap();
+  await v.page.getByRole('button', { name: 'Go to the start' }).tap();
   await v.shot('session-phone-dark');
   assert.ok(await narrow(v));
   await v.page.getByRole('button', { name: 'All sessions' }).tap();

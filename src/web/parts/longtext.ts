@@ -7,13 +7,13 @@ const SHORT = 2400; // characters
 const SHORT_LINES = 40;
 const BLOCK = 32_768; // a browser lays out what is in view, by blocks
 
-/** Without a terminal's colours; other control characters as their pictures. */
+/** Without a terminal's colours; other control characters as ^X. */
 export function plain(text: string): string {
   return unturned(text)
     .replace(/\r\n/g, '\n')
     .replace(/\x1b\[[0-?]*[ -/]*[@-~]/g, '')
-    .replace(/[\0-\x08\x0b-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-    .replace(/[\x7f-\x9f]/g, '\ufffd');
+    .replace(/[\0-\x08\x0b-\x1f\x7f]/g, (c) => `^${String.fromCharCode(c.charCodeAt(0) ^ 64)}`)
+    .replace(/[\x80-\x9f]/g, '\ufffd');
 }
 
 /** Cuts between code points. */

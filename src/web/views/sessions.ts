@@ -58,7 +58,7 @@ class Row {
 
   update(s: Session): void {
     this.title.textContent = titleOf(s);
-    this.badge.show(s.state);
+    this.badge.show(s.state, s.updated);
     this.agent.textContent = tame(s.agent, 20);
     this.agent.dataset.agent = AGENTS.includes(s.agent) ? s.agent : '';
     this.about.textContent = [

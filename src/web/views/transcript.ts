@@ -85,8 +85,6 @@ export class TranscriptView {
   private readonly items = el('div', { class: 'transcript-items' });
   private readonly empty = el('p', { class: 'sessions-note', hidden: true }, 'Nothing has been said yet.');
   private readonly scroller: HTMLElement;
-  private readonly toStart: HTMLButtonElement;
-  private readonly toEnd: HTMLButtonElement;
   private rows: Row[] = [];
   private at = windows();
   private ended = false; // the window reaches the end that is known
@@ -107,8 +105,13 @@ export class TranscriptView {
       actions.back(),
     );
     back.append(icon('back'));
-    this.toStart = button('Start', { class: 'small', title: 'Home' }, () => void this.jump(false));
-    this.toEnd = button('End', { class: 'small', title: 'End' }, () => void this.jump(true));
+    const jump = (name: string, end: boolean): HTMLButtonElement => {
+      const b = button('', { class: 'quiet', 'aria-label': `Go to the ${name}`, title: end ? 'End' : 'Home' }, () => {
+        void this.jump(end);
+      });
+      b.append(icon(name));
+      return b;
+    };
     this.scroller = el(
       'div',
       { class: 'transcript-scroll', tabindex: '0', role: 'document', 'aria-label': 'Transcript' },
@@ -124,10 +127,10 @@ export class TranscriptView {
         { class: 'bar' },
         back,
         el('h1', { class: 'bar-text' }, this.title),
-        this.badge.element,
-        el('span', { class: 'transcript-jump' }, this.toStart, this.toEnd),
+        jump('start', false),
+        jump('end', true),
       ),
-      el('div', { class: 'transcript-head' }, this.facts, this.sums),
+      el('div', { class: 'transcript-head' }, this.badge.element, this.facts, this.sums),
       this.note,
       this.scroller,
     );
@@ -194,7 +197,7 @@ export class TranscriptView {
     if (this.title.textContent !== title) this.title.textContent = title;
     this.title.title = title;
     document.title = `${title} – panescry`;
-    this.badge.show(s.state);
+    this.badge.show(s.state, s.updated);
     const link = (to: string, text: string): HTMLElement => el('a', { href: to }, text);
     const facts: (Node | string)[] = [tame(s.agent, 20)];
     if (s.model) facts.push(tame(s.model, 60));
