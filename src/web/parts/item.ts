@@ -16,7 +16,7 @@ const ROLES: Record<string, string> = {
 const FAILED = ['failed', 'interrupted', 'denied'];
 const SUMMARY = 140; // characters
 /** What an input is mostly about. */
-const TELLING = ['command', 'cmd', 'file_path', 'path', 'pattern', 'query', 'url', 'description', 'prompt'];
+const TELLING = ['command', 'cmd', 'pattern', 'query', 'url', 'file_path', 'path', 'description', 'prompt'];
 
 const clock = (time: string | null): HTMLElement | null => {
   const t = time === null ? NaN : Date.parse(time);
