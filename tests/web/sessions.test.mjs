@@ -247,11 +247,14 @@ test('it follows as the session goes on', async () => {
   const call = v.said.filter({ hasText: 'make' });
   await call.waitFor();
   assert.equal(await call.getAttribute('data-outcome'), 'running');
+  await call.locator('summary').click();
+  await call.getByText('"command": "make"').waitFor();
   const before = talk.text.length;
   talk.result('l1', 'made').says(`More. ${'\nline'.repeat(80)}`);
   await appendFile(file, talk.text.slice(before));
   await v.page.getByText('More.').waitFor();
   await until('the result', async () => (await call.getAttribute('data-outcome')) === 'ok');
+  await call.getByText('made').waitFor(); // it is still open
   await until('its end', v.atEnd);
   await v.close();
 });
