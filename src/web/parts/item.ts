@@ -73,13 +73,19 @@ async function all(session: string, item: Item, field: Field): Promise<string | 
   }
 }
 
-function folded(attributes: Record<string, string>, head: Node[], make: () => Node[]): HTMLElement {
-  const details = el('details', attributes, el('summary', {}, ...head));
-  details.addEventListener('toggle', () => details.append(...make()), { once: true });
+function folded(
+  attributes: Record<string, string>,
+  open: boolean,
+  head: Node[],
+  make: () => Node[],
+): HTMLElement {
+  const details = el('details', { ...attributes, open }, el('summary', {}, ...head));
+  if (open) details.append(...make());
+  else details.addEventListener('toggle', () => details.append(...make()), { once: true });
   return details;
 }
 
-function message(session: string, m: Message): HTMLElement {
+function message(session: string, m: Message, open: boolean): HTMLElement {
   const role = m.role ?? 'system';
   const item: Item = { kind: 'message', row: m };
   const text = (): HTMLElement =>
@@ -89,7 +95,7 @@ function message(session: string, m: Message): HTMLElement {
   const attributes = { class: 'said', 'data-role': role };
   if (role === 'thinking' || role === 'system' || m.hidden) {
     const hint = el('span', { class: 'said-hint' }, tame((m.text ?? '').slice(0, 1000), SUMMARY));
-    return folded(attributes, [label, hint, ...timeOf(m.time)], () => [text()]);
+    return folded(attributes, open, [label, hint, ...timeOf(m.time)], () => [text()]);
   }
   return el(
     'article',
@@ -116,7 +122,7 @@ function field(session: string, t: Tool, name: 'input' | 'output'): Node[] {
   ];
 }
 
-function tool(session: string, t: Tool): HTMLElement {
+function tool(session: string, t: Tool, open: boolean): HTMLElement {
   const outcome = t.outcome ?? 'running';
   const result = [
     outcome === 'unknown' || outcome === 'ok' ? '' : outcome,
@@ -131,11 +137,12 @@ function tool(session: string, t: Tool): HTMLElement {
     ...timeOf(t.started),
   ];
   if (outcome === 'ok') head.push(el('span', { class: 'offscreen' }, 'succeeded'));
-  return folded({ class: 'said tool', 'data-outcome': outcome }, head, () => {
+  return folded({ class: 'said tool', 'data-outcome': outcome }, open, head, () => {
     const parts = [...field(session, t, 'input'), ...field(session, t, 'output')];
     return parts.length ? parts : [el('div', { class: 'text' }, 'Nothing is known of it.')];
   });
 }
 
-export const itemElement = (session: string, item: Item): HTMLElement =>
-  item.kind === 'message' ? message(session, item.row) : tool(session, item.row);
+/** `open`: unfolded at once. */
+export const itemElement = (session: string, item: Item, open = false): HTMLElement =>
+  item.kind === 'message' ? message(session, item.row, open) : tool(session, item.row, open);

@@ -170,6 +170,7 @@ export class TranscriptView {
     if (session) this.head(session);
     await filling;
     if (this.gone || !this.element.isConnected) return;
+    void this.scrolled(); // somebody may have, while it was busy
     if (document.visibilityState !== 'visible') return;
     clearTimeout(this.again);
     this.again = window.setTimeout(() => void this.follow(), AGAIN_MS);
@@ -353,12 +354,12 @@ export class TranscriptView {
 
   private renew(row: Row, i: number, item: Item | undefined): void {
     if (!item || JSON.stringify(item.row) === JSON.stringify(row.item.row)) return;
-    const made = this.row(item);
     const { element } = row;
-    if (element instanceof HTMLDetailsElement && made.element instanceof HTMLDetailsElement) {
-      made.element.open = element.open;
-    }
+    const open = element instanceof HTMLDetailsElement && element.open;
+    const focused = element.contains(document.activeElement);
+    const made = { item, element: itemElement(this.session, item, open) };
     element.replaceWith(made.element);
+    if (focused) made.element.querySelector('summary')?.focus({ preventScroll: true });
     this.rows[i] = made;
   }
 
