@@ -22,6 +22,7 @@ struct lookout;
 struct watched;
 struct agents;
 struct prices;
+struct retention;
 struct mux;
 struct mux_pane;
 typedef struct cJSON cJSON;
@@ -90,6 +91,7 @@ struct app {
 
 	struct agents *agents;
 	struct prices *prices;
+	struct retention *retention; /* NULL: sessions are kept for ever */
 	struct store *store;
 	unsigned store_users; /* pieces of work that read it */
 	bool store_closing;
