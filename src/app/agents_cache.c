@@ -159,9 +159,9 @@ add_counts(cJSON *o, const struct group *g)
 
 	if (u->cache_write_1h >= 0)
 		writes = (writes > 0 ? writes : 0) + u->cache_write_1h;
-	query_add_count(o, "input_tokens", u->input);
-	query_add_count(o, "cache_read_tokens", u->cache_read);
-	query_add_count(o, "cache_write_tokens", writes);
+	question_add_count(o, "input_tokens", u->input);
+	question_add_count(o, "cache_read_tokens", u->cache_read);
+	question_add_count(o, "cache_write_tokens", writes);
 	hit_rate_json(o, "hit_rate", &g->hits);
 	cJSON_AddNumberToObject(o, "calls", (double)g->calls);
 }
@@ -179,7 +179,7 @@ group_json(const struct question_db *q, const struct group *g)
 	json_add_text(o, "project", g->project);
 	if (q->by == BY_PREFIX)
 		json_add_text(o, "model", g->model);
-	query_add_shown(q, o, q->by == BY_PREFIX ? "prompt" : "title", g->title);
+	question_add_shown(q, o, q->by == BY_PREFIX ? "prompt" : "title", g->title);
 	return o;
 }
 
@@ -248,9 +248,9 @@ usage_cache(struct http_req *r, void *arg)
 		http_reply_error(r, 400, "bad_params", "by must be session, model or prefix");
 		return;
 	}
-	q = query_new(r, arg, run_cache);
+	q = question_new(r, arg, run_cache);
 	if (q == NULL)
 		return;
 	q->by = i;
-	query_ask(q);
+	question_ask(q);
 }

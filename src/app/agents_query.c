@@ -81,7 +81,7 @@ asker_gone(void *arg)
 }
 
 void
-query_ask(struct question_db *q)
+question_ask(struct question_db *q)
 {
 	q->work.data = q;
 	stored_use(q->app);
@@ -92,7 +92,7 @@ query_ask(struct question_db *q)
 /* Arguments. */
 
 const char *
-query_keep(struct question_db *q, unsigned i, const char *value)
+question_keep(struct question_db *q, unsigned i, const char *value)
 {
 	q->texts[i] = value != NULL ? xstrdup(value) : NULL;
 	return q->texts[i];
@@ -132,7 +132,7 @@ read_times(struct http_req *r, struct question_db *q)
 }
 
 struct question_db *
-query_new(struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
+question_new(struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
 {
 	struct question_db *q = xcalloc(1, sizeof *q);
 
@@ -321,7 +321,7 @@ on_usage(void *arg, const struct sessions_usage_row *row)
 }
 
 void
-query_add_count(cJSON *o, const char *name, int64_t n)
+question_add_count(cJSON *o, const char *name, int64_t n)
 {
 	if (n >= 0)
 		cJSON_AddNumberToObject(o, name, (double)n);
@@ -335,12 +335,12 @@ usage_sum_json(cJSON *o, const struct usage_sum *s)
 	static const char *const sources[] = {"unknown", "computed", "stated", "mixed"};
 	bool known = s->computed || s->stated;
 
-	query_add_count(o, "input_tokens", s->usage.input);
-	query_add_count(o, "cache_read_tokens", s->usage.cache_read);
-	query_add_count(o, "cache_write_5m_tokens", s->usage.cache_write_5m);
-	query_add_count(o, "cache_write_1h_tokens", s->usage.cache_write_1h);
-	query_add_count(o, "output_tokens", s->usage.output);
-	query_add_count(o, "reasoning_tokens", s->usage.reasoning);
+	question_add_count(o, "input_tokens", s->usage.input);
+	question_add_count(o, "cache_read_tokens", s->usage.cache_read);
+	question_add_count(o, "cache_write_5m_tokens", s->usage.cache_write_5m);
+	question_add_count(o, "cache_write_1h_tokens", s->usage.cache_write_1h);
+	question_add_count(o, "output_tokens", s->usage.output);
+	question_add_count(o, "reasoning_tokens", s->usage.reasoning);
 	if (known)
 		cJSON_AddNumberToObject(o, "cost_usd", s->cost);
 	else
@@ -414,18 +414,18 @@ usage_answer(struct http_req *r, void *arg)
 		http_reply_error(r, 400, "bad_params", "timezone must be local or utc");
 		return;
 	}
-	q = query_new(r, arg, run_usage);
+	q = question_new(r, arg, run_usage);
 	if (q == NULL)
 		return;
 	q->by = i;
 	q->utc = zone != NULL && strcmp(zone, "utc") == 0;
-	query_ask(q);
+	question_ask(q);
 }
 
 /* Sessions. */
 
 void
-query_add_time(cJSON *o, const char *name, int64_t ms)
+question_add_time(cJSON *o, const char *name, int64_t ms)
 {
 	char iso[CLOCK_ISO_LEN];
 
@@ -434,7 +434,7 @@ query_add_time(cJSON *o, const char *name, int64_t ms)
 }
 
 void
-query_add_shown(const struct question_db *q, cJSON *o, const char *name, const char *text)
+question_add_shown(const struct question_db *q, cJSON *o, const char *name, const char *text)
 {
 	char *masked = q->reveal ? NULL : secrets_masked(text);
 
@@ -443,7 +443,7 @@ query_add_shown(const struct question_db *q, cJSON *o, const char *name, const c
 }
 
 const char *
-query_outcome(int outcome)
+question_outcome(int outcome)
 {
 	static const char *const names[] = {"unknown", "ok", "failed", "interrupted", "denied"};
 
@@ -468,9 +468,9 @@ session_json(const struct question_db *q, const struct sessions_row *s)
 	cJSON_AddNumberToObject(o, "id", (double)s->id);
 	json_add_text(o, "agent", s->agent);
 	json_add_text(o, "agent_session", s->native);
-	query_add_count(o, "parent", s->parent != 0 ? s->parent : -1);
+	question_add_count(o, "parent", s->parent != 0 ? s->parent : -1);
 	cJSON_AddBoolToObject(o, "fork", s->fork);
-	query_add_shown(q, o, "title", s->title != NULL ? s->title : s->prompt);
+	question_add_shown(q, o, "title", s->title != NULL ? s->title : s->prompt);
 	json_add_text(o, "project", s->cwd);
 	json_add_text(o, "pane", s->pane);
 	json_add_text(o, "model", s->model);
@@ -478,8 +478,8 @@ session_json(const struct question_db *q, const struct sessions_row *s)
 	json_add_text(o, "version", s->version);
 	json_add_text(o, "branch", s->branch);
 	json_add_text(o, "state", state_name(s->state));
-	query_add_time(o, "started", s->started_ms);
-	query_add_time(o, "updated", s->updated_ms);
+	question_add_time(o, "started", s->started_ms);
+	question_add_time(o, "updated", s->updated_ms);
 	cJSON_AddNumberToObject(o, "turns", (double)s->turns);
 	cJSON_AddNumberToObject(o, "messages", (double)s->messages);
 	cJSON_AddNumberToObject(o, "tool_calls", (double)s->tools);
@@ -487,7 +487,7 @@ session_json(const struct question_db *q, const struct sessions_row *s)
 }
 
 cJSON *
-query_page(const struct question_db *q, cJSON *data, int64_t total, int64_t next)
+question_page(const struct question_db *q, cJSON *data, int64_t total, int64_t next)
 {
 	cJSON *o = json_object();
 
@@ -495,7 +495,7 @@ query_page(const struct question_db *q, cJSON *data, int64_t total, int64_t next
 	cJSON_AddNumberToObject(o, "total", (double)total);
 	cJSON_AddNumberToObject(o, "limit", (double)q->limit);
 	cJSON_AddNumberToObject(o, "offset", (double)q->offset);
-	query_add_count(o, "next_cursor", next);
+	question_add_count(o, "next_cursor", next);
 	return o;
 }
 
@@ -524,7 +524,7 @@ run_list(struct question_db *q, sqlite3 *db)
 	    db, &q->filter, (int64_t)q->limit, (int64_t)offset, &total, on_session, &p);
 
 	n = (uint64_t)cJSON_GetArraySize(p.data);
-	q->answer = query_page(
+	q->answer = question_page(
 	    q, p.data, total, offset + n < (uint64_t)total ? (int64_t)(offset + n) : -1);
 	return rc;
 }
@@ -532,17 +532,17 @@ run_list(struct question_db *q, sqlite3 *db)
 void
 sessions_list(struct http_req *r, void *arg)
 {
-	struct question_db *q = query_new(r, arg, run_list);
+	struct question_db *q = question_new(r, arg, run_list);
 
 	if (q == NULL)
 		return;
-	q->filter.agent = query_keep(q, 0, http_query(r, "agent"));
-	q->filter.project = query_keep(q, 1, http_query(r, "project"));
-	q->filter.pane = query_keep(q, 2, http_query(r, "pane"));
-	q->filter.text = query_keep(q, 3, http_query(r, "text"));
+	q->filter.agent = question_keep(q, 0, http_query(r, "agent"));
+	q->filter.project = question_keep(q, 1, http_query(r, "project"));
+	q->filter.pane = question_keep(q, 2, http_query(r, "pane"));
+	q->filter.text = question_keep(q, 3, http_query(r, "text"));
 	q->filter.since_ms = q->from_ms == INT64_MIN ? 0 : q->from_ms;
 	q->filter.until_ms = q->to_ms == INT64_MAX ? 0 : q->to_ms;
-	query_ask(q);
+	question_ask(q);
 }
 
 struct taken {
@@ -587,22 +587,23 @@ run_get(struct question_db *q, sqlite3 *db)
 }
 
 struct question_db *
-query_of_session(struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
+question_of_session(
+    struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
 {
-	struct question_db *q = query_new(r, a, run);
+	struct question_db *q = question_new(r, a, run);
 
 	if (q != NULL)
-		q->filter.id = query_keep(q, 0, http_param(r, 0));
+		q->filter.id = question_keep(q, 0, http_param(r, 0));
 	return q;
 }
 
 void
 sessions_get(struct http_req *r, void *arg)
 {
-	struct question_db *q = query_of_session(r, arg, run_get);
+	struct question_db *q = question_of_session(r, arg, run_get);
 
 	if (q != NULL)
-		query_ask(q);
+		question_ask(q);
 }
 
 static bool
@@ -623,11 +624,11 @@ on_message(void *arg, const struct sessions_message_row *m)
 	cJSON_AddNumberToObject(o, "id", (double)m->id);
 	json_add_text(o, "message", m->native);
 	cJSON_AddNumberToObject(o, "part", m->part);
-	query_add_count(o, "turn", m->turn != 0 ? m->turn : -1);
+	question_add_count(o, "turn", m->turn != 0 ? m->turn : -1);
 	json_add_text(o, "role", m->role >= 0 && m->role < 4 ? roles[m->role] : NULL);
 	cJSON_AddBoolToObject(o, "hidden", m->hidden);
-	query_add_time(o, "time", m->time_ms);
-	query_add_shown(p->q, o, "text", m->text);
+	question_add_time(o, "time", m->time_ms);
+	question_add_shown(p->q, o, "text", m->text);
 	cJSON_AddItemToArray(p->data, o);
 	p->last = m->id;
 	return true;
@@ -643,14 +644,14 @@ on_tool(void *arg, const struct sessions_tool_row *t)
 	cJSON_AddNumberToObject(o, "id", (double)t->id);
 	json_add_text(o, "call", t->call);
 	json_add_text(o, "message", t->message);
-	query_add_count(o, "turn", t->turn != 0 ? t->turn : -1);
+	question_add_count(o, "turn", t->turn != 0 ? t->turn : -1);
 	json_add_text(o, "name", t->name);
-	query_add_shown(p->q, o, "input", t->input);
-	query_add_shown(p->q, o, "output", t->output);
-	json_add_text(o, "outcome", query_outcome(t->outcome));
-	query_add_time(o, "started", t->started_ms);
-	query_add_time(o, "finished", t->finished_ms);
-	query_add_count(o, "latency_ms", t->latency_ms);
+	question_add_shown(p->q, o, "input", t->input);
+	question_add_shown(p->q, o, "output", t->output);
+	json_add_text(o, "outcome", question_outcome(t->outcome));
+	question_add_time(o, "started", t->started_ms);
+	question_add_time(o, "finished", t->finished_ms);
+	question_add_count(o, "latency_ms", t->latency_ms);
 	cJSON_AddItemToArray(p->data, o);
 	p->last = t->id;
 	return true;
@@ -675,7 +676,7 @@ run_rows(struct question_db *q, sqlite3 *db)
 		rc = tools ? sessions_read_tools(db, session, after, limit, offset, on_tool, &p)
 			   : sessions_read_messages(
 				 db, session, after, limit, offset, on_message, &p);
-	q->answer = query_page(
+	q->answer = question_page(
 	    q, p.data, total, (uint64_t)cJSON_GetArraySize(p.data) == q->limit ? p.last : -1);
 	return rc;
 }
@@ -683,19 +684,19 @@ run_rows(struct question_db *q, sqlite3 *db)
 void
 sessions_messages(struct http_req *r, void *arg)
 {
-	struct question_db *q = query_of_session(r, arg, run_rows);
+	struct question_db *q = question_of_session(r, arg, run_rows);
 
 	if (q != NULL)
-		query_ask(q);
+		question_ask(q);
 }
 
 void
 sessions_traces(struct http_req *r, void *arg)
 {
-	struct question_db *q = query_of_session(r, arg, run_rows);
+	struct question_db *q = question_of_session(r, arg, run_rows);
 
 	if (q == NULL)
 		return;
 	q->by = 1;
-	query_ask(q);
+	question_ask(q);
 }

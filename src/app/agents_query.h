@@ -34,20 +34,21 @@ struct question_db {
 
 /* With what all of them take: since, until, limit, offset, cursor, reveal; NULL: an error has been
  * sent. And the same for the session that the route's first parameter names. */
-struct question_db *query_new(
+struct question_db *question_new(
     struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *));
-struct question_db *query_of_session(
+struct question_db *question_of_session(
     struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *));
-const char *query_keep(struct question_db *q, unsigned i, const char *value);
-void query_ask(struct question_db *q); /* takes it */
+const char *question_keep(struct question_db *q, unsigned i, const char *value);
+void question_ask(struct question_db *q); /* takes it */
 
 /* A page of a list; next: its cursor, or -1. */
-cJSON *query_page(const struct question_db *q, cJSON *data, int64_t total, int64_t next);
-void query_add_count(cJSON *o, const char *name, int64_t n); /* below 0: null */
-void query_add_time(cJSON *o, const char *name, int64_t ms); /* 0: null */
+cJSON *question_page(const struct question_db *q, cJSON *data, int64_t total, int64_t next);
+void question_add_count(cJSON *o, const char *name, int64_t n); /* below 0: null */
+void question_add_time(cJSON *o, const char *name, int64_t ms); /* 0: null */
 /* Text that somebody wrote, its secrets masked. */
-void query_add_shown(const struct question_db *q, cJSON *o, const char *name, const char *text);
-const char *query_outcome(int outcome); /* or NULL */
+void question_add_shown(
+    const struct question_db *q, cJSON *o, const char *name, const char *text);
+const char *question_outcome(int outcome); /* or NULL */
 
 /* Usage added up. */
 struct usage_sum {

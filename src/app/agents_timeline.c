@@ -47,7 +47,7 @@ on_session(void *arg, const struct sessions_row *s)
 	t->session = s->id;
 	t->updated_ms = s->updated_ms;
 	t->working = s->state == WORKING;
-	query_keep(t->q, PANE_TEXT, s->pane);
+	question_keep(t->q, PANE_TEXT, s->pane);
 	return false;
 }
 
@@ -72,12 +72,12 @@ on_turn(void *arg, const struct sessions_turn_row *r)
 	turn->from_ms = r->started_ms;
 	turn->to_ms = r->until_ms != 0 ? r->until_ms : open_end(t, r->started_ms);
 	cJSON_AddNumberToObject(o, "turn", (double)r->seq);
-	query_add_time(o, "started", r->started_ms);
-	query_add_time(o, "ended", r->ended_ms);
-	query_add_count(o, "duration_ms", r->duration_ms);
-	query_add_shown(t->q, o, "prompt", r->prompt);
-	json_add_text(o, "outcome", query_outcome(r->outcome));
-	query_add_shown(t->q, o, "error", r->error);
+	question_add_time(o, "started", r->started_ms);
+	question_add_time(o, "ended", r->ended_ms);
+	question_add_count(o, "duration_ms", r->duration_ms);
+	question_add_shown(t->q, o, "prompt", r->prompt);
+	json_add_text(o, "outcome", question_outcome(r->outcome));
+	question_add_shown(t->q, o, "error", r->error);
 	cJSON_AddNumberToObject(o, "tools", (double)r->tools);
 	cJSON_AddNumberToObject(o, "tools_failed", (double)r->tools_failed);
 	return true;
@@ -150,7 +150,7 @@ run_timeline(struct question_db *q, sqlite3 *db)
 	if (rc == 0)
 		rc = sessions_read_usage_of(db, t.session, on_usage, &t);
 	next = t.n == q->limit ? t.turns[t.n - 1].seq : -1;
-	q->answer = query_page(q, take_turns(&t), total, next);
+	q->answer = question_page(q, take_turns(&t), total, next);
 	free(t.turns);
 	return rc;
 }
@@ -198,18 +198,18 @@ add_lines(struct question_db *q)
 		bool found = e != NULL && find_lines(e, span++, &first, &last);
 
 		json_add_text(o, "pane", id);
-		query_add_count(o, "first_line", found ? (int64_t)first : -1);
-		query_add_count(o, "last_line", found ? (int64_t)last : -1);
+		question_add_count(o, "first_line", found ? (int64_t)first : -1);
+		question_add_count(o, "last_line", found ? (int64_t)last : -1);
 	}
 }
 
 void
 sessions_timeline(struct http_req *r, void *arg)
 {
-	struct question_db *q = query_of_session(r, arg, run_timeline);
+	struct question_db *q = question_of_session(r, arg, run_timeline);
 
 	if (q == NULL)
 		return;
 	q->complete = add_lines;
-	query_ask(q);
+	question_ask(q);
 }
