@@ -232,7 +232,7 @@ describe('sessions of agents', () => {
     await d.shows(pane.id, /^900$/m);
     const to = Date.now();
     const t = new Transcript('pane', { start: from - 1000 }).prompt('Go');
-    t.time = to + 1000;
+    t.time = to - 999; // the next turn
     t.prompt('On').call('Done');
     await writeFile(fileOf(home, 'pane'), t.text);
     await until('its turns', async () => (await d.request('GET', '/api/v1/sessions/pane')).json.turns === 2);
@@ -240,12 +240,18 @@ describe('sessions of agents', () => {
     execFileSync('sqlite3', [join(d.dir, 'panescry.db'), '.timeout 10000', `UPDATE sessions SET pane='${pane.id}' WHERE native='pane'`]);
     const { lines } = (await d.request('GET', `/api/v1/panes/${pane.id}/capture?history=all&format=json`)).json;
     const number = (text) => lines.find((l) => l.text === text).line;
-    const [turn] = (await get('sessions/pane/timeline')).data;
+    const range = async () => (await get('sessions/pane/timeline')).data[0];
+    const turn = await range();
     assert.equal(turn.pane, pane.id);
-    assert.ok(turn.first_line > 1 && turn.last_line > turn.first_line, JSON.stringify(turn));
-    const all = JSON.stringify([turn.first_line, turn.last_line, number('100'), number('600'), number('860')]);
-    assert.ok(turn.first_line <= number('600') && number('860') <= turn.last_line, `600 and 860 are within: ${all}`);
-    assert.ok(number('100') < turn.first_line && turn.last_line < number('900'), `what came before, or is on the screen, is not: ${all}`);
+    let all = JSON.stringify([turn.first_line, turn.last_line, number('100'), number('600'), number('900')]);
+    assert.ok(turn.first_line <= number('600') && number('900') <= turn.last_line, `600 and 900 are within: ${all}`);
+    assert.ok(number('100') < turn.first_line, `what came before is not: ${all}`);
+    await d.type(pane.id, 'c\n');
+    await d.shows(pane.id, /^1300$/m);
+    const later = await range();
+    all = JSON.stringify([later.first_line, later.last_line, number('860'), number('900')]);
+    assert.equal(later.first_line, turn.first_line);
+    assert.ok(number('860') <= later.last_line && later.last_line < number('900'), `what was on the screen at its end left it later: ${all}`);
   });
 
   it('are removed for good', async () => {
