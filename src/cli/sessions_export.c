@@ -17,6 +17,8 @@
 #include "cli/cli.h"
 #include "proto/json.h"
 
+enum { TITLE_MAX = 160 };
+
 /* Rows of one kind, page by page. */
 struct list {
 	const char *what;
@@ -217,6 +219,20 @@ static const struct {
     {"project", "Project"}, {"branch", "Branch"}, {"pane", "Pane"}, {"started", "Began"},
     {"updated", "Last at work"}, {"state", "State"}};
 
+/* The first line of it, and not all of that: it may be a whole prompt. The caller frees. */
+static char *
+title_of(const struct export *x)
+{
+	const char *title = text_or(x->session, "title", "A session without a title");
+	size_t n = strcspn(title, "\r\n");
+
+	for (n = n < TITLE_MAX ? n : TITLE_MAX;
+	     n > 0 && ((unsigned char)title[n] & 0xC0) == 0x80;)
+		n--;
+	return title[n] == '\0' ? xstrdup(title)
+				: xasprintf("%.*s \xe2\x80\xa6", (int)n, title);
+}
+
 /* Markdown. */
 
 /* A fence that is longer than any in the text. */
@@ -257,8 +273,11 @@ md_line(FILE *f, const char *text)
 static void
 md_begin(struct export *x)
 {
+	char *title = title_of(x);
+
 	fputs("# ", x->f);
-	md_line(x->f, text_or(x->session, "title", "A session without a title"));
+	md_line(x->f, title);
+	free(title);
 	fputs("\n\n", x->f);
 	for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
 		const char *value = json_string(x->session, facts[i].name);
@@ -361,6 +380,7 @@ html_begin(struct export *x)
 	fprintf(x->f, "</title>\n<style>%s</style>\n</head>\n<body>\n<h1>", style);
 	put_text(x->f, title, true);
 	fputs("</h1>\n<dl>\n", x->f);
+	free(title);
 	for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
 		const char *value = json_string(x->session, facts[i].name);
 
