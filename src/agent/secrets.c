@@ -32,7 +32,8 @@ struct scan {
 static bool
 is_key(char c)
 {
-	return isalnum((unsigned char)c) || c == '_' || c == '-';
+	return (unsigned)((c | 0x20) - 'a') < 26 || (unsigned)(c - '0') < 10 || c == '_' ||
+	       c == '-';
 }
 
 static const char *
@@ -419,29 +420,39 @@ looks_secret(enum name name, bool capitals, const struct value *v)
 	return digit ? n >= 4 : n >= 6 && v->sign == '=' && !v->blank;
 }
 
-static bool
-take_value(struct scan *s, const char *run, const char *end)
+/* The sign behind a name; NULL: it is none. Most runs are followed by something else. */
+static const char *
+find_sign(const char *end, const struct scan *s, struct value *v)
 {
-	struct value v = {0};
+	const char *at;
+
+	if (end == s->end || strchr("=: \t\"'\\", *end) == NULL)
+		return NULL;
+	at = skip_pad(end, s->end, &v->quote, &v->blank);
+	if (at == s->end || (*at != '=' && *at != ':') || starts(at, s->end, "=="))
+		return NULL;
+	v->sign = *at;
+	v->quote = 0;
+	return at + 1;
+}
+
+static bool
+take_value(struct scan *s, const char *run, const char *end, struct value *v)
+{
 	enum name name = name_of(run, end);
 
 	if (name == NO_NAME)
 		return false;
-	v.s = skip_pad(end, s->end, &v.quote, &v.blank);
-	if (v.s == s->end || (*v.s != '=' && *v.s != ':') || starts(v.s, s->end, "=="))
-		return false;
-	v.sign = *v.s++;
-	v.quote = 0;
-	if (v.s < s->end && *v.s == '>') /* => */
-		v.s++;
-	v.s = skip_quote(v.s, s->end, &v.quote, &v.blank);
-	v.end = value_end(v.s, look_end(v.s, s->end), v.quote);
+	if (v->s < s->end && *v->s == '>') /* => */
+		v->s++;
+	v->s = skip_quote(v->s, s->end, &v->quote, &v->blank);
+	v->end = value_end(v->s, look_end(v->s, s->end), v->quote);
 	/* The same word on both sides is code. */
-	if (v.end - v.s == end - run && strncasecmp(v.s, run, (size_t)(end - run)) == 0)
+	if (v->end - v->s == end - run && strncasecmp(v->s, run, (size_t)(end - run)) == 0)
 		return false;
-	if (!looks_secret(name, is_capitals(run, end), &v))
+	if (!looks_secret(name, is_capitals(run, end), v))
 		return false;
-	mask(s, v.s, value_end(v.end, s->end, v.quote));
+	mask(s, v->s, value_end(v->end, s->end, v->quote));
 	return true;
 }
 
@@ -474,21 +485,20 @@ take_scheme(struct scan *s, const char *at, size_t min)
 	return true;
 }
 
+/* A run that something follows: "Bearer x", "Authorization: Bearer x", "name=x". */
 static bool
-take_header(struct scan *s, const char *run, const char *end)
+take_named(struct scan *s, const char *run, const char *end)
 {
-	const char *at;
-	bool blank = false;
-	char quote = 0;
+	struct value v = {0};
 
-	if (end - run == 6 && strncasecmp(run, "bearer", 6) == 0 && end < s->end && *end == ' ')
+	if (end - run == 6 && (*run | 0x20) == 'b' && strncasecmp(run, "bearer", 6) == 0 &&
+	    end < s->end && *end == ' ')
 		return take_scheme(s, run, 16);
-	if (!ends_with(run, end, "authorization"))
+	if ((v.s = find_sign(end, s, &v)) == NULL)
 		return false;
-	at = skip_pad(end, s->end, &quote, &blank);
-	if (at == s->end || (*at != ':' && *at != '='))
-		return false;
-	return take_scheme(s, skip_pad(at + 1, s->end, &quote, &blank), 6);
+	if (ends_with(run, end, "authorization"))
+		return take_scheme(s, skip_quote(v.s, s->end, &v.quote, &v.blank), 6);
+	return take_value(s, run, end, &v);
 }
 
 /* At the colon of "://". */
@@ -524,7 +534,7 @@ take_run(struct scan *s)
 		word++;
 	if (end - word >= 12 && (take_kind(s, word, end) || take_jwt(s, word, end)))
 		return;
-	if (end - word >= 3 && (take_header(s, word, end) || take_value(s, word, end)))
+	if (end - word >= 3 && take_named(s, word, end))
 		return;
 	s->p = end;
 }

@@ -368,7 +368,7 @@ static const char style[] =
 static void
 html_begin(struct export *x)
 {
-	const char *title = text_or(x->session, "title", "A session without a title");
+	char *title = title_of(x);
 
 	fputs(
 	    "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
