@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
+#include "store/sessions_places.h"
 #include "store/sessions_read.h"
 
 enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512, OPEN_TRIES = 100, OPEN_MS = 20 };
@@ -607,13 +608,6 @@ sessions_get(struct http_req *r, void *arg)
 }
 
 static bool
-take_id(void *arg, const struct sessions_row *s)
-{
-	*(int64_t *)arg = s->id;
-	return false;
-}
-
-static bool
 on_message(void *arg, const struct sessions_message_row *m)
 {
 	static const char *const roles[] = {"user", "assistant", "thinking", "system"};
@@ -657,6 +651,22 @@ on_tool(void *arg, const struct sessions_tool_row *t)
 	return true;
 }
 
+/* Counts them; and an offset into all of them becomes one behind an id near to it. */
+static int
+find_tools(const struct question_db *q, sqlite3 *db, int64_t session, int64_t *total,
+    int64_t *after, int64_t *offset)
+{
+	int64_t near, skip;
+	int rc =
+	    sessions_places_find(q->app->places, db, session, *offset, total, &near, &skip);
+
+	if (*after == 0) {
+		*after = near;
+		*offset = skip;
+	}
+	return rc;
+}
+
 static int
 run_rows(struct question_db *q, sqlite3 *db)
 {
@@ -664,13 +674,11 @@ run_rows(struct question_db *q, sqlite3 *db)
 	int64_t offset = after == 0 ? (int64_t)q->offset : 0; /* a cursor says it all */
 	struct rows_page p = {.q = q, .data = json_array()};
 	int64_t session = 0, total = 0;
-	int rc = sessions_read_list(db, &q->filter, 1, 0, NULL, take_id, &session);
+	int rc = sessions_find(db, q->filter.id, &session);
 	bool tools = q->by != 0;
 
-	if (rc == 0 && session == 0)
-		rc = -ENOENT;
 	if (rc == 0)
-		rc = tools ? sessions_count_tools(db, session, &total)
+		rc = tools ? find_tools(q, db, session, &total, &after, &offset)
 			   : sessions_count_messages(db, session, &total);
 	if (rc == 0)
 		rc = tools ? sessions_read_tools(db, session, after, limit, offset, on_tool, &p)

@@ -23,6 +23,7 @@ struct watched;
 struct agents;
 struct prices;
 struct retention;
+struct sessions_places;
 struct mux;
 struct mux_pane;
 typedef struct cJSON cJSON;
@@ -91,7 +92,8 @@ struct app {
 
 	struct agents *agents;
 	struct prices *prices;
-	struct retention *retention; /* NULL: sessions are kept for ever */
+	struct retention *retention;    /* NULL: sessions are kept for ever */
+	struct sessions_places *places; /* of tool calls */
 	struct store *store;
 	unsigned store_users; /* pieces of work that read it */
 	bool store_closing;

@@ -214,6 +214,17 @@ sessions_read_list(sqlite3 *db, const struct sessions_filter *f, int64_t limit, 
 }
 
 int
+sessions_find(sqlite3 *db, const char *id, int64_t *session)
+{
+	return sql_get(db, session,
+	    "SELECT id FROM sessions WHERE id IN (SELECT CAST(?1 AS INTEGER)"
+	    " WHERE CAST(CAST(?1 AS INTEGER) AS TEXT)=?1"
+	    " UNION ALL SELECT id FROM sessions WHERE native=?1)"
+	    " ORDER BY updated_ms DESC, id DESC LIMIT 1",
+	    "t", id);
+}
+
+int
 sessions_read_messages(sqlite3 *db, int64_t session, int64_t after, int64_t limit,
     int64_t offset, bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg)
 {

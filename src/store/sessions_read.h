@@ -57,6 +57,9 @@ int sessions_read_list(sqlite3 *db, const struct sessions_filter *f, int64_t lim
     int64_t offset, int64_t *total, bool (*cb)(void *arg, const struct sessions_row *row),
     void *arg);
 
+/* The one with that id, its own or the agent's, the newest of several; -ENOENT: there is none. */
+int sessions_find(sqlite3 *db, const char *id, int64_t *session);
+
 struct sessions_message_row {
 	int64_t id, turn, time_ms; /* 0: none */
 	const char *native, *text;
