@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/xmalloc.h"
+#include "store/sessions_read.h"
 #include "store/sql.h"
 #include "store/store.h"
 
@@ -19,6 +20,10 @@ struct removal {
 	void *arg;
 };
 
+static const char make_going[] = "CREATE TEMP TABLE IF NOT EXISTS going("
+				 "id INTEGER PRIMARY KEY, agent TEXT, native TEXT,"
+				 " UNIQUE(agent, native))";
+
 /* Sub-agents of what is to go, until no more are found: each that names its parent, or has its
  * session's id before a slash. */
 static const char add_below[] =
@@ -27,8 +32,8 @@ static const char add_below[] =
     " AND g.native=s.parent_native)) OR EXISTS(SELECT 1 FROM temp.going g"
     " WHERE g.agent=s.agent AND g.native=substr(s.native, 1, instr(s.native, '/')-1))";
 
-static const char add_id[] = "INSERT INTO temp.going SELECT id, agent, native FROM sessions"
-			     " WHERE native=?1 OR CAST(id AS TEXT)=?1";
+static const char add_one[] =
+    "INSERT INTO temp.going SELECT id, agent, native FROM sessions WHERE id=?";
 
 /* A sub-agent stays while its session does, and a session while one of its sub-agents does. */
 static const char add_old[] =
@@ -71,15 +76,15 @@ static int
 run(sqlite3 *db, void *data)
 {
 	struct removal *r = data;
-	int rc = sql_run(db,
-	    "CREATE TEMP TABLE IF NOT EXISTS going("
-	    "id INTEGER PRIMARY KEY, agent TEXT, native TEXT, UNIQUE(agent, native))",
-	    "");
+	int64_t id = 0;
+	int rc = r->id != NULL ? sessions_find(db, r->id, &id) : 0;
 
+	if (rc == 0)
+		rc = sql_run(db, make_going, "");
 	if (rc == 0)
 		rc = sql_run(db, "DELETE FROM temp.going", "");
 	if (rc == 0)
-		rc = r->id != NULL ? sql_run(db, add_id, "t", r->id)
+		rc = r->id != NULL ? sql_run(db, add_one, "l", id)
 				   : sql_run(db, add_old, "l", r->before_ms);
 	if (rc == 0)
 		rc = add_all_below(db);
@@ -87,7 +92,7 @@ run(sqlite3 *db, void *data)
 		rc = remove_going(db, r);
 	if (rc == 0)
 		rc = sql_run(db, "DELETE FROM temp.going", "");
-	return rc == 0 && r->n == 0 && r->id != NULL ? -ENOENT : rc;
+	return rc;
 }
 
 static void

@@ -25,8 +25,8 @@ struct store;
 /* n: how many sessions went. */
 typedef void (*sessions_removed_cb)(int rc, int64_t n, void *arg);
 
-/* The one with this id, its own or the agent's; -ENOENT. Of several agents' with one id: all. The
- * store's owner; `done` is called as store/store.h says, and may be NULL. */
+/* The one that sessions_find finds by this id; -ENOENT. The store's owner; `done` is called as
+ * store/store.h says, and may be NULL. */
 void sessions_remove(struct store *s, const char *id, sessions_removed_cb done, void *arg);
 
 /* Those that were last at work before a time, with all of their sub-agents. `forget`: so that they
