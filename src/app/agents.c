@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "agent/ingest.h"
 #include "app/agents_priv.h"
+#include "app/agents_remove.h"
 #include "app/app_priv.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -147,6 +148,7 @@ agents_open(struct app *a)
 	uv_async_init(a->loop, &g->ready, on_ready);
 	g->begin.data = g->ready.data = g;
 	g->handles = 2;
+	retention_open(a);
 	if (!a->cfg.limits.sessions)
 		return;
 	cfg.nplaces = agent_places(home != NULL ? home : "/", environ, &places);
@@ -171,6 +173,7 @@ agents_close(struct app *a)
 	struct agents *g = a->agents;
 	struct ingest *ingest;
 
+	retention_close(a);
 	if (g == NULL || g->reading)
 		return; /* its work ends first */
 	a->agents = NULL;
@@ -185,6 +188,16 @@ const struct prices *
 agents_prices(const struct app *a)
 {
 	return a->prices;
+}
+
+bool
+agents_settled(const struct app *a)
+{
+	struct ingest_status st = {.settled = true};
+
+	if (a->agents != NULL && a->agents->ingest != NULL)
+		ingest_status(a->agents->ingest, &st);
+	return st.settled;
 }
 
 void

@@ -12,8 +12,10 @@
 
 #include "agent/agent.h"
 #include "agent/prices.h"
+#include "agent/secrets.h"
 #include "app/agents.h"
 #include "app/agents_priv.h"
+#include "app/agents_query.h"
 #include "app/app_priv.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -24,29 +26,13 @@
 
 enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512, OPEN_TRIES = 100, OPEN_MS = 20 };
 
-/* One question. */
-struct question_db {
-	uv_work_t work;
-	struct app *app;
-	struct http_req *req; /* NULL: the client has gone */
-	/* On the pool: a negative errno value, or 0 and the answer. */
-	int (*run)(struct question_db *q, sqlite3 *db);
-	int status, rc;
-	cJSON *answer;
-	char *texts[6]; /* arguments */
-	struct sessions_filter filter;
-	int64_t from_ms, to_ms;
-	uint64_t limit, offset, after, text_max;
-	unsigned by;
-	bool utc;
-};
-
 static void
 query_free(struct question_db *q)
 {
 	for (size_t i = 0; i < sizeof q->texts / sizeof *q->texts; i++)
 		free(q->texts[i]);
 	cJSON_Delete(q->answer);
+	free(q->more);
 	free(q);
 }
 
@@ -81,6 +67,8 @@ query_done(uv_work_t *w, int status)
 		http_reply_error(q->req, 503, "store_unavailable", "%s",
 		    q->rc == -EAGAIN ? "the store is being opened" : strerror(-q->rc));
 	else if (q->req != NULL) {
+		if (q->complete != NULL)
+			q->complete(q);
 		http_reply_json_take(q->req, 200, q->answer);
 		q->answer = NULL;
 	}
@@ -93,8 +81,8 @@ asker_gone(void *arg)
 	((struct question_db *)arg)->req = NULL;
 }
 
-static void
-ask(struct question_db *q)
+void
+question_ask(struct question_db *q)
 {
 	q->work.data = q;
 	stored_use(q->app);
@@ -104,8 +92,8 @@ ask(struct question_db *q)
 
 /* Arguments. */
 
-static const char *
-keep(struct question_db *q, unsigned i, const char *value)
+const char *
+question_keep(struct question_db *q, unsigned i, const char *value)
 {
 	q->texts[i] = value != NULL ? xstrdup(value) : NULL;
 	return q->texts[i];
@@ -144,8 +132,8 @@ read_times(struct http_req *r, struct question_db *q)
 	return true;
 }
 
-static struct question_db *
-query_new(struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
+struct question_db *
+question_new(struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
 {
 	struct question_db *q = xcalloc(1, sizeof *q);
 
@@ -156,7 +144,8 @@ query_new(struct http_req *r, struct app *a, int (*run)(struct question_db *, sq
 	q->text_max = UINT64_MAX;
 	if (read_times(r, q) && read_number(r, "limit", 1, LIMIT_MAX, &q->limit) &&
 	    read_number(r, "offset", 0, INT32_MAX, &q->offset) &&
-	    read_number(r, "cursor", 0, INT64_MAX, &q->after))
+	    read_number(r, "cursor", 0, INT64_MAX, &q->after) &&
+	    read_number(r, "reveal", 0, 1, &q->reveal))
 		return q;
 	query_free(q);
 	return NULL;
@@ -167,12 +156,6 @@ query_new(struct http_req *r, struct app *a, int (*run)(struct question_db *, sq
 static const char *const groups[] = {"day", "model", "agent", "session", "project"};
 enum { BY_DAY, BY_MODEL, BY_AGENT, BY_SESSION, BY_PROJECT };
 
-struct sum {
-	struct agent_usage usage;
-	double cost;
-	bool computed, stated, unpriced;
-};
-
 struct seen {
 	char *name;
 	UT_hash_handle hh;
@@ -180,7 +163,7 @@ struct seen {
 
 struct group {
 	char *key;
-	struct sum sum;
+	struct usage_sum sum;
 	struct seen *sessions;
 	UT_hash_handle hh;
 };
@@ -188,7 +171,7 @@ struct group {
 struct report {
 	const struct question_db *q;
 	struct group *groups;
-	struct sum total;
+	struct usage_sum total;
 	struct seen *unpriced;
 };
 
@@ -220,7 +203,7 @@ forget(struct seen **set)
 }
 
 static void
-add(struct sum *to, const struct agent_usage *u, double cost, bool stated)
+add(struct usage_sum *to, const struct agent_usage *u, double cost, bool stated)
 {
 	agent_usage_add(&to->usage, u);
 	if (cost < 0) {
@@ -230,6 +213,46 @@ add(struct sum *to, const struct agent_usage *u, double cost, bool stated)
 	to->cost += cost;
 	to->stated |= stated;
 	to->computed |= !stated;
+}
+
+bool
+usage_sum_row(struct usage_sum *to, const struct app *a, const struct sessions_usage_row *row,
+    double *cost)
+{
+	const struct sessions_usage *s = &row->usage;
+	struct agent_usage u = {s->input, s->cache_read, s->cache_write_5m, s->cache_write_1h,
+	    s->output, s->reasoning, s->searches};
+	bool stated = s->stated_usd > 0;
+
+	if (s->input == 0 && s->output == 0)
+		return false;
+	*cost = stated ? s->stated_usd
+		       : prices_cost(
+			     agents_prices(a), s->model != NULL ? s->model : "", &u, s->fast);
+	add(to, &u, *cost, stated);
+	return true;
+}
+
+void
+hit_rate_add(struct hit_rate *h, const struct sessions_usage *u)
+{
+	const int64_t writes[] = {u->cache_write_5m, u->cache_write_1h};
+
+	if (u->input < 0 || u->cache_read < 0)
+		return;
+	h->read += (double)u->cache_read;
+	h->all += (double)u->input + (double)u->cache_read;
+	for (int i = 0; i < 2; i++)
+		h->all += writes[i] > 0 ? (double)writes[i] : 0;
+}
+
+void
+hit_rate_json(cJSON *o, const char *name, const struct hit_rate *h)
+{
+	if (h->all > 0)
+		cJSON_AddNumberToObject(o, name, h->read / h->all);
+	else
+		cJSON_AddNullToObject(o, name);
 }
 
 static void
@@ -278,35 +301,29 @@ group_of(struct report *rep, const char *key)
 	return g;
 }
 
-/* What the agent says it cost counts before what the table says. */
 static bool
 on_usage(void *arg, const struct sessions_usage_row *row)
 {
 	struct report *rep = arg;
-	const struct sessions_usage *s = &row->usage;
-	struct agent_usage u = {s->input, s->cache_read, s->cache_write_5m, s->cache_write_1h,
-	    s->output, s->reasoning, s->searches};
-	bool stated = s->stated_usd > 0;
-	double cost = stated ? s->stated_usd
-			     : prices_cost(agents_prices(rep->q->app),
-				   s->model != NULL ? s->model : "", &u, s->fast);
+	struct usage_sum sum = {.usage = agent_usage_unknown};
 	char key[KEY_SIZE];
 	struct group *g;
+	double cost;
 
-	if (s->input == 0 && s->output == 0)
+	if (!usage_sum_row(&sum, rep->q->app, row, &cost))
 		return true; /* it is counted in other rows */
 	key_of(rep->q, row, key);
 	g = group_of(rep, key);
-	add(&g->sum, &u, cost, stated);
-	add(&rep->total, &u, cost, stated);
+	add(&g->sum, &sum.usage, cost, sum.stated);
+	add(&rep->total, &sum.usage, cost, sum.stated);
 	see(&g->sessions, row->session);
 	if (cost < 0)
-		see(&rep->unpriced, s->model != NULL ? s->model : "unknown");
+		see(&rep->unpriced, row->usage.model != NULL ? row->usage.model : "unknown");
 	return true;
 }
 
-static void
-add_count(cJSON *o, const char *name, int64_t n)
+void
+question_add_count(cJSON *o, const char *name, int64_t n)
 {
 	if (n >= 0)
 		cJSON_AddNumberToObject(o, name, (double)n);
@@ -314,18 +331,18 @@ add_count(cJSON *o, const char *name, int64_t n)
 		cJSON_AddNullToObject(o, name);
 }
 
-static void
-add_sum(cJSON *o, const struct sum *s)
+void
+usage_sum_json(cJSON *o, const struct usage_sum *s)
 {
 	static const char *const sources[] = {"unknown", "computed", "stated", "mixed"};
 	bool known = s->computed || s->stated;
 
-	add_count(o, "input_tokens", s->usage.input);
-	add_count(o, "cache_read_tokens", s->usage.cache_read);
-	add_count(o, "cache_write_5m_tokens", s->usage.cache_write_5m);
-	add_count(o, "cache_write_1h_tokens", s->usage.cache_write_1h);
-	add_count(o, "output_tokens", s->usage.output);
-	add_count(o, "reasoning_tokens", s->usage.reasoning);
+	question_add_count(o, "input_tokens", s->usage.input);
+	question_add_count(o, "cache_read_tokens", s->usage.cache_read);
+	question_add_count(o, "cache_write_5m_tokens", s->usage.cache_write_5m);
+	question_add_count(o, "cache_write_1h_tokens", s->usage.cache_write_1h);
+	question_add_count(o, "output_tokens", s->usage.output);
+	question_add_count(o, "reasoning_tokens", s->usage.reasoning);
 	if (known)
 		cJSON_AddNumberToObject(o, "cost_usd", s->cost);
 	else
@@ -354,7 +371,7 @@ report_json(struct report *rep)
 		cJSON *row = json_object();
 
 		json_add_text(row, "key", g->key);
-		add_sum(row, &g->sum);
+		usage_sum_json(row, &g->sum);
 		cJSON_AddNumberToObject(row, "sessions", HASH_COUNT(g->sessions));
 		cJSON_AddItemToArray(rows, row);
 		HASH_DEL(rep->groups, g);
@@ -363,7 +380,7 @@ report_json(struct report *rep)
 		free(g);
 	}
 	totals = cJSON_AddObjectToObject(o, "totals");
-	add_sum(totals, &rep->total);
+	usage_sum_json(totals, &rep->total);
 	list = cJSON_AddArrayToObject(o, "unpriced_models");
 	for (s = rep->unpriced; s != NULL; s = s->hh.next)
 		json_add_item(list, s->name);
@@ -399,23 +416,54 @@ usage_answer(struct http_req *r, void *arg)
 		http_reply_error(r, 400, "bad_params", "timezone must be local or utc");
 		return;
 	}
-	q = query_new(r, arg, run_usage);
+	q = question_new(r, arg, run_usage);
 	if (q == NULL)
 		return;
 	q->by = i;
 	q->utc = zone != NULL && strcmp(zone, "utc") == 0;
-	ask(q);
+	question_ask(q);
 }
 
 /* Sessions. */
 
-static void
-add_time(cJSON *o, const char *name, int64_t ms)
+void
+question_add_time(cJSON *o, const char *name, int64_t ms)
 {
 	char iso[CLOCK_ISO_LEN];
 
 	clock_iso(ms, iso);
 	json_add_text(o, name, ms != 0 ? iso : NULL);
+}
+
+void
+question_add_shown(const struct question_db *q, cJSON *o, const char *name, const char *text)
+{
+	char *masked = q->reveal ? NULL : secrets_masked(text), bytes[32], *part;
+	size_t len, n = q->text_max;
+
+	text = masked != NULL ? masked : text;
+	len = text != NULL ? strlen(text) : 0;
+	if (len <= n) {
+		json_add_text(o, name, text);
+	} else {
+		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+			n--;
+		part = xstrndup(text, n);
+		json_add_text(o, name, part);
+		free(part);
+		snprintf(bytes, sizeof bytes, "%s_bytes", name);
+		cJSON_AddNumberToObject(o, bytes, (double)len);
+	}
+	free(masked);
+}
+
+const char *
+question_outcome(int outcome)
+{
+	static const char *const names[] = {"unknown", "ok", "failed", "interrupted", "denied"};
+
+	return outcome >= 0 && (size_t)outcome < sizeof names / sizeof *names ? names[outcome]
+									      : NULL;
 }
 
 static const char *
@@ -428,16 +476,16 @@ state_name(int state)
 }
 
 static cJSON *
-session_json(const struct sessions_row *s)
+session_json(const struct question_db *q, const struct sessions_row *s)
 {
 	cJSON *o = json_object();
 
 	cJSON_AddNumberToObject(o, "id", (double)s->id);
 	json_add_text(o, "agent", s->agent);
 	json_add_text(o, "agent_session", s->native);
-	add_count(o, "parent", s->parent != 0 ? s->parent : -1);
+	question_add_count(o, "parent", s->parent != 0 ? s->parent : -1);
 	cJSON_AddBoolToObject(o, "fork", s->fork);
-	json_add_text(o, "title", s->title != NULL ? s->title : s->prompt);
+	question_add_shown(q, o, "title", s->title != NULL ? s->title : s->prompt);
 	json_add_text(o, "project", s->cwd);
 	json_add_text(o, "pane", s->pane);
 	json_add_text(o, "model", s->model);
@@ -445,17 +493,16 @@ session_json(const struct sessions_row *s)
 	json_add_text(o, "version", s->version);
 	json_add_text(o, "branch", s->branch);
 	json_add_text(o, "state", state_name(s->state));
-	add_time(o, "started", s->started_ms);
-	add_time(o, "updated", s->updated_ms);
+	question_add_time(o, "started", s->started_ms);
+	question_add_time(o, "updated", s->updated_ms);
 	cJSON_AddNumberToObject(o, "turns", (double)s->turns);
 	cJSON_AddNumberToObject(o, "messages", (double)s->messages);
 	cJSON_AddNumberToObject(o, "tool_calls", (double)s->tools);
 	return o;
 }
 
-/* A page of a list. */
-static cJSON *
-page(const struct question_db *q, cJSON *data, int64_t total, int64_t next)
+cJSON *
+question_page(const struct question_db *q, cJSON *data, int64_t total, int64_t next)
 {
 	cJSON *o = json_object();
 
@@ -463,129 +510,115 @@ page(const struct question_db *q, cJSON *data, int64_t total, int64_t next)
 	cJSON_AddNumberToObject(o, "total", (double)total);
 	cJSON_AddNumberToObject(o, "limit", (double)q->limit);
 	cJSON_AddNumberToObject(o, "offset", (double)q->offset);
-	add_count(o, "next_cursor", next);
+	question_add_count(o, "next_cursor", next);
 	return o;
 }
+
+struct rows_page {
+	const struct question_db *q;
+	cJSON *data;
+	int64_t last; /* the id of the last */
+};
 
 static bool
 on_session(void *arg, const struct sessions_row *s)
 {
-	cJSON_AddItemToArray(arg, session_json(s));
+	struct rows_page *p = arg;
+
+	cJSON_AddItemToArray(p->data, session_json(p->q, s));
 	return true;
 }
 
 static int
 run_list(struct question_db *q, sqlite3 *db)
 {
-	cJSON *data = json_array();
+	struct rows_page p = {.q = q, .data = json_array()};
 	uint64_t offset = q->after != 0 ? q->after : q->offset, n;
 	int64_t total = 0;
 	int rc = sessions_read_list(
-	    db, &q->filter, (int64_t)q->limit, (int64_t)offset, &total, on_session, data);
+	    db, &q->filter, (int64_t)q->limit, (int64_t)offset, &total, on_session, &p);
 
-	n = (uint64_t)cJSON_GetArraySize(data);
-	q->answer =
-	    page(q, data, total, offset + n < (uint64_t)total ? (int64_t)(offset + n) : -1);
+	n = (uint64_t)cJSON_GetArraySize(p.data);
+	q->answer = question_page(
+	    q, p.data, total, offset + n < (uint64_t)total ? (int64_t)(offset + n) : -1);
 	return rc;
 }
 
 void
 sessions_list(struct http_req *r, void *arg)
 {
-	struct question_db *q = query_new(r, arg, run_list);
+	struct question_db *q = question_new(r, arg, run_list);
 
 	if (q == NULL)
 		return;
-	q->filter.agent = keep(q, 0, http_query(r, "agent"));
-	q->filter.project = keep(q, 1, http_query(r, "project"));
-	q->filter.pane = keep(q, 2, http_query(r, "pane"));
-	q->filter.text = keep(q, 3, http_query(r, "text"));
+	q->filter.agent = question_keep(q, 0, http_query(r, "agent"));
+	q->filter.project = question_keep(q, 1, http_query(r, "project"));
+	q->filter.pane = question_keep(q, 2, http_query(r, "pane"));
+	q->filter.text = question_keep(q, 3, http_query(r, "text"));
 	q->filter.since_ms = q->from_ms == INT64_MIN ? 0 : q->from_ms;
 	q->filter.until_ms = q->to_ms == INT64_MAX ? 0 : q->to_ms;
-	ask(q);
+	question_ask(q);
 }
+
+struct taken {
+	struct question_db *q;
+	int64_t id;
+	struct usage_sum sum;
+};
 
 static bool
 take_session(void *arg, const struct sessions_row *s)
 {
-	cJSON **out = arg;
+	struct taken *t = arg;
 
-	cJSON_Delete(*out); /* the newest of several is the first */
-	*out = session_json(s);
+	t->q->answer = session_json(t->q, s); /* the newest of several is the first */
+	t->id = s->id;
 	return false;
 }
 
-/* The sum of a session, without its sub-agents'. */
-static int
-add_usage(struct question_db *q, sqlite3 *db)
+static bool
+sum_usage(void *arg, const struct sessions_usage_row *row)
 {
-	struct report rep = {.q = q, .total = {.usage = agent_usage_unknown}};
-	const cJSON *id = cJSON_GetObjectItemCaseSensitive(q->answer, "id");
-	cJSON *sums;
-	int rc;
+	struct taken *t = arg;
+	double cost;
 
-	q->by = BY_SESSION;
-	rc = sessions_read_usage_of(db, (int64_t)id->valuedouble, on_usage, &rep);
-	sums = report_json(&rep);
-	cJSON_AddItemToObject(
-	    q->answer, "usage", cJSON_DetachItemFromObjectCaseSensitive(sums, "totals"));
-	cJSON_Delete(sums);
-	return rc;
+	usage_sum_row(&t->sum, t->q->app, row, &cost);
+	return true;
 }
 
 static int
 run_get(struct question_db *q, sqlite3 *db)
 {
-	int rc = sessions_read_list(db, &q->filter, 1, 0, NULL, take_session, &q->answer);
+	struct taken t = {.q = q, .sum = {.usage = agent_usage_unknown}};
+	int rc = sessions_read_list(db, &q->filter, 1, 0, NULL, take_session, &t);
 
 	if (rc == 0 && q->answer == NULL)
-		rc = -ENOENT;
-	return rc == 0 ? add_usage(q, db) : rc;
+		return -ENOENT;
+	if (rc == 0)
+		rc = sessions_read_usage_of(db, t.id, sum_usage, &t);
+	if (rc == 0)
+		usage_sum_json(cJSON_AddObjectToObject(q->answer, "usage"), &t.sum);
+	return rc;
 }
 
-static struct question_db *
-query_of_session(struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
+struct question_db *
+question_of_session(
+    struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *))
 {
-	struct question_db *q = query_new(r, a, run);
+	struct question_db *q = question_new(r, a, run);
 
 	if (q != NULL)
-		q->filter.id = keep(q, 0, http_param(r, 0));
+		q->filter.id = question_keep(q, 0, http_param(r, 0));
 	return q;
 }
 
 void
 sessions_get(struct http_req *r, void *arg)
 {
-	struct question_db *q = query_of_session(r, arg, run_get);
+	struct question_db *q = question_of_session(r, arg, run_get);
 
 	if (q != NULL)
-		ask(q);
-}
-
-struct rows_page {
-	cJSON *data;
-	int64_t last;      /* the id of the last */
-	uint64_t text_max; /* bytes of a text */
-};
-
-/* A text, and how long it is where only its beginning is said. */
-static void
-add_text(const struct rows_page *p, cJSON *o, const char *name, const char *text)
-{
-	size_t len = text != NULL ? strlen(text) : 0, n = p->text_max;
-	char bytes[32], *part;
-
-	if (len <= p->text_max) {
-		json_add_text(o, name, text);
-		return;
-	}
-	while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-		n--;
-	part = xstrndup(text, n);
-	json_add_text(o, name, part);
-	free(part);
-	snprintf(bytes, sizeof bytes, "%s_bytes", name);
-	cJSON_AddNumberToObject(o, bytes, (double)len);
+		question_ask(q);
 }
 
 static bool
@@ -599,11 +632,11 @@ on_message(void *arg, const struct sessions_message_row *m)
 	cJSON_AddNumberToObject(o, "id", (double)m->id);
 	json_add_text(o, "message", m->native);
 	cJSON_AddNumberToObject(o, "part", m->part);
-	add_count(o, "turn", m->turn != 0 ? m->turn : -1);
+	question_add_count(o, "turn", m->turn != 0 ? m->turn : -1);
 	json_add_text(o, "role", m->role >= 0 && m->role < 4 ? roles[m->role] : NULL);
 	cJSON_AddBoolToObject(o, "hidden", m->hidden);
-	add_time(o, "time", m->time_ms);
-	add_text(p, o, "text", m->text);
+	question_add_time(o, "time", m->time_ms);
+	question_add_shown(p->q, o, "text", m->text);
 	cJSON_AddItemToArray(p->data, o);
 	p->last = m->id;
 	return true;
@@ -612,8 +645,6 @@ on_message(void *arg, const struct sessions_message_row *m)
 static bool
 on_tool(void *arg, const struct sessions_tool_row *t)
 {
-	static const char *const outcomes[] = {
-	    "unknown", "ok", "failed", "interrupted", "denied"};
 	struct rows_page *p = arg;
 	cJSON *o;
 
@@ -621,15 +652,14 @@ on_tool(void *arg, const struct sessions_tool_row *t)
 	cJSON_AddNumberToObject(o, "id", (double)t->id);
 	json_add_text(o, "call", t->call);
 	json_add_text(o, "message", t->message);
-	add_count(o, "turn", t->turn != 0 ? t->turn : -1);
+	question_add_count(o, "turn", t->turn != 0 ? t->turn : -1);
 	json_add_text(o, "name", t->name);
-	add_text(p, o, "input", t->input);
-	add_text(p, o, "output", t->output);
-	json_add_text(
-	    o, "outcome", t->outcome >= 0 && t->outcome < 5 ? outcomes[t->outcome] : NULL);
-	add_time(o, "started", t->started_ms);
-	add_time(o, "finished", t->finished_ms);
-	add_count(o, "latency_ms", t->latency_ms);
+	question_add_shown(p->q, o, "input", t->input);
+	question_add_shown(p->q, o, "output", t->output);
+	json_add_text(o, "outcome", question_outcome(t->outcome));
+	question_add_time(o, "started", t->started_ms);
+	question_add_time(o, "finished", t->finished_ms);
+	question_add_count(o, "latency_ms", t->latency_ms);
 	cJSON_AddItemToArray(p->data, o);
 	p->last = t->id;
 	return true;
@@ -656,7 +686,7 @@ run_rows(struct question_db *q, sqlite3 *db)
 {
 	int64_t after = (int64_t)q->after, limit = (int64_t)q->limit;
 	int64_t offset = after == 0 ? (int64_t)q->offset : 0; /* a cursor says it all */
-	struct rows_page p = {.data = json_array(), .text_max = q->text_max};
+	struct rows_page p = {.q = q, .data = json_array()};
 	int64_t session = 0, total = 0;
 	int rc = sessions_find(db, q->filter.id, &session);
 	bool tools = q->by != 0;
@@ -668,7 +698,7 @@ run_rows(struct question_db *q, sqlite3 *db)
 		rc = tools ? sessions_read_tools(db, session, after, limit, offset, on_tool, &p)
 			   : sessions_read_messages(
 				 db, session, after, limit, offset, on_message, &p);
-	q->answer = page(
+	q->answer = question_page(
 	    q, p.data, total, (uint64_t)cJSON_GetArraySize(p.data) == q->limit ? p.last : -1);
 	return rc;
 }
@@ -676,13 +706,13 @@ run_rows(struct question_db *q, sqlite3 *db)
 static void
 ask_rows(struct http_req *r, struct app *a, bool tools)
 {
-	struct question_db *q = query_of_session(r, a, run_rows);
+	struct question_db *q = question_of_session(r, a, run_rows);
 
 	if (q == NULL)
 		return;
 	q->by = tools ? 1 : 0;
 	if (read_number(r, "text_max", 0, INT32_MAX, &q->text_max))
-		ask(q);
+		question_ask(q);
 	else
 		query_free(q);
 }

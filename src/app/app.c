@@ -14,6 +14,8 @@
 #include "app/app_priv.h"
 #include "agent/prices.h"
 #include "app/agents.h"
+#include "app/agents_priv.h"
+#include "app/agents_remove.h"
 #include "app/archiver.h"
 #include "app/mux.h"
 #include "app/events.h"
@@ -63,7 +65,13 @@ const struct http_route app_routes[] = {
 	"what was said in a session"},
     {"GET", "/api/v1/sessions/:id/traces", AUTH_READ, 0, sessions_traces,
 	"tool calls of a session"},
+    {"GET", "/api/v1/sessions/:id/timeline", AUTH_READ, 0, sessions_timeline,
+	"turns of a session"},
+    {"DELETE", "/api/v1/sessions/:id", AUTH_WRITE, 0, sessions_delete, "remove a session"},
+    {"DELETE", "/api/v1/sessions", AUTH_WRITE, 0, sessions_delete_before,
+	"remove the sessions before a time"},
     {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
+    {"GET", "/api/v1/usage/cache", AUTH_READ, 0, usage_cache, "how well caches were hit"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
     {"POST", "/api/v1/watches", AUTH_WRITE, 16 * K, watches_create, "watch for a pattern"},
     {"DELETE", "/api/v1/watches/:id", AUTH_WRITE, 0, watches_delete, "watch no more"},
@@ -171,11 +179,11 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	a->started_us = clock_mono_us();
 	a->auth = auth_new();
 	a->events = events_new();
-	prices_new(NULL, 0, &a->prices, NULL);
 	a->places = sessions_places_new();
 	a->endpoints[0] = attach_endpoint;
 	a->endpoints[1] = events_endpoint;
-	if ((rc = tokens_load(a, cause)) != 0 || (rc = watches_load(a, cause)) != 0) {
+	if ((rc = agents_load_prices(a, cause)) != 0 || (rc = tokens_load(a, cause)) != 0 ||
+	    (rc = watches_load(a, cause)) != 0) {
 		close(cfg->tcp_fd);
 		close(cfg->unix_fd);
 		free_parts(a);

@@ -41,6 +41,8 @@ struct app_limits {
 	enum mux_mode tmux_mode;
 	char tmux_sockets[2048];      /* names or paths, each with a newline behind it */
 	bool sessions;                /* agents' transcripts are read */
+	unsigned sessions_days;       /* after which they are removed; 0: never */
+	char prices[1024];            /* a file with the user's, or "" */
 	bool webhooks_remote;         /* watches may call other machines */
 	struct record_options record; /* of every pane */
 };

@@ -22,6 +22,7 @@ struct lookout;
 struct watched;
 struct agents;
 struct prices;
+struct retention;
 struct sessions_places;
 struct mux;
 struct mux_pane;
@@ -91,6 +92,7 @@ struct app {
 
 	struct agents *agents;
 	struct prices *prices;
+	struct retention *retention;    /* NULL: sessions are kept for ever */
 	struct sessions_places *places; /* of tool calls */
 	struct store *store;
 	unsigned store_users; /* pieces of work that read it */

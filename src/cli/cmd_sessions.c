@@ -11,9 +11,10 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/sessions_export.h"
 #include "proto/json.h"
 
-enum option { AGENT, PROJECT, TEXT, SINCE, UNTIL, LIMIT, JSON };
+enum option { AGENT, PROJECT, TEXT, SINCE, UNTIL, LIMIT, JSON, FORMAT, OUTPUT, OLDER, REVEAL };
 
 static const struct cli_option sessions_options[] = {
     [AGENT] = {"agent", 'a', "NAME", "ls: of this agent: claude, codex, gemini..."},
@@ -23,12 +24,17 @@ static const struct cli_option sessions_options[] = {
     [UNTIL] = {"until", 0, "TIME", "ls: begun before then"},
     [LIMIT] = {"limit", 'n', "N", "at most so many (default 50, at most 200)"},
     [JSON] = {"json", 'j', NULL, "print as JSON"},
+    [FORMAT] = {"format", 'f', "FORMAT", "export: json (default), md or html"},
+    [OUTPUT] = {"output", 'o', "FILE", "export: into this file"},
+    [OLDER] = {"older-than", 0, "TIME", "rm: those last at work before then, as 90d"},
+    [REVEAL] = {"reveal", 0, NULL, "do not mask secrets"},
     {0},
 };
 
 struct sessions_args {
 	const char *value[JSON];
-	bool json;
+	const char *format, *output, *older_than;
+	bool json, reveal;
 };
 
 static void
@@ -36,17 +42,14 @@ add_queries(struct buf *path, const struct sessions_args *a)
 {
 	static const char *const names[] = {
 	    "agent", "project", "text", "since", "until", "limit"};
-	const char *sep = "?";
-
 	for (int i = 0; i < JSON; i++) {
 		char *value;
 
 		if (a->value[i] == NULL)
 			continue;
 		value = str_url_encode(a->value[i]);
-		buf_printf(path, "%s%s=%s", sep, names[i], value);
+		buf_printf(path, "&%s=%s", names[i], value);
 		free(value);
-		sep = "&";
 	}
 }
 
@@ -89,6 +92,7 @@ run_ls(const struct sessions_args *a)
 	buf_init(&path, BUF_NO_MAX);
 	buf_init(&out, BUF_NO_MAX);
 	buf_puts(&path, "/api/v1/sessions");
+	buf_printf(&path, "?reveal=%d", a->reveal);
 	add_queries(&path, a);
 	rc = cli_ask("GET", path.data, NULL, &out);
 	if (rc == CLI_DONE && a->json) {
@@ -148,8 +152,9 @@ run_show(const struct sessions_args *a, const char *id)
 
 		buf_init(&path, BUF_NO_MAX);
 		buf_init(&out, BUF_NO_MAX);
-		buf_printf(
-		    &path, "/api/v1/sessions/%s/messages?limit=200&cursor=%.0f", name, cursor);
+		buf_printf(&path,
+		    "/api/v1/sessions/%s/messages?limit=200&cursor=%.0f&reveal=%d", name,
+		    cursor, a->reveal);
 		rc = cli_ask("GET", path.data, NULL, &out);
 		o = rc == CLI_DONE ? json_parse(out.data, out.len) : NULL;
 		if (o != NULL && a->json)
@@ -167,6 +172,41 @@ run_show(const struct sessions_args *a, const char *id)
 	return rc;
 }
 
+static void
+take_option(struct sessions_args *a, int option, const char *arg)
+{
+	switch (option) {
+	case JSON:
+		a->json = true;
+		break;
+	case FORMAT:
+		a->format = arg;
+		break;
+	case OUTPUT:
+		a->output = arg;
+		break;
+	case OLDER:
+		a->older_than = arg;
+		break;
+	case REVEAL:
+		a->reveal = true;
+		break;
+	default:
+		a->value[option] = arg;
+		break;
+	}
+}
+
+static int
+run_export(const struct sessions_args *a, const char *id)
+{
+	const char *format = a->format != NULL ? a->format : "json";
+
+	if (!sessions_export_knows(format))
+		return cli_usage(&cmd_sessions, "--format must be json, md or html");
+	return sessions_export(id, format, a->output, a->reveal);
+}
+
 static int
 run_sessions(int argc, char **argv)
 {
@@ -178,10 +218,7 @@ run_sessions(int argc, char **argv)
 	while ((option = cli_next(&w)) != CLI_END) {
 		if (option == CLI_BAD)
 			return CLI_ERROR;
-		if (option == JSON)
-			a.json = true;
-		else
-			a.value[option] = w.arg;
+		take_option(&a, option, w.arg);
 	}
 	left = argc - w.operand;
 	verb = left > 0 ? argv[w.operand] : "ls";
@@ -189,8 +226,13 @@ run_sessions(int argc, char **argv)
 		return run_ls(&a);
 	if (strcmp(verb, "show") == 0 && left == 2)
 		return run_show(&a, argv[w.operand + 1]);
-	return cli_usage(&cmd_sessions, "sessions ls, or sessions show and an id");
+	if (strcmp(verb, "export") == 0 && left == 2)
+		return run_export(&a, argv[w.operand + 1]);
+	if (strcmp(verb, "rm") == 0 && (left > 1) == (a.older_than == NULL))
+		return sessions_rm(argv + w.operand + 1, left - 1, a.older_than);
+	return cli_usage(&cmd_sessions,
+	    "sessions ls, show or export and an id, or rm and ids or --older-than");
 }
 
-const struct cli_command cmd_sessions = {"sessions", "ls | show ID",
-    "List agents' sessions, or show what was said in one", sessions_options, run_sessions, 0};
+const struct cli_command cmd_sessions = {"sessions", "ls | show ID | export ID | rm ID...",
+    "List agents' sessions, show, export or remove them", sessions_options, run_sessions, 0};

@@ -13,14 +13,17 @@
 #include "cli/cli.h"
 #include "proto/json.h"
 
-enum option { BY, SINCE, UNTIL, TIMEZONE, JSON };
+enum option { BY, SINCE, UNTIL, TIMEZONE, JSON, CACHE };
 
 static const struct cli_option usage_options[] = {
-    [BY] = {"by", 'b', "WHAT", "day (default), model, agent, session or project"},
+    [BY] = {"by", 'b', "WHAT",
+	"day (default), model, agent, session or project; or with --cache"
+	" session (default), model or prefix"},
     [SINCE] = {"since", 0, "TIME", "from then on: a time, or how long ago as 7d"},
     [UNTIL] = {"until", 0, "TIME", "up to then"},
     [TIMEZONE] = {"timezone", 'z', "ZONE", "what a day is: local (default) or utc"},
     [JSON] = {"json", 'j', NULL, "print as JSON"},
+    [CACHE] = {"cache", 'c', NULL, "how well caches of prompts were hit"},
     {0},
 };
 
@@ -93,41 +96,85 @@ print_table(const cJSON *o)
 	putchar('\n');
 }
 
+/* Of the cache. */
+
+static void
+print_cache_row(const char *key, const cJSON *row, const char *of)
+{
+	static const char *const names[] = {
+	    "calls", "input_tokens", "cache_read_tokens", "cache_write_tokens"};
+	const cJSON *rate = cJSON_GetObjectItemCaseSensitive(row, "hit_rate");
+
+	cli_print_safe(key, KEY_WIDTH, 1);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		print_count(row, names[i]);
+	if (cJSON_IsNumber(rate))
+		printf(" %7.1f %%  ", 100 * rate->valuedouble);
+	else
+		printf(" %9s  ", "-");
+	cli_print_safe(of != NULL ? of : "", 60, 0);
+	putchar('\n');
+}
+
+static void
+print_cache(const cJSON *o)
+{
+	static const char *const heads[] = {"CALLS", "INPUT", "CACHE READ", "CACHE WRITE"};
+	const char *by = json_string(o, "by");
+	const cJSON *row;
+
+	cli_print_safe(by != NULL ? by : "", KEY_WIDTH, 1);
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+		printf(" %13s", heads[i]);
+	printf(" %9s\n", "HIT RATE");
+	cJSON_ArrayForEach (row, cJSON_GetObjectItemCaseSensitive(o, "rows")) {
+		const char *key = json_string(row, "key"), *of = json_string(row, "prompt");
+
+		print_cache_row(
+		    key != NULL ? key : "", row, of != NULL ? of : json_string(row, "title"));
+	}
+	print_cache_row("total", cJSON_GetObjectItemCaseSensitive(o, "totals"), NULL);
+}
+
 static int
 run_usage(int argc, char **argv)
 {
 	struct cli_walk w = {&cmd_usage, argc, argv, NULL, 0};
 	static const char *const names[] = {"by", "since", "until", "timezone"};
 	const char *sep = "?";
-	struct buf path, out;
-	bool json = false;
+	struct buf query, path, out;
+	bool json = false, cache = false;
 	int option, rc;
 	cJSON *o;
 
-	buf_init(&path, BUF_NO_MAX);
-	buf_puts(&path, "/api/v1/usage");
+	buf_init(&query, BUF_NO_MAX);
 	while ((option = cli_next(&w)) != CLI_END) {
 		char *value;
 
 		if (option == CLI_BAD) {
-			buf_release(&path);
+			buf_release(&query);
 			return CLI_ERROR;
 		}
-		if (option == JSON) {
-			json = true;
+		if (option == JSON || option == CACHE) {
+			json |= option == JSON;
+			cache |= option == CACHE;
 			continue;
 		}
 		value = str_url_encode(w.arg);
-		buf_printf(&path, "%s%s=%s", sep, names[option], value);
+		buf_printf(&query, "%s%s=%s", sep, names[option], value);
 		free(value);
 		sep = "&";
 	}
 	buf_init(&out, BUF_NO_MAX);
+	buf_init(&path, BUF_NO_MAX);
+	buf_printf(&path, "/api/v1/usage%s%s", cache ? "/cache" : "",
+	    query.len != 0 ? query.data : "");
+	buf_release(&query);
 	rc = cli_ask("GET", path.data, NULL, &out);
 	if (rc == CLI_DONE && json) {
 		puts(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
-		print_table(o);
+		(cache ? print_cache : print_table)(o);
 		cJSON_Delete(o);
 	}
 	buf_release(&out);

@@ -19,7 +19,7 @@
 
 enum { FILE_MAX_BYTES = 64 * 1024 };
 
-enum kind { COUNT, LINES, RING, BYTES, SWITCH, TMUX, NAMES };
+enum kind { COUNT, LINES, RING, BYTES, SWITCH, TMUX, NAMES, PATH };
 
 #define AT(member) offsetof(struct app_limits, member)
 
@@ -41,6 +41,8 @@ static const struct key {
     {"archive_days", COUNT, AT(archive_days), 1, 36500},
     {"webhooks_remote", SWITCH, AT(webhooks_remote), 0, 1},
     {"sessions", SWITCH, AT(sessions), 0, 1},
+    {"sessions_days", COUNT, AT(sessions_days), 0, 36500},
+    {"prices", PATH, AT(prices), 0, 0},
     {"tmux", TMUX, AT(tmux_mode), 0, 0},
     {"tmux_sockets", NAMES, AT(tmux_sockets), 0, 0},
     {"max_viewers", COUNT, AT(viewers_max), 1, 1000000},
@@ -124,6 +126,21 @@ parse_names(const char *value, struct app_limits *limits)
 	return rc;
 }
 
+/* From the root, or from the home directory. */
+static int
+parse_path(const char *value, struct app_limits *limits)
+{
+	const char *home = getenv("HOME");
+	bool tilde = str_starts(value, "~/") && home != NULL;
+	int n;
+
+	if (*value != '/' && !tilde)
+		return -EINVAL;
+	n = snprintf(limits->prices, sizeof limits->prices, "%s%s", tilde ? home : "",
+	    tilde ? value + 1 : value);
+	return n < (int)sizeof limits->prices ? 0 : -ENAMETOOLONG;
+}
+
 static void
 store(struct app_limits *limits, const struct key *k, uint64_t v)
 {
@@ -145,6 +162,7 @@ store(struct app_limits *limits, const struct key *k, uint64_t v)
 		break;
 	case TMUX: /* stored as they are parsed */
 	case NAMES:
+	case PATH:
 		break;
 	}
 }
@@ -169,6 +187,8 @@ on_key(void *user, const char *section, const char *name, const char *value)
 		rc = parse_tmux(value, l->limits);
 	else if (k->kind == NAMES)
 		rc = parse_names(value, l->limits);
+	else if (k->kind == PATH)
+		rc = parse_path(value, l->limits);
 	else
 		rc = parse_number(value, k->kind == BYTES || k->kind == RING, k, &v);
 	if (rc == 0) {
@@ -181,6 +201,8 @@ on_key(void *user, const char *section, const char *name, const char *value)
 		l->wrong = xasprintf("%s must be on, off or capture", name);
 	else if (k->kind == NAMES)
 		l->wrong = xasprintf("%s has names, or paths from the root", name);
+	else if (k->kind == PATH)
+		l->wrong = xasprintf("%s must be a path from the root, or from ~/", name);
 	else
 		l->wrong = xasprintf("%s must be a number from %llu to %llu", name,
 		    (unsigned long long)k->lo, (unsigned long long)k->hi);

@@ -512,6 +512,12 @@ record_first_line(const struct record *r)
 	return history_first(r->history);
 }
 
+uint64_t
+record_find_time(const struct record *r, int64_t time_ms)
+{
+	return history_find_time(r->history, time_ms);
+}
+
 void
 record_history(struct record *r, uint64_t from, struct history_view *v)
 {

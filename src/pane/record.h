@@ -88,6 +88,9 @@ uint64_t record_first_line(const struct record *r);
  * next feed, but for the view, which is to be released. */
 void record_history(struct record *r, uint64_t from, struct history_view *v);
 const struct styles *record_styles(const struct record *r);
+/* Of the first line of the history that was complete at that time or later; behind the last one
+ * when there is none. */
+uint64_t record_find_time(const struct record *r, int64_t time_ms);
 uint64_t record_history_last(const struct record *r); /* of the last that has left the screen */
 uint64_t record_last_line(const struct record *r);    /* of the screen's last line with text */
 void record_stats(const struct record *r, struct history_stats *stats, size_t *terminal);

@@ -158,6 +158,12 @@ database_sync(struct database *d)
 }
 
 void
+database_cut_log(struct database *d)
+{
+	sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
+void
 database_close(struct database *d, bool checkpoint)
 {
 	if (d->db == NULL)
@@ -201,9 +207,10 @@ check_version(struct database *d, int64_t *version, char **cause)
 	return FAULT_NONE;
 }
 
-/* A log that a reader made grow is cut back to the limit when it starts anew. */
+/* What is deleted is overwritten. A log that a reader made grow is cut back to the limit when it starts anew. */
 static const char modes[] = "PRAGMA synchronous=NORMAL;"
 			    "PRAGMA foreign_keys=ON;"
+			    "PRAGMA secure_delete=ON;"
 			    "PRAGMA trusted_schema=OFF;"
 			    "PRAGMA cache_size=-16384;"
 			    "PRAGMA wal_autocheckpoint=4000;"

@@ -49,6 +49,9 @@ enum fault database_prepare(struct database *d, char **cause);
 /* What was committed stays even when the power goes. */
 int database_sync(struct database *d);
 
+/* Takes the log in and cuts it, unless a reader that does not end is in the way. */
+void database_cut_log(struct database *d);
+
 /* Closes the connection. Without `checkpoint` the write-ahead log stays as it is, for the next
  * one to take up, and the file is not written to. */
 void database_close(struct database *d, bool checkpoint);

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/xmalloc.h"
+#include "store/sessions_remove.h"
 #include "store/sql.h"
 #include "store/store.h"
 
@@ -388,6 +389,7 @@ struct writing {
 	struct sessions_batch *batch;
 	sqlite3_stmt *st[KINDS];
 	sqlite3_stmt *find;
+	bool removed; /* there are sessions that are not to be written */
 };
 
 static int
@@ -441,12 +443,35 @@ find_session(struct writing *w, const struct row *r)
 	return rc;
 }
 
+static const char *
+text_of(const struct sessions_batch *b, const struct row *r, unsigned i)
+{
+	return r->text[i] != 0 ? b->text.data + r->text[i] - 1 : NULL;
+}
+
+/* Whether its session was removed; what follows of it in the batch is then without one. */
+static int
+is_removed(struct writing *w, const struct row *r)
+{
+	const struct sessions_batch *b = w->batch;
+	bool fork = (r->unknown & 1) == 0 && r->number[0] != 0;
+
+	if (r->kind != SESSION)
+		return statements[r->kind].session && b->by_number[r->session]->rowid == 0;
+	b->by_number[r->session]->rowid = 0;
+	return w->removed ? sessions_refuse(w->db, text_of(b, r, 0), text_of(b, r, 1),
+				fork ? NULL : text_of(b, r, 2))
+			  : 0;
+}
+
 static int
 write_row(struct writing *w, const struct row *r)
 {
 	const struct statement *s = &statements[r->kind];
-	int rc;
+	int rc = is_removed(w, r);
 
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	if (w->st[r->kind] == NULL &&
 	    sqlite3_prepare_v3(w->db, s->sql, -1, SQLITE_PREPARE_PERSISTENT, &w->st[r->kind],
 		NULL) != SQLITE_OK)
@@ -460,9 +485,14 @@ static int
 write_batch(sqlite3 *db, void *data)
 {
 	struct writing w = {.db = db, .batch = data};
-	int rc = 0;
+	int64_t one;
+	int rc = sql_get(db, &one, "SELECT 1 FROM removed LIMIT 1", "");
 
-	if (sqlite3_prepare_v2(db, "SELECT id FROM sessions WHERE agent=? AND native=?", -1,
+	w.removed = rc == 0;
+	if (rc == -ENOENT)
+		rc = 0;
+	if (rc == 0 &&
+	    sqlite3_prepare_v2(db, "SELECT id FROM sessions WHERE agent=? AND native=?", -1,
 		&w.find, NULL) != SQLITE_OK)
 		rc = sql_error(db);
 	for (size_t i = 0; rc == 0 && i < w.batch->n; i++)

@@ -18,6 +18,8 @@
  *	notes		compactions, errors, limits
  *	sources		files: identity, how far they have been read, and what the parser keeps
  *
+ * Of sessions that were removed (store/sessions_remove.h) nothing is written again.
+ *
  * Numbers that are not known are NULL. Times are milliseconds since 1970.
  */
 #ifndef STORE_SESSIONS_H

@@ -49,14 +49,27 @@ sessions_read_sources(
 	return rc == -ECANCELED ? 0 : rc;
 }
 
+/* A session and its sub-agents have this in common. */
+#define ROOT(name) \
+	"substr(" name ", 1, CASE WHEN instr(" name ", '/')>1 THEN instr(" name \
+	", '/')-1 ELSE length(" name ") END)"
+#define FAMILY(s) \
+	s "agent, CASE WHEN " s "fork=0 AND " s "parent_native IS NOT NULL THEN " ROOT( \
+	    s "parent_native") " ELSE " ROOT(s "native") " END"
+#define IS_SUM "key>='" SESSIONS_SUM_KEY "' AND key<'" SESSIONS_SUM_KEY_END "'"
+
+/* Sums of a stream are left out where any of the family is known call by call. */
 #define USAGE_ROWS \
 	"SELECT u.agent, s.native, s.cwd, s.title, u.key, u.message, u.model, u.fast," \
 	" u.input, u.cache_read, u.cache_write_5m, u.cache_write_1h, u.output, u.reasoning," \
-	" u.stated_usd, u.time_ms, u.searches FROM usage u JOIN sessions s ON s.id=u.session"
+	" u.stated_usd, u.time_ms, u.searches, u.session, u.turn" \
+	" FROM usage u JOIN sessions s ON s.id=u.session" \
+	" WHERE NOT (u." IS_SUM " AND (" FAMILY("s.") ") IN (SELECT " FAMILY( \
+	    "f.") " FROM sessions f WHERE EXISTS(SELECT 1 FROM usage WHERE session=f.id" \
+		  " AND NOT (" IS_SUM "))))"
 
-/* Takes the statement. */
 static int
-usage_rows(sqlite3_stmt *st, int rc,
+give_usage(sqlite3_stmt *st, int rc,
     bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg)
 {
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
@@ -76,7 +89,8 @@ usage_rows(sqlite3_stmt *st, int rc,
 			.stated_usd = sqlite3_column_type(st, 14) == SQLITE_NULL
 					  ? -1
 					  : sqlite3_column_double(st, 14),
-			.time_ms = sqlite3_column_int64(st, 15)}};
+			.time_ms = sqlite3_column_int64(st, 15)},
+		    sqlite3_column_int64(st, 17), sqlite3_column_int64(st, 18)};
 
 		rc = cb(arg, &row) ? 0 : -ECANCELED;
 	}
@@ -90,10 +104,10 @@ sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
 {
 	sqlite3_stmt *st;
 	int rc = sql_prepare(db, &st,
-	    USAGE_ROWS " WHERE COALESCE(u.time_ms, ?)>=? AND COALESCE(u.time_ms, ?)<=?", "llll",
+	    USAGE_ROWS " AND COALESCE(u.time_ms, ?)>=? AND COALESCE(u.time_ms, ?)<=?", "llll",
 	    INT64_MIN, from_ms, INT64_MIN, to_ms);
 
-	return usage_rows(st, rc, cb, arg);
+	return give_usage(st, rc, cb, arg);
 }
 
 int
@@ -101,9 +115,9 @@ sessions_read_usage_of(sqlite3 *db, int64_t session,
     bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg)
 {
 	sqlite3_stmt *st;
-	int rc = sql_prepare(db, &st, USAGE_ROWS " WHERE u.session=?", "l", session);
+	int rc = sql_prepare(db, &st, USAGE_ROWS " AND u.session=?", "l", session);
 
-	return usage_rows(st, rc, cb, arg);
+	return give_usage(st, rc, cb, arg);
 }
 
 /* Sessions. */

@@ -16,14 +16,25 @@
 int sessions_read_sources(
     sqlite3 *db, bool (*cb)(void *arg, const struct sessions_source *s), void *arg);
 
+/* How the key begins of usage that is known in sums only, which nothing ties to the calls of models
+ * that another source of the same session has one by one (AGENT_STREAM_KEY of agent/agent.h): it is
+ * given only where of the session and its sub-agents nothing else is known. */
+#define SESSIONS_SUM_KEY "stream:"
+#define SESSIONS_SUM_KEY_END "stream;" /* the first that no longer begins so */
+
 /* Usage of the times from_ms..to_ms, both of them included; without times only if from_ms is INT64_MIN. */
 struct sessions_usage_row {
 	const char *agent, *session, *cwd, *title; /* the last two may be NULL */
 	struct sessions_usage usage;
+	int64_t id, turn; /* the session's, ours; 0: before the first turn */
 };
 int sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
     bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg);
 /* All of one session's. */
+int sessions_read_usage_of(sqlite3 *db, int64_t session,
+    bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg);
+
+/* The same of one session, of all times. */
 int sessions_read_usage_of(sqlite3 *db, int64_t session,
     bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg);
 

@@ -138,7 +138,7 @@ do_nothing(sqlite3 *db, void *data)
 void
 store_flush(struct store *s, void (*done)(int rc, void *arg), void *arg)
 {
-	const struct store_op op = {do_nothing, done, arg, 0};
+	const struct store_op op = {.run = do_nothing, .done = done, .data = arg};
 
 	submit(s, &op, true);
 }

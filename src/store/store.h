@@ -41,6 +41,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -81,6 +82,9 @@ struct store_op {
 	void (*done)(int rc, void *data);
 	void *data;
 	size_t size; /* bytes that data takes */
+	/* What it deletes is to be gone from the log as well: before `done`, that is taken in and cut,
+	 * as far as readers let it. */
+	bool erase;
 };
 
 /* Copies *op. Never calls back from here. */

@@ -30,7 +30,7 @@ enum { OPEN_BACKOFF_MAX = 5 };
 struct batch {
 	struct job *jobs; /* utlist */
 	size_t n;
-	bool flush;
+	bool flush, erase;
 	struct gap gap;
 };
 
@@ -244,6 +244,8 @@ write_batch(struct store *s, struct batch *b, char **cause)
 	if (f == FAULT_NONE) {
 		if (b->flush)
 			sync_batch(s, b);
+		if (b->erase)
+			database_cut_log(&s->d);
 		return f;
 	}
 	database_explain(&s->d, "write", cause);
@@ -265,6 +267,7 @@ take_batch(struct store *s, struct batch *b)
 		DL_DELETE(s->queue, j);
 		DL_APPEND(b->jobs, j);
 		b->flush |= j->flush;
+		b->erase |= j->op.erase;
 		b->n++;
 	}
 	pthread_mutex_unlock(&s->mutex);

@@ -1,0 +1,80 @@
+#include "config.h"
+
+#include "store/sessions_timeline.h"
+
+#include <errno.h>
+
+#include "store/sessions.h"
+#include "store/sql.h"
+
+/* One pass over the tool calls of these turns, as there is no index by turn. */
+static const char turns_sql[] =
+    "WITH page AS MATERIALIZED (SELECT * FROM turns WHERE session=?1 AND seq>?2"
+    " ORDER BY seq LIMIT ?3 OFFSET ?4), done AS MATERIALIZED (SELECT turn, COUNT(*) AS n,"
+    " SUM(outcome IS 2) AS failed FROM tool_traces WHERE session=?1"
+    " AND turn BETWEEN (SELECT MIN(seq) FROM page) AND (SELECT MAX(seq) FROM page)"
+    " GROUP BY turn)"
+    " SELECT p.seq, p.prompt, p.error, p.outcome, p.started_ms, p.ended_ms,"
+    " COALESCE(p.ended_ms, (SELECT n.started_ms FROM turns n WHERE n.session=?1"
+    " AND n.seq=p.seq+1)), COALESCE(p.duration_ms, p.ended_ms-p.started_ms),"
+    " COALESCE(d.n, 0), COALESCE(d.failed, 0)"
+    " FROM page p LEFT JOIN done d ON d.turn=p.seq ORDER BY p.seq";
+
+static int64_t
+count(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_type(st, column) == SQLITE_NULL
+		   ? SESSIONS_UNKNOWN
+		   : sqlite3_column_int64(st, column);
+}
+
+int
+sessions_read_turns(sqlite3 *db, int64_t session, int64_t after, int64_t limit, int64_t offset,
+    bool (*cb)(void *arg, const struct sessions_turn_row *row), void *arg)
+{
+	sqlite3_stmt *st;
+	int rc = sql_prepare(db, &st, turns_sql, "llll", session, after, limit, offset);
+
+	while (rc == 0 && (rc = sql_step(st)) == 1) {
+		struct sessions_turn_row r = {.seq = sqlite3_column_int64(st, 0),
+		    .prompt = (const char *)sqlite3_column_text(st, 1),
+		    .error = (const char *)sqlite3_column_text(st, 2),
+		    .outcome = (int)count(st, 3),
+		    .started_ms = sqlite3_column_int64(st, 4),
+		    .ended_ms = sqlite3_column_int64(st, 5),
+		    .until_ms = sqlite3_column_int64(st, 6),
+		    .duration_ms = count(st, 7),
+		    .tools = sqlite3_column_int64(st, 8),
+		    .tools_failed = sqlite3_column_int64(st, 9)};
+
+		rc = cb(arg, &r) ? 0 : -ECANCELED;
+	}
+	rc = sql_finish(st, rc);
+	return rc == -ECANCELED ? 0 : rc;
+}
+
+int
+sessions_count_turns(sqlite3 *db, int64_t session, int64_t *n)
+{
+	return sql_get(db, n, "SELECT COUNT(*) FROM turns WHERE session=?", "l", session);
+}
+
+/* With MIN, SQLite takes the other columns from the row that has it. */
+int
+sessions_read_prompts(sqlite3 *db, int chars,
+    bool (*cb)(void *arg, int64_t session, const char *prompt), void *arg)
+{
+	sqlite3_stmt *st;
+	int rc = sql_prepare(db, &st,
+	    "SELECT session, substr(prompt, 1, ?), MIN(seq) FROM turns"
+	    " WHERE prompt IS NOT NULL GROUP BY session",
+	    "i", chars);
+
+	while (rc == 0 && (rc = sql_step(st)) == 1)
+		rc = cb(arg, sqlite3_column_int64(st, 0),
+			 (const char *)sqlite3_column_text(st, 1))
+			 ? 0
+			 : -ECANCELED;
+	rc = sql_finish(st, rc);
+	return rc == -ECANCELED ? 0 : rc;
+}
