@@ -1,11 +1,19 @@
-/* What agents.c and agents_query.c share. Not for other files. */
+/* What the files of app/ that know of sessions share. Not for other files. */
 #ifndef APP_AGENTS_PRIV_H
 #define APP_AGENTS_PRIV_H
 
 struct app;
 struct prices;
+struct sessions_message_row;
+struct sessions_tool_row;
+typedef struct cJSON cJSON;
 
 /* Made when the daemon starts; any thread. */
 const struct prices *agents_prices(const struct app *a);
+
+/* As the API shows them. NULL where the state is not known. */
+const char *session_state_name(int state);
+cJSON *session_message_json(const struct sessions_message_row *m);
+cJSON *session_tool_json(const struct sessions_tool_row *t);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
+#include "store/sessions_live.h"
 #include "store/sessions_read.h"
 
 enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512, OPEN_TRIES = 100, OPEN_MS = 20 };
@@ -416,8 +417,8 @@ add_time(cJSON *o, const char *name, int64_t ms)
 	json_add_text(o, name, ms != 0 ? iso : NULL);
 }
 
-static const char *
-state_name(int state)
+const char *
+session_state_name(int state)
 {
 	static const char *const names[] = {
 	    "working", "waiting_input", "waiting_permission", "done", "failed"};
@@ -429,20 +430,23 @@ static cJSON *
 session_json(const struct sessions_row *s)
 {
 	cJSON *o = json_object();
+	char *title;
 
 	cJSON_AddNumberToObject(o, "id", (double)s->id);
 	json_add_text(o, "agent", s->agent);
 	json_add_text(o, "agent_session", s->native);
 	add_count(o, "parent", s->parent != 0 ? s->parent : -1);
 	cJSON_AddBoolToObject(o, "fork", s->fork);
-	json_add_text(o, "title", s->title != NULL ? s->title : s->prompt);
+	title = sessions_title(s->title, s->prompt);
+	json_add_text(o, "title", title);
+	free(title);
 	json_add_text(o, "project", s->cwd);
 	json_add_text(o, "pane", s->pane);
 	json_add_text(o, "model", s->model);
 	json_add_text(o, "mode", s->mode);
 	json_add_text(o, "version", s->version);
 	json_add_text(o, "branch", s->branch);
-	json_add_text(o, "state", state_name(s->state));
+	json_add_text(o, "state", session_state_name(s->state));
 	add_time(o, "started", s->started_ms);
 	add_time(o, "updated", s->updated_ms);
 	cJSON_AddNumberToObject(o, "turns", (double)s->turns);
@@ -552,14 +556,12 @@ struct rows_page {
 	int64_t last; /* the id of the last */
 };
 
-static bool
-on_message(void *arg, const struct sessions_message_row *m)
+cJSON *
+session_message_json(const struct sessions_message_row *m)
 {
 	static const char *const roles[] = {"user", "assistant", "thinking", "system"};
-	struct rows_page *p = arg;
-	cJSON *o;
+	cJSON *o = json_object();
 
-	o = json_object();
 	cJSON_AddNumberToObject(o, "id", (double)m->id);
 	json_add_text(o, "message", m->native);
 	cJSON_AddNumberToObject(o, "part", m->part);
@@ -568,20 +570,26 @@ on_message(void *arg, const struct sessions_message_row *m)
 	cJSON_AddBoolToObject(o, "hidden", m->hidden);
 	add_time(o, "time", m->time_ms);
 	json_add_text(o, "text", m->text);
-	cJSON_AddItemToArray(p->data, o);
+	return o;
+}
+
+static bool
+on_message(void *arg, const struct sessions_message_row *m)
+{
+	struct rows_page *p = arg;
+
+	cJSON_AddItemToArray(p->data, session_message_json(m));
 	p->last = m->id;
 	return true;
 }
 
-static bool
-on_tool(void *arg, const struct sessions_tool_row *t)
+cJSON *
+session_tool_json(const struct sessions_tool_row *t)
 {
 	static const char *const outcomes[] = {
 	    "unknown", "ok", "failed", "interrupted", "denied"};
-	struct rows_page *p = arg;
-	cJSON *o;
+	cJSON *o = json_object();
 
-	o = json_object();
 	cJSON_AddNumberToObject(o, "id", (double)t->id);
 	json_add_text(o, "call", t->call);
 	json_add_text(o, "message", t->message);
@@ -594,7 +602,15 @@ on_tool(void *arg, const struct sessions_tool_row *t)
 	add_time(o, "started", t->started_ms);
 	add_time(o, "finished", t->finished_ms);
 	add_count(o, "latency_ms", t->latency_ms);
-	cJSON_AddItemToArray(p->data, o);
+	return o;
+}
+
+static bool
+on_tool(void *arg, const struct sessions_tool_row *t)
+{
+	struct rows_page *p = arg;
+
+	cJSON_AddItemToArray(p->data, session_tool_json(t));
 	p->last = t->id;
 	return true;
 }

@@ -15,6 +15,7 @@
 #include "agent/prices.h"
 #include "app/agents.h"
 #include "app/archiver.h"
+#include "app/live.h"
 #include "app/mux.h"
 #include "app/events.h"
 #include "app/watch.h"
@@ -219,6 +220,7 @@ close_all(struct app *a)
 	server_stop(a->server);
 	archiver_close(a);
 	agents_close(a);
+	live_close(a);
 	stored_close(a);
 	if (a->keep != NULL)
 		worker_stop(a);
