@@ -6,9 +6,8 @@
 
 enum {
 	LINES_MAX = 128,
-	FOOTER_MAX = 3, /* lines with text below the choices */
+	FOOTER_MAX = 2, /* lines of keys below the choices */
 	MORE_MAX = 3,   /* lines that go on with a choice above */
-	CHOICES_MAX = 9,
 };
 
 struct line {
@@ -91,19 +90,51 @@ split(const char *text, size_t len, struct line lines[LINES_MAX])
 	return n;
 }
 
+static bool
+says_escape(struct line l)
+{
+	for (size_t i = 0; i + 3 <= l.len; i++) {
+		if (memcmp(l.s + i, "esc", 3) == 0 || memcmp(l.s + i, "Esc", 3) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Below the choices are at most the keys that are good for them, one of which is escape, and right
+ * under the last what its line had no room for. Returns where that is. */
+static bool
+skip_footer(const struct line *lines, unsigned n, unsigned *at)
+{
+	unsigned i, footers = 0;
+	struct choice c;
+
+	for (i = 0; i < n && !read_choice(lines[i], &c); i++) {
+		if (lines[i].len == 0)
+			continue;
+		if (says_escape(lines[i]) && ++footers <= FOOTER_MAX)
+			continue;
+		if (i + 1 >= n || !read_choice(lines[i + 1], &c))
+			return false;
+	}
+	*at = i;
+	return i < n;
+}
+
 /* The choices from the screen's end up; *at is set to the line above the first. */
 static bool
 read_choices(const struct line *lines, unsigned n, unsigned *at, struct choice *last)
 {
-	unsigned i = 0, between = 0, pointed = 0, want = 0;
+	unsigned i, between = 0, pointed = 0, want = 0;
 	struct choice c = {0};
 
 	*last = c;
+	if (!skip_footer(lines, n, &i))
+		return false;
 	for (; i < n; i++) {
 		if (lines[i].len == 0)
 			continue;
 		if (!read_choice(lines[i], &c)) {
-			if (++between > (want == 0 ? FOOTER_MAX : MORE_MAX))
+			if (++between > MORE_MAX)
 				return false;
 			continue;
 		}
