@@ -466,6 +466,8 @@ take_briefs(struct live *l, const struct sessions_batch *b)
 		s = put_session(l, brief);
 		s->written_us = clock_mono_us();
 		s->restored = false;
+		if (s->b.state != AGENT_WAITS_PERMISSION)
+			s->asks = false;
 		if (told) {
 			o = json_object();
 			cJSON_AddStringToObject(o, "type", "session");

@@ -55,7 +55,7 @@ struct wanted {
 	int pane;         /* the one that it is in; -1: it has none */
 	int found;        /* the pane that it is to have; -1: none */
 	int64_t process;  /* id of the agent's process in its pane; 0: there is none */
-	bool gone;        /* a process that was seen runs no more */
+	bool gone;        /* the one that was seen runs no more, and no other does */
 	int64_t expected; /* that process; 0: none was seen */
 };
 
@@ -71,6 +71,7 @@ struct look {
 	size_t npanes;
 	struct wanted *wanted;
 	size_t nwanted;
+	bool unlinked;                /* some have no pane */
 	struct os_process *processes; /* by id */
 	size_t nprocesses;
 	struct running *running;
@@ -235,18 +236,19 @@ find_own(const struct look *k, struct wanted *w)
 		if (k->running[i].pane == w->pane && strcmp(k->running[i].agent, w->agent) == 0)
 			w->process = k->running[i].p->pid;
 	}
-	/* What took its place in the meantime, in the same pane, is another run of it. */
-	w->gone = w->expected != 0 && find_process(k, (pid_t)w->expected) == NULL;
+	/* A wrapper may have left its work to another process. */
+	w->gone =
+	    w->process == 0 && w->expected != 0 && find_process(k, (pid_t)w->expected) == NULL;
 }
 
 static void
 look_work(uv_work_t *work)
 {
 	struct look *k = work->data;
-	sqlite3 *db;
+	sqlite3 *db = NULL;
 
 	k->rc = os_process_each(add_process, k);
-	if (k->rc == 0)
+	if (k->rc == 0 && k->unlinked)
 		k->rc = store_reader_open(k->live->app->store, &db, NULL);
 	if (k->rc != 0)
 		return;
@@ -389,6 +391,7 @@ look(struct live *l)
 			continue;
 		if (may_be_linked(s, now_ms)) {
 			want(k, s, -1);
+			k->unlinked = true;
 			s->look_after_us =
 			    s->look_after_us == 0 ? LOOK_US : s->look_after_us * 2;
 			if (s->look_after_us > LOOK_MAX_US)
@@ -442,10 +445,9 @@ check_screen(struct live *l, struct live_session *s, struct entry *e)
 	if (offset == s->screen_offset)
 		return;
 	s->screen_offset = offset;
-	asks = screen_asks(s, e);
+	asks = s->asks = screen_asks(s, e);
 	if (asks == asked)
 		return;
-	s->asks = asks;
 	set_state(l, s, asks ? AGENT_WAITS_PERMISSION : AGENT_WORKING, "by its screen");
 }
 

@@ -167,6 +167,30 @@ describe('sessions as they go on', () => {
     await b.close();
   });
 
+  it('begin with a reset and a snapshot when too much has gone by', async () => {
+    const t = transcript('flood');
+    await t.write(t.prompt('Begin'));
+    const { id } = await known('flood');
+    const a = await Listener.on(d, [`session:${id}`]);
+    await a.hears('a snapshot', (o) => o.type === 'state');
+    await t.write(t.says('one'));
+    await a.hears('one', (o) => o.text === 'one');
+    await a.close();
+    const many = 300;
+    for (let i = 0; i < many; i++) await t.write(t.says(`${i} ${'y'.repeat(65_000)}`));
+    await until('all of it', async () => (await session(id)).messages === many + 2);
+    const b = await Listener.on(d, [`session:${id}`], a.last);
+    const s = await b.hears('a snapshot', (o) => o.type === 'state');
+    assert.equal(b.all[0].type, 'reset');
+    assert.equal(s.truncated, true, 'no more than 1 MiB');
+    assert.deepEqual(s.messages.map((m) => m.text.split(' ')[0]), Array.from({ length: s.messages.length }, (_, i) => String(many - s.messages.length + i)));
+    assert.ok(s.messages.length > 10 && s.messages.length <= 50);
+    await t.write(t.says('after that'));
+    const next = await b.hears('what follows', (o) => o.type === 'delta');
+    assert.deepEqual([next.n, next.text], [s.n + 1, 'after that']);
+    await b.close();
+  });
+
   it('that nobody listened to before begin with a reset and a snapshot, whatever is named', async () => {
     const t = transcript('quiet');
     await t.write(t.prompt('Begin'));
@@ -202,6 +226,7 @@ describe('sessions as they go on', () => {
     assert.deepEqual([e.agent.session, e.agent.agent, e.agent.state, e.agent.title], [id, 'claude', 'working', 'Work in the pane']);
     assert.deepEqual((await d.pane(p.id)).agent, e.agent);
     assert.equal(assertDone(await d.cli(['status'])), 'panes:1 working:1\n');
+    assert.match(assertDone(await d.cli(['ls'])), /AGENT +COMMAND\n.* claude working +bash /);
 
     await t.write(t.says('Which one?', 'end_turn'));
     await l.hears('that it waits', (o) => o.agent?.state === 'waiting_input');
