@@ -234,7 +234,7 @@ sits(struct live *l, const struct live_session *s)
 {
 	const struct entry *e;
 
-	if (s == NULL || s->b.pane == NULL || s->restored)
+	if (s == NULL || s->b.pane == NULL || s->restored || s->left)
 		return false;
 	e = live_entry(l, s->b.pane);
 	return e != NULL && pane_state(e->pane) != PANE_EXITED && is_in(s, e);
@@ -466,6 +466,7 @@ take_briefs(struct live *l, const struct sessions_batch *b)
 		s = put_session(l, brief);
 		s->written_us = clock_mono_us();
 		s->restored = false;
+		s->screen_offset = 0;
 		if (s->b.state != AGENT_WAITS_PERMISSION)
 			s->asks = false;
 		if (told) {
@@ -514,6 +515,18 @@ live_submit(
 	*w = (struct submitted){a->live, take, done, arg};
 	a->live->ops++;
 	sessions_submit(a->store, take, on_written, w);
+}
+
+void
+live_set_state(
+    struct live *l, const struct sessions_brief *b, int state, const char *why, int64_t time_ms)
+{
+	struct sessions_batch *batch = sessions_batch_new();
+	unsigned n = sessions_add_session(
+	    batch, &(struct sessions_session){.agent = b->agent, .native = b->native});
+
+	sessions_add_state(batch, n, state, why, time_ms);
+	live_submit(l->app, batch, NULL, NULL);
 }
 
 /* Beginning, with what was going on when the worker before this one ended. */

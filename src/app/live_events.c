@@ -65,6 +65,8 @@ struct told {
 	bool told;
 	int state;
 	const char *phase; /* as it was told last */
+	bool stated;       /* the batch says its state */
+	int64_t worked_ms, prompted_ms;
 };
 
 struct telling_batch {
@@ -220,6 +222,33 @@ last_of(const struct sessions_change *c, enum live_last before)
 }
 
 static void
+note_work(struct told *t, const struct sessions_change *c)
+{
+	bool prompt = c->kind == SESSIONS_TURN;
+
+	if (c->kind == SESSIONS_MESSAGE && !c->hidden && c->text != NULL)
+		prompt = c->role == AGENT_USER;
+	else if (!prompt && c->kind != SESSIONS_TOOL && c->kind != SESSIONS_RESULT)
+		return;
+	if (c->time_ms > t->worked_ms)
+		t->worked_ms = c->time_ms;
+	if (prompt && c->time_ms > t->prompted_ms)
+		t->prompted_ms = c->time_ms;
+}
+
+/* Transcripts do not say again that it works when it was found elsewhere that it waits for a
+ * permission, or has ended: what is written later says so. */
+static void
+work_again(struct live *l, const struct told *t, const struct sessions_brief *b)
+{
+	int64_t ms = b->state == AGENT_DONE ? t->prompted_ms : t->worked_ms;
+
+	if (!t->stated && !b->sub && ms > b->state_ms &&
+	    (live_over(b) || b->state == AGENT_WAITS_PERMISSION))
+		live_set_state(l, b, AGENT_WORKING, "it goes on", ms);
+}
+
+static void
 on_change(void *arg, const struct sessions_change *c)
 {
 	struct telling_batch *b = arg;
@@ -228,6 +257,8 @@ on_change(void *arg, const struct sessions_change *c)
 	if (t->live == NULL)
 		return;
 	t->live->last = last_of(c, t->live->last);
+	t->stated |= c->kind == SESSIONS_STATE;
+	note_work(t, c);
 	tell_status(b->live, t, c->kind == SESSIONS_STATE ? c->state : t->state, c->time_ms);
 	if (!t->told)
 		return;
@@ -276,8 +307,10 @@ live_tell(struct live *l, const struct sessions_batch *b)
 		const struct sessions_brief *brief = sessions_batch_brief(b, i);
 
 		/* What is older than the state that was known changes nothing of it. */
-		if (brief != NULL)
+		if (brief != NULL) {
 			tell_status(l, &all.sessions[i], brief->state, brief->state_ms);
+			work_again(l, &all.sessions[i], brief);
+		}
 		free(all.sessions[i].alias);
 	}
 	free(all.sessions);

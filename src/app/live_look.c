@@ -279,17 +279,6 @@ link_pane(struct live *l, struct live_session *s, const char *pane)
 }
 
 static void
-set_state(struct live *l, struct live_session *s, enum agent_state state, const char *why)
-{
-	struct sessions_batch *b = sessions_batch_new();
-	unsigned n = sessions_add_session(
-	    b, &(struct sessions_session){.agent = s->b.agent, .native = s->b.native});
-
-	sessions_add_state(b, n, state, why, clock_wall_ms());
-	live_submit(l->app, b, NULL, NULL);
-}
-
-static void
 took_one(struct live *l, struct look *k, const struct wanted *w)
 {
 	struct live_session *s = live_find(l, w->id);
@@ -309,8 +298,8 @@ took_one(struct live *l, struct look *k, const struct wanted *w)
 		return;
 	s->process = w->process;
 	s->gone_us = 0;
-	if (s->restored) {
-		s->restored = false;
+	if (s->restored || s->left) {
+		s->restored = s->left = false;
 		live_took(l, s);
 	}
 }
@@ -448,7 +437,8 @@ check_screen(struct live *l, struct live_session *s, struct entry *e)
 	asks = s->asks = screen_asks(s, e);
 	if (asks == asked)
 		return;
-	set_state(l, s, asks ? AGENT_WAITS_PERMISSION : AGENT_WORKING, "by its screen");
+	live_set_state(l, &s->b, asks ? AGENT_WAITS_PERMISSION : AGENT_WORKING, "by its screen",
+	    clock_wall_ms());
 }
 
 /* Its last lines may still have to be read. */
@@ -462,10 +452,11 @@ check_end(struct live *l, struct live_session *s, const struct entry *e, uint64_
 		return;
 	s->gone_us = 0;
 	s->process = 0;
-	set_state(l, s,
+	s->left = true;
+	live_set_state(l, &s->b,
 	    s->b.state == AGENT_WORKING || s->b.state == AGENT_WAITS_PERMISSION ? AGENT_DEAD
 										: AGENT_DONE,
-	    "its process has ended");
+	    "its process has ended", clock_wall_ms());
 }
 
 static void

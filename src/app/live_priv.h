@@ -40,6 +40,7 @@ struct live_session {
 	uint64_t gone_us;       /* since when its process or its pane has gone; 0: not */
 	uint64_t screen_offset; /* of the output that was looked at */
 	bool asks;              /* its screen says so, and its state by that */
+	bool left;              /* its process ended; none was seen in the pane since */
 	bool restored;          /* of a worker before this one, and not seen since */
 	UT_hash_handle hh;
 };
@@ -86,6 +87,9 @@ struct entry *live_entry(struct live *l, const char *pane); /* NULL: it is not t
 cJSON *live_session_json(const struct live_session *s);
 const char *live_phase(int state, enum live_last last);
 void live_sweep(struct live *l);
+
+void live_set_state(struct live *l, const struct sessions_brief *b, int state, const char *why,
+    int64_t time_ms);
 
 /* live_events.c: what a batch holds goes to who listens; `live` and the batch are as they were before. */
 void live_tell(struct live *l, const struct sessions_batch *b);

@@ -6,6 +6,7 @@ import { appendFile, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { privateDir } from './lib/daemon.mjs';
+import { listed, startFollowed } from './lib/follow.mjs';
 import { killWorker, startKept } from './lib/keeper.mjs';
 import { Listener } from './lib/listener.mjs';
 import { assertDone } from './lib/run.mjs';
@@ -277,6 +278,26 @@ describe('sessions as they go on', () => {
     for (const p of panes) await d.remove(p.id);
   });
 
+  it('have ended with their process, while the pane goes on', async () => {
+    const cwd = await directory('ends');
+    const p = await d.new(['bash', '-c', '(exec -a claude sleep 1000) & echo "process $!."; wait; exec cat'], { cwd });
+    const pid = Number((await d.shows(p.id, /process \d+\./)).match(/process (\d+)\./)[1]);
+    const t = transcript('ends', cwd);
+    await t.write(t.prompt('Work'));
+    await until('the link', async () => (await d.pane(p.id)).agent?.state === 'working', 20_000);
+    process.kill(pid, 'SIGKILL');
+    await until('the end', async () => (await session('ends')).state === 'failed', 30_000);
+    const { agent, state } = await until('no agent', async () => {
+      const now = await d.pane(p.id);
+      return now.agent === null && now;
+    });
+    assert.deepEqual([agent, state], [null, 'running']);
+    await t.write(t.prompt('Resumed, elsewhere'));
+    await until('it to go on', async () => (await session('ends')).state === 'working');
+    assert.equal((await d.pane(p.id)).agent, null);
+    await d.remove(p.id);
+  });
+
   it('wait for a permission when the screen says so, and no longer than that', async () => {
     const cwd = await directory('asks');
     const ask = [' Bash command', '', '   rm -rf build', '', ' Do you want to proceed?', ' ❯ 1. Yes', "   2. Yes, and don't ask again for rm commands", '   3. No, and tell Claude what to do differently (esc)', ''];
@@ -297,5 +318,34 @@ describe('sessions as they go on', () => {
     await l.hears('that it goes on', (o) => o.type === 'delta' && o.state === 'working', 20_000);
     await l.close();
     await d.remove(p.id);
+  });
+});
+
+describe('sessions in panes of tmux', () => {
+  let f, home, cwd;
+  before(async () => {
+    home = await privateDir();
+    cwd = await realpath(await privateDir());
+    await mkdir(join(home, '.claude', 'projects', '-live'), { recursive: true });
+    f = await startFollowed({ daemon: false });
+    await f.daemon({ options: { env: { TMUX_TMPDIR: join(f.dir, 'tmux'), LC_ALL: 'C.UTF-8', HOME: home } } });
+  });
+  after(async () => {
+    await f.stop();
+    await rm(home, { recursive: true, force: true });
+    await rm(cwd, { recursive: true, force: true });
+  });
+
+  it('are linked as those in others are', async () => {
+    const pane = await f.t.sh(`cd ${cwd}; bash -c 'echo ready; exec -a claude sleep 1000'; exec cat`);
+    await listed(f.d, f.t.id(pane));
+    const t = new Transcript(home, 'tmux', cwd);
+    await t.write(t.prompt('In tmux'));
+    const { agent } = await until('the agent', async () => {
+      const p = await f.d.pane(f.t.id(pane));
+      return p.agent && p;
+    }, 30_000);
+    assert.deepEqual([agent.agent, agent.state, agent.title], ['claude', 'working', 'In tmux']);
+    assert.equal((await f.d.ok('GET', 'sessions/tmux')).pane, f.t.id(pane));
   });
 });
