@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,9 +15,11 @@
 #include <uthash.h>
 
 #include "agent/ingest_priv.h"
+#include "agent/opencode_db.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "base/xmalloc.h"
 #include "os/os.h"
 #include "store/thread.h"
@@ -32,8 +35,15 @@ enum {
 };
 
 struct file {
-	struct sessions_source known; /* its strings are owned */
+	struct sessions_source known; /* with what is under way; its strings are owned */
 	UT_hash_handle hh;
+};
+
+/* What was known of a file before a batch, for one that cannot be written. */
+struct change {
+	struct file *file;
+	struct sessions_source before; /* its strings but the path are owned */
+	struct change *next;           /* an earlier one */
 };
 
 struct ingest {
@@ -45,8 +55,11 @@ struct ingest {
 	bool running;
 	char *buffer; /* CHUNK bytes */
 	struct rows rows;
-	uint64_t batch_us; /* when the batch that is being made was begun */
-	bool dirty;        /* something could not be written: look again */
+	uint64_t began_us;          /* the first ingest_known, or the start */
+	uint64_t read_us;           /* when what had changed was read last */
+	uint64_t batch_us;          /* when the batch that is being made was begun */
+	struct change *made, *sent; /* by that batch, and by the one under way; newest first */
+	bool dirty;                 /* something could not be written: look again */
 
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
@@ -69,25 +82,89 @@ is_stopped(struct ingest *g)
 	return stop;
 }
 
-/* Returns what became of it, or -ECANCELED. */
-static int
-hand_over(struct ingest *g)
+static void
+free_strings(struct sessions_source *s)
 {
-	struct sessions_batch *b = g->rows.batch;
+	free((char *)s->format);
+	free((char *)s->parser);
+}
+
+static void
+forget(struct change **list)
+{
+	struct change *c;
+
+	while ((c = *list) != NULL) {
+		*list = c->next;
+		free_strings(&c->before);
+		free(c);
+	}
+}
+
+static void
+take_back(struct change **list)
+{
+	struct change *c;
+
+	while ((c = *list) != NULL) {
+		*list = c->next;
+		free_strings(&c->file->known);
+		c->file->known = c->before;
+		free(c);
+	}
+}
+
+/* Waits for the batch under way. When it was not written neither is what follows it: all is to be
+ * read again. Returns what became of it, or -ECANCELED. */
+static int
+await_written(struct ingest *g)
+{
 	int rc;
 
-	rows_begin(&g->rows, NULL, NULL);
-	pthread_mutex_lock(&g->mutex);
-	g->ready = b;
-	g->taken = false;
-	pthread_mutex_unlock(&g->mutex);
-	g->config.ready(g->config.arg);
 	pthread_mutex_lock(&g->mutex);
 	while ((g->ready != NULL || g->taken) && !g->stop)
 		pthread_cond_wait(&g->wake, &g->mutex);
 	rc = g->stop ? -ECANCELED : g->result;
+	g->result = 0;
 	pthread_mutex_unlock(&g->mutex);
+	if (rc == 0) {
+		forget(&g->sent);
+		return 0;
+	}
+	take_back(&g->made);
+	take_back(&g->sent);
+	sessions_batch_free(g->rows.batch);
+	rows_begin(&g->rows, NULL, NULL);
+	g->dirty = true;
 	return rc;
+}
+
+/* Hands over what there is, which is written while the next is made. */
+static int
+send_batch(struct ingest *g)
+{
+	int rc = await_written(g);
+
+	if (rc != 0)
+		return rc;
+	g->sent = g->made;
+	g->made = NULL;
+	pthread_mutex_lock(&g->mutex);
+	g->ready = g->rows.batch;
+	g->taken = false;
+	pthread_mutex_unlock(&g->mutex);
+	rows_begin(&g->rows, NULL, NULL);
+	g->config.ready(g->config.arg);
+	return 0;
+}
+
+/* Until everything that was read is written. */
+static int
+send_all(struct ingest *g)
+{
+	int rc = g->rows.batch != NULL ? send_batch(g) : 0;
+
+	return rc == 0 ? await_written(g) : rc;
 }
 
 struct sessions_batch *
@@ -125,6 +202,12 @@ sum(const char *p, size_t n)
 	return h;
 }
 
+static int64_t
+modified_ns(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+}
+
 static bool
 read_head(int fd, uint64_t offset, uint64_t *out)
 {
@@ -155,57 +238,54 @@ struct reading {
 	int fd;
 };
 
-/* Sends what there is, with the place it goes up to. */
-static int
-send_batch(struct reading *r, struct file *f)
-{
-	struct ingest *g = r->g;
-	struct buf state;
-	int rc;
-
-	buf_init(&state, BUF_NO_MAX);
-	if (r->format->save != NULL)
-		r->format->save(r->parser, &state);
-	r->now.parser = state.len != 0 ? state.data : NULL;
-	if (!read_head(r->fd, r->now.offset, &r->now.head)) {
-		buf_release(&state);
-		sessions_batch_free(g->rows.batch);
-		rows_begin(&g->rows, NULL, NULL);
-		return -EIO;
-	}
-	sessions_add_source(g->rows.batch, &r->now);
-	rc = hand_over(g);
-	if (rc == 0) {
-		char *path = (char *)f->known.path;
-
-		free((char *)f->known.format);
-		free((char *)f->known.parser);
-		f->known = r->now;
-		f->known.path = path;
-		f->known.format = xstrdup(r->now.format);
-		f->known.parser = r->now.parser != NULL ? xstrdup(r->now.parser) : NULL;
-	}
-	r->now.parser = NULL;
-	buf_release(&state);
-	return rc;
-}
-
-static void
-need_batch(struct reading *r)
-{
-	struct ingest *g = r->g;
-
-	if (g->rows.batch != NULL)
-		return;
-	rows_begin(&g->rows, sessions_batch_new(), r->format->agent);
-	g->batch_us = clock_mono_us();
-}
-
 static bool
 is_full(const struct ingest *g)
 {
 	return sessions_batch_bytes(g->rows.batch) >= INGEST_BATCH_BYTES ||
 	       clock_mono_us() - g->batch_us >= INGEST_BATCH_MS * 1000;
+}
+
+static void
+note_place(struct ingest *g, struct file *f, const struct sessions_source *now)
+{
+	struct change *c = xmalloc(sizeof *c);
+
+	sessions_add_source(g->rows.batch, now);
+	*c = (struct change){f, f->known, g->made};
+	g->made = c;
+	f->known = *now;
+	f->known.path = c->before.path;
+	f->known.format = xstrdup(now->format);
+	f->known.parser = now->parser != NULL ? xstrdup(now->parser) : NULL;
+}
+
+/* Adds to the batch the place up to which the file has been read, and sends it when it is full. */
+static int
+put_place(struct reading *r, struct file *f)
+{
+	struct ingest *g = r->g;
+	struct buf state;
+
+	if (!read_head(r->fd, r->now.offset, &r->now.head))
+		return -EIO;
+	buf_init(&state, BUF_NO_MAX);
+	if (r->format->save != NULL)
+		r->format->save(r->parser, &state);
+	r->now.parser = state.len != 0 ? state.data : NULL;
+	note_place(g, f, &r->now);
+	r->now.parser = NULL;
+	buf_release(&state);
+	return is_full(g) ? send_batch(g) : 0;
+}
+
+/* One that rows of this agent may go to, behind those of others. */
+static void
+need_batch(struct ingest *g, const char *agent)
+{
+	if (g->rows.batch == NULL) {
+		rows_begin(&g->rows, sessions_batch_new(), agent);
+		g->batch_us = clock_mono_us();
+	}
 }
 
 static void
@@ -255,7 +335,7 @@ read_lines(struct reading *r, struct file *f)
 			break;
 		}
 		count(g, (uint64_t)n, 0);
-		need_batch(r);
+		need_batch(r->g, r->format->agent);
 		buf_append(&part, g->buffer, (size_t)n);
 		fed = feed_lines(r, part.data, part.len);
 		r->now.offset += fed;
@@ -267,7 +347,7 @@ read_lines(struct reading *r, struct file *f)
 			buf_reset(&part);
 		}
 		if (is_full(g))
-			rc = send_batch(r, f);
+			rc = put_place(r, f);
 	}
 	buf_release(&part);
 	return rc;
@@ -283,13 +363,13 @@ read_document(struct reading *r)
 	if (size > INGEST_DOCUMENT_MAX) {
 		count(r->g, 0, 1);
 		r->now.offset = r->now.size;
-		need_batch(r);
+		need_batch(r->g, r->format->agent);
 		return 0;
 	}
 	text = xmalloc(size + 1);
 	n = pread(r->fd, text, size, 0);
 	if (n == (ssize_t)size) {
-		need_batch(r);
+		need_batch(r->g, r->format->agent);
 		r->format->feed(r->parser, text, size, 0);
 		r->now.offset = size;
 		count(r->g, size, 0);
@@ -327,21 +407,17 @@ read_file(struct ingest *g, struct file *f, const struct agent_format *format, i
 	r.now.device = (uint64_t)st->st_dev;
 	r.now.inode = (uint64_t)st->st_ino;
 	r.now.size = (uint64_t)st->st_size;
-	r.now.modified_ns =
-	    (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+	r.now.modified_ns = modified_ns(st);
 	if (!go_on)
 		r.now.offset = 0;
+	rows_begin(&g->rows, g->rows.batch, format->agent);
 	r.parser = open_parser(&r, f, go_on);
 	rc = lines ? read_lines(&r, f) : read_document(&r);
 	if (rc == 0 && !is_stopped(g)) {
-		need_batch(&r);
+		need_batch(g, format->agent);
 		if (format->flush != NULL)
 			format->flush(r.parser);
-		rc = send_batch(&r, f);
-	}
-	if (g->rows.batch != NULL) {
-		sessions_batch_free(g->rows.batch);
-		rows_begin(&g->rows, NULL, NULL);
+		rc = put_place(&r, f);
 	}
 	format->close(r.parser);
 	return rc;
@@ -371,8 +447,113 @@ is_unchanged(const struct file *f, const struct stat *st)
 
 	return k->format != NULL && k->device == (uint64_t)st->st_dev &&
 	       k->inode == (uint64_t)st->st_ino && k->size == (uint64_t)st->st_size &&
-	       k->modified_ns ==
-		   (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+	       k->modified_ns == modified_ns(st);
+}
+
+/* opencode's database: what is new of it is known by its rows' times, and it may be in its log. */
+
+static const char db_agent[] = "opencode", db_format[] = "opencode-db", db_log[] = "-wal";
+
+struct db_reading {
+	struct ingest *g;
+	int rc;
+};
+
+static void
+on_db_event(void *arg, const struct agent_event *e)
+{
+	struct db_reading *r = arg;
+
+	if (r->rc != 0)
+		return;
+	need_batch(r->g, db_agent);
+	rows_event(&r->g->rows, e);
+	if (is_full(r->g))
+		r->rc = send_batch(r->g);
+}
+
+static int64_t
+time_of(const char *saved)
+{
+	uint64_t ms;
+
+	return saved != NULL && str_u64(saved, 0, INT64_MAX, &ms) == 0 ? (int64_t)ms : 0;
+}
+
+static int
+read_db(struct ingest *g, struct file *f, const struct stat *st)
+{
+	struct db_reading r = {.g = g};
+	const struct agent_sink sink = {on_db_event, NULL, &r};
+	struct sessions_source now = {.path = f->known.path,
+	    .format = db_format,
+	    .device = (uint64_t)st->st_dev,
+	    .inode = (uint64_t)st->st_ino,
+	    .size = (uint64_t)st->st_size,
+	    .modified_ns = modified_ns(st)};
+	bool same = f->known.device == now.device && f->known.inode == now.inode;
+	int64_t since = same ? time_of(f->known.parser) : 0;
+	char saved[24], *cause = NULL;
+	int rc;
+
+	rows_begin(&g->rows, g->rows.batch, db_agent);
+	rc = opencode_db_read(now.path, &sink, &since, &cause);
+	if (rc == -ENOTSUP || rc == -EBADMSG) {
+		log_warn("sessions", "%s", cause);
+		count(g, 0, 1);
+		rc = 0; /* until it changes */
+	}
+	free(cause);
+	if (rc != 0 || r.rc != 0)
+		return rc != 0 ? rc : r.rc;
+	snprintf(saved, sizeof saved, "%lld", (long long)since);
+	now.parser = saved;
+	need_batch(g, db_agent);
+	note_place(g, f, &now);
+	return is_full(g) ? send_batch(g) : 0;
+}
+
+static void
+check_db(struct ingest *g, const char *path)
+{
+	char *log = xasprintf("%s%s", path, db_log);
+	struct stat st, more;
+	struct file *f;
+	int rc = stat(path, &st);
+
+	if (rc == 0 && stat(log, &more) == 0) {
+		st.st_size += more.st_size;
+		if (modified_ns(&more) > modified_ns(&st))
+			st.st_mtim = more.st_mtim;
+	}
+	free(log);
+	if (rc != 0 || !S_ISREG(st.st_mode))
+		return;
+	f = need_file(g, path);
+	if (is_unchanged(f, &st))
+		return;
+	rc = read_db(g, f, &st);
+	if (rc != 0 && rc != -ECANCELED && rc != -ENOENT)
+		g->dirty = true;
+}
+
+/* Whether it was one. */
+static bool
+take_db(struct ingest *g, const char *agent, const char *path)
+{
+	size_t n = strlen(path), end = strlen(db_log);
+	char *base;
+
+	if (strcmp(agent, db_agent) != 0)
+		return false;
+	base = xstrndup(path, n > end && strcmp(path + n - end, db_log) == 0 ? n - end : n);
+	if (!opencode_db_is_one(base)) {
+		free(base);
+		return false;
+	}
+	check_db(g, base);
+	free(base);
+	return true;
 }
 
 static void
@@ -383,7 +564,8 @@ check_file(struct ingest *g, const char *agent, const char *path)
 	struct stat st;
 	int fd, rc;
 
-	if (format == NULL || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+	if (take_db(g, agent, path) || format == NULL || stat(path, &st) != 0 ||
+	    !S_ISREG(st.st_mode))
 		return;
 	f = need_file(g, path);
 	if (is_unchanged(f, &st))
@@ -432,6 +614,7 @@ scan_all(struct ingest *g)
 	g->dirty = false;
 	for (size_t i = 0; i < g->config.nplaces && !is_stopped(g); i++)
 		scan(g, g->places[i].agent, g->places[i].dir, 0);
+	send_all(g);
 }
 
 static const char *
@@ -461,6 +644,20 @@ on_change(const char *path, bool directory, void *arg)
 
 /* The thread. */
 
+/* What follows soon is written with it: one change alone is read at once, and of many sessions at
+ * work there is a batch every INGEST_BATCH_MS. */
+static void
+settle(struct ingest *g)
+{
+	uint64_t soon = clock_mono_us() + SETTLE_US;
+	uint64_t next = g->read_us + INGEST_BATCH_MS * 1000;
+
+	pthread_mutex_lock(&g->mutex);
+	while (!g->stop && clock_mono_us() < (next > soon ? next : soon))
+		thread_wait(&g->wake, &g->mutex, next > soon ? next : soon);
+	pthread_mutex_unlock(&g->mutex);
+}
+
 /* Waits for a change, or for the next look: true when everything is to be looked at. */
 static bool
 await_change(struct ingest *g, uint64_t next_us)
@@ -477,9 +674,11 @@ await_change(struct ingest *g, uint64_t next_us)
 				thread_wait(&g->wake, &g->mutex, next_us);
 			pthread_mutex_unlock(&g->mutex);
 		} else if (os_watch_wait(g->watch, ms) > 0) {
-			usleep(SETTLE_US);
+			settle(g);
 			if (os_watch_read(g->watch, on_change, g) != 0)
 				return true; /* some were missed */
+			send_all(g);
+			g->read_us = clock_mono_us();
 			if (g->dirty)
 				next_us = clock_mono_us() + RETRY_US;
 		}
@@ -495,7 +694,10 @@ run(void *arg)
 	while (!is_stopped(g)) {
 		scan_all(g);
 		pthread_mutex_lock(&g->mutex);
-		g->st.settled = g->st.settled || !g->dirty;
+		if (!g->st.settled && !g->dirty) {
+			g->st.settled = true;
+			g->st.settled_us = clock_mono_us() - g->began_us;
+		}
 		pthread_mutex_unlock(&g->mutex);
 		await_change(g, clock_mono_us() + (g->dirty              ? RETRY_US
 						      : g->watch != NULL ? RESCAN_US
@@ -522,12 +724,20 @@ ingest_new(const struct ingest_config *config)
 	return g;
 }
 
+static void
+note_begin(struct ingest *g)
+{
+	if (g->began_us == 0)
+		g->began_us = clock_mono_us();
+}
+
 void
 ingest_known(struct ingest *g, const struct sessions_source *s)
 {
 	struct file *f = need_file(g, s->path);
 	const char *path = f->known.path;
 
+	note_begin(g);
 	f->known = *s;
 	f->known.path = path;
 	f->known.format = xstrdup(s->format);
@@ -539,6 +749,7 @@ ingest_start(struct ingest *g)
 {
 	int rc;
 
+	note_begin(g);
 	g->watch = os_watch_new();
 	rc = thread_start(&g->thread, run, g);
 	g->running = rc == 0;
@@ -570,7 +781,10 @@ ingest_free(struct ingest *g)
 	for (size_t i = 0; i < g->config.nplaces; i++)
 		free(g->places[i].dir);
 	os_watch_free(g->watch);
+	forget(&g->made);
+	forget(&g->sent);
 	sessions_batch_free(g->ready);
+	sessions_batch_free(g->rows.batch);
 	rows_release(&g->rows);
 	pthread_cond_destroy(&g->wake);
 	pthread_mutex_destroy(&g->mutex);

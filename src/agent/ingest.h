@@ -7,9 +7,11 @@
  * written together or not at all. A file is known by its path, device, inode and a sum over its
  * first bytes; one that is shorter than what was read, or begins otherwise, is read from its
  * beginning, which changes nothing that was said before. A last line without its newline waits for it.
+ * Of opencode's database rows are read that changed since the last time.
  *
- * One batch is under way at a time: the thread makes the next when the last has been written.
- * One that could not be written is read again.
+ * A batch holds what there is of any number of files. One is under way at a time, and the thread
+ * makes the next meanwhile. When one could not be written, what followed it is given up too, and
+ * read again.
  *
  * Bounds: lines of up to INGEST_LINE_MAX bytes, documents of up to INGEST_DOCUMENT_MAX; what is
  * longer is passed over, and said in the log. Symbolic links to directories are not followed.
@@ -62,6 +64,8 @@ struct ingest_status {
 	uint64_t bytes;  /* read since the start */
 	uint64_t passed; /* lines and files that were too long or made no sense */
 	bool settled;    /* everything that was there at the start has been read */
+	uint64_t
+	    settled_us; /* what that took, from when the first file was known or looked for */
 };
 void ingest_status(struct ingest *g, struct ingest_status *out);
 

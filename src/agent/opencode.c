@@ -20,6 +20,8 @@ struct agent_parser {
 	bool working;
 };
 
+enum { RANK_SHIFT = 48 };
+
 struct agent_usage
 opencode_usage(const cJSON *t)
 {
@@ -54,15 +56,26 @@ opencode_sum_add(struct opencode_sum *sum, const cJSON *step)
 		sum->cost_usd = (sum->cost_usd > 0 ? sum->cost_usd : 0) + cost;
 }
 
+/* Below 1 << RANK_SHIFT. */
+static uint64_t
+tokens_of(const struct agent_usage *u)
+{
+	int64_t n = count_sum(
+	    count_sum(u->input, u->output), count_sum(u->cache_read, u->cache_write_5m));
+	uint64_t most = ((uint64_t)1 << RANK_SHIFT) - 1;
+
+	return n < 0 ? 0 : (uint64_t)n < most ? (uint64_t)n : most;
+}
+
 void
 opencode_give_usage(const struct source *s, const char *message, const char *model,
-    const struct opencode_sum *sum, uint64_t rank)
+    const struct opencode_sum *sum, enum opencode_rank rank)
 {
 	struct agent_event e = source_event(s, AGENT_USAGE);
 	char *key = xasprintf("opencode:%s", message);
 
 	e.id = key;
-	e.rank = rank;
+	e.rank = ((uint64_t)rank << RANK_SHIFT) + tokens_of(&sum->usage);
 	e.message = message;
 	e.model = model;
 	e.usage = sum->usage;
@@ -209,8 +222,7 @@ take_step(struct agent_parser *p, const cJSON *part)
 			p->sum = (struct opencode_sum){0};
 		}
 		opencode_sum_add(&p->sum, part);
-		opencode_give_usage(
-		    &p->s, message, NULL, &p->sum, OPENCODE_RANK_STEP + p->sum.steps);
+		opencode_give_usage(&p->s, message, NULL, &p->sum, OPENCODE_STEP);
 	}
 	if (reason == NULL || strcmp(reason, "tool-calls") == 0)
 		return;
@@ -279,7 +291,7 @@ take_message(struct agent_parser *p, const cJSON *o)
 	if (!cJSON_IsObject(get(o, "tokens")))
 		return;
 	opencode_sum_add(&sum, o);
-	opencode_give_usage(&p->s, id, e.model, &sum, OPENCODE_RANK_MESSAGE);
+	opencode_give_usage(&p->s, id, e.model, &sum, OPENCODE_MESSAGE);
 }
 
 static void
@@ -290,7 +302,7 @@ take_part(struct agent_parser *p, const cJSON *o)
 
 	if (type != NULL && strcmp(type, "step-finish") == 0) {
 		opencode_sum_add(&sum, o);
-		opencode_give_usage(&p->s, message, NULL, &sum, OPENCODE_RANK_STEP);
+		opencode_give_usage(&p->s, message, NULL, &sum, OPENCODE_STEP);
 		return;
 	}
 	opencode_give_part(&p->s, o, NULL, NULL, AGENT_ROLE_OF_MESSAGE);

@@ -170,15 +170,13 @@ take_part(struct reading *r, sqlite3_stmt *st, struct message *m)
 static void
 give_usage(struct reading *r, struct message *m, const cJSON *o)
 {
-	uint64_t rank = OPENCODE_RANK_ALL + m->sum.steps;
-
 	r->s.time_ms = get_time(get(o, "time"), "completed");
 	if (r->s.time_ms == 0)
 		r->s.time_ms = get_time(get(o, "time"), "created");
 	if (m->sum.steps == 0 && cJSON_IsObject(get(o, "tokens")))
 		opencode_sum_add(&m->sum, o);
 	if (m->sum.steps != 0)
-		opencode_give_usage(&r->s, m->id, m->model, &m->sum, rank);
+		opencode_give_usage(&r->s, m->id, m->model, &m->sum, OPENCODE_ALL);
 }
 
 static void

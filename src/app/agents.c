@@ -199,6 +199,10 @@ agents_json(struct app *a, cJSON *info)
 		ingest_status(a->agents->ingest, &st);
 	cJSON_AddBoolToObject(o, "enabled", a->cfg.limits.sessions);
 	cJSON_AddBoolToObject(o, "settled", st.settled);
+	if (st.settled)
+		cJSON_AddNumberToObject(o, "settled_ms", (double)st.settled_us / 1000);
+	else
+		cJSON_AddNullToObject(o, "settled_ms");
 	cJSON_AddNumberToObject(o, "files", (double)st.files);
 	cJSON_AddNumberToObject(o, "bytes_read", (double)st.bytes);
 	cJSON_AddNumberToObject(o, "passed_over", (double)st.passed);

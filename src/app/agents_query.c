@@ -20,6 +20,7 @@
 #include "base/xmalloc.h"
 #include "proto/json.h"
 #include "store/sessions_live.h"
+#include "store/sessions_places.h"
 #include "store/sessions_read.h"
 
 enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512, OPEN_TRIES = 100, OPEN_MS = 20 };
@@ -36,7 +37,7 @@ struct question_db {
 	char *texts[6]; /* arguments */
 	struct sessions_filter filter;
 	int64_t from_ms, to_ms;
-	uint64_t limit, offset, after;
+	uint64_t limit, offset, after, text_max;
 	unsigned by;
 	bool utc;
 };
@@ -153,6 +154,7 @@ query_new(struct http_req *r, struct app *a, int (*run)(struct question_db *, sq
 	q->req = r;
 	q->run = run;
 	q->limit = LIMIT;
+	q->text_max = UINT64_MAX;
 	if (read_times(r, q) && read_number(r, "limit", 1, LIMIT_MAX, &q->limit) &&
 	    read_number(r, "offset", 0, INT32_MAX, &q->offset) &&
 	    read_number(r, "cursor", 0, INT64_MAX, &q->after))
@@ -517,12 +519,32 @@ take_session(void *arg, const struct sessions_row *s)
 	return false;
 }
 
+/* The sum of a session, without its sub-agents'. */
+static int
+add_usage(struct question_db *q, sqlite3 *db)
+{
+	struct report rep = {.q = q, .total = {.usage = agent_usage_unknown}};
+	const cJSON *id = cJSON_GetObjectItemCaseSensitive(q->answer, "id");
+	cJSON *sums;
+	int rc;
+
+	q->by = BY_SESSION;
+	rc = sessions_read_usage_of(db, (int64_t)id->valuedouble, on_usage, &rep);
+	sums = report_json(&rep);
+	cJSON_AddItemToObject(
+	    q->answer, "usage", cJSON_DetachItemFromObjectCaseSensitive(sums, "totals"));
+	cJSON_Delete(sums);
+	return rc;
+}
+
 static int
 run_get(struct question_db *q, sqlite3 *db)
 {
 	int rc = sessions_read_list(db, &q->filter, 1, 0, NULL, take_session, &q->answer);
 
-	return rc == 0 && q->answer == NULL ? -ENOENT : rc;
+	if (rc == 0 && q->answer == NULL)
+		rc = -ENOENT;
+	return rc == 0 ? add_usage(q, db) : rc;
 }
 
 static struct question_db *
@@ -544,20 +566,34 @@ sessions_get(struct http_req *r, void *arg)
 		ask(q);
 }
 
-static bool
-take_id(void *arg, const struct sessions_row *s)
-{
-	*(int64_t *)arg = s->id;
-	return false;
-}
-
 struct rows_page {
 	cJSON *data;
-	int64_t last; /* the id of the last */
+	int64_t last;      /* the id of the last */
+	uint64_t text_max; /* bytes of a text */
 };
 
+/* A text, and how long it is where only its beginning is said. */
+static void
+add_text(cJSON *o, const char *name, const char *text, size_t max)
+{
+	size_t len = text != NULL ? strlen(text) : 0, n = max;
+	char bytes[32], *part;
+
+	if (len <= max) {
+		json_add_text(o, name, text);
+		return;
+	}
+	while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	part = xstrndup(text, n);
+	json_add_text(o, name, part);
+	free(part);
+	snprintf(bytes, sizeof bytes, "%s_bytes", name);
+	cJSON_AddNumberToObject(o, bytes, (double)len);
+}
+
 cJSON *
-session_message_json(const struct sessions_message_row *m)
+session_message_json(const struct sessions_message_row *m, size_t text_max)
 {
 	static const char *const roles[] = {"user", "assistant", "thinking", "system"};
 	cJSON *o = json_object();
@@ -569,7 +605,7 @@ session_message_json(const struct sessions_message_row *m)
 	json_add_text(o, "role", m->role >= 0 && m->role < 4 ? roles[m->role] : NULL);
 	cJSON_AddBoolToObject(o, "hidden", m->hidden);
 	add_time(o, "time", m->time_ms);
-	json_add_text(o, "text", m->text);
+	add_text(o, "text", m->text, text_max);
 	return o;
 }
 
@@ -578,13 +614,13 @@ on_message(void *arg, const struct sessions_message_row *m)
 {
 	struct rows_page *p = arg;
 
-	cJSON_AddItemToArray(p->data, session_message_json(m));
+	cJSON_AddItemToArray(p->data, session_message_json(m, p->text_max));
 	p->last = m->id;
 	return true;
 }
 
 cJSON *
-session_tool_json(const struct sessions_tool_row *t)
+session_tool_json(const struct sessions_tool_row *t, size_t text_max)
 {
 	static const char *const outcomes[] = {
 	    "unknown", "ok", "failed", "interrupted", "denied"};
@@ -595,8 +631,8 @@ session_tool_json(const struct sessions_tool_row *t)
 	json_add_text(o, "message", t->message);
 	add_count(o, "turn", t->turn != 0 ? t->turn : -1);
 	json_add_text(o, "name", t->name);
-	json_add_text(o, "input", t->input);
-	json_add_text(o, "output", t->output);
+	add_text(o, "input", t->input, text_max);
+	add_text(o, "output", t->output, text_max);
 	json_add_text(
 	    o, "outcome", t->outcome >= 0 && t->outcome < 5 ? outcomes[t->outcome] : NULL);
 	add_time(o, "started", t->started_ms);
@@ -610,9 +646,25 @@ on_tool(void *arg, const struct sessions_tool_row *t)
 {
 	struct rows_page *p = arg;
 
-	cJSON_AddItemToArray(p->data, session_tool_json(t));
+	cJSON_AddItemToArray(p->data, session_tool_json(t, p->text_max));
 	p->last = t->id;
 	return true;
+}
+
+/* Counts them; and an offset into all of them becomes one behind an id near to it. */
+static int
+find_tools(const struct question_db *q, sqlite3 *db, int64_t session, int64_t *total,
+    int64_t *after, int64_t *offset)
+{
+	int64_t near, skip;
+	int rc =
+	    sessions_places_find(q->app->places, db, session, *offset, total, &near, &skip);
+
+	if (*after == 0) {
+		*after = near;
+		*offset = skip;
+	}
+	return rc;
 }
 
 static int
@@ -620,15 +672,13 @@ run_rows(struct question_db *q, sqlite3 *db)
 {
 	int64_t after = (int64_t)q->after, limit = (int64_t)q->limit;
 	int64_t offset = after == 0 ? (int64_t)q->offset : 0; /* a cursor says it all */
-	struct rows_page p = {.data = json_array()};
+	struct rows_page p = {.data = json_array(), .text_max = q->text_max};
 	int64_t session = 0, total = 0;
-	int rc = sessions_read_list(db, &q->filter, 1, 0, NULL, take_id, &session);
+	int rc = sessions_find(db, q->filter.id, &session);
 	bool tools = q->by != 0;
 
-	if (rc == 0 && session == 0)
-		rc = -ENOENT;
 	if (rc == 0)
-		rc = tools ? sessions_count_tools(db, session, &total)
+		rc = tools ? find_tools(q, db, session, &total, &after, &offset)
 			   : sessions_count_messages(db, session, &total);
 	if (rc == 0)
 		rc = tools ? sessions_read_tools(db, session, after, limit, offset, on_tool, &p)
@@ -639,22 +689,28 @@ run_rows(struct question_db *q, sqlite3 *db)
 	return rc;
 }
 
+static void
+ask_rows(struct http_req *r, struct app *a, bool tools)
+{
+	struct question_db *q = query_of_session(r, a, run_rows);
+
+	if (q == NULL)
+		return;
+	q->by = tools ? 1 : 0;
+	if (read_number(r, "text_max", 0, INT32_MAX, &q->text_max))
+		ask(q);
+	else
+		query_free(q);
+}
+
 void
 sessions_messages(struct http_req *r, void *arg)
 {
-	struct question_db *q = query_of_session(r, arg, run_rows);
-
-	if (q != NULL)
-		ask(q);
+	ask_rows(r, arg, false);
 }
 
 void
 sessions_traces(struct http_req *r, void *arg)
 {
-	struct question_db *q = query_of_session(r, arg, run_rows);
-
-	if (q == NULL)
-		return;
-	q->by = 1;
-	ask(q);
+	ask_rows(r, arg, true);
 }

@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
+#include "store/sessions_places.h"
 
 enum {
 	LAST_WORDS_MS = 2000, /* for viewers to take the last bytes and the close */
@@ -121,6 +122,7 @@ free_parts(struct app *a)
 	events_free(a->events);
 	mux_free(a);
 	prices_free(a->prices);
+	sessions_places_free(a->places);
 	free(a->host);
 	free(a->token_file);
 	free(a->state_dir);
@@ -171,6 +173,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	a->auth = auth_new();
 	a->events = events_new();
 	prices_new(NULL, 0, &a->prices, NULL);
+	a->places = sessions_places_new();
 	a->endpoints[0] = attach_endpoint;
 	a->endpoints[1] = events_endpoint;
 	if ((rc = tokens_load(a, cause)) != 0 || (rc = watches_load(a, cause)) != 0) {

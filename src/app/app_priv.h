@@ -23,6 +23,7 @@ struct watched;
 struct agents;
 struct live;
 struct prices;
+struct sessions_places;
 struct mux;
 struct mux_pane;
 typedef struct cJSON cJSON;
@@ -92,6 +93,7 @@ struct app {
 	struct agents *agents;
 	struct live *live;
 	struct prices *prices;
+	struct sessions_places *places; /* of tool calls */
 	struct store *store;
 	unsigned store_users; /* pieces of work that read it */
 	bool store_closing;

@@ -366,7 +366,7 @@ on_message(void *arg, const struct sessions_message_row *row)
 	bool more = take_text(s, &r.text, &part);
 
 	if (more)
-		add_first(s->messages, session_message_json(&r), part != NULL);
+		add_first(s->messages, session_message_json(&r, TEXT_MAX), part != NULL);
 	free(part);
 	return more;
 }
@@ -380,7 +380,8 @@ on_tool(void *arg, const struct sessions_tool_row *row)
 	bool more = take_text(s, &r.input, &input) && take_text(s, &r.output, &output);
 
 	if (more)
-		add_first(s->tools, session_tool_json(&r), input != NULL || output != NULL);
+		add_first(
+		    s->tools, session_tool_json(&r, TEXT_MAX), input != NULL || output != NULL);
 	free(input);
 	free(output);
 	return more;

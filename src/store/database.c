@@ -205,7 +205,9 @@ check_version(struct database *d, int64_t *version, char **cause)
 static const char modes[] = "PRAGMA synchronous=NORMAL;"
 			    "PRAGMA foreign_keys=ON;"
 			    "PRAGMA trusted_schema=OFF;"
-			    "PRAGMA journal_size_limit=4194304";
+			    "PRAGMA cache_size=-16384;"
+			    "PRAGMA wal_autocheckpoint=4000;"
+			    "PRAGMA journal_size_limit=16777216";
 
 /* The log is what makes a row safe from a kill at any moment, and lets readers read on. */
 static enum fault

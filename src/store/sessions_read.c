@@ -49,19 +49,16 @@ sessions_read_sources(
 	return rc == -ECANCELED ? 0 : rc;
 }
 
-int
-sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
+#define USAGE_ROWS \
+	"SELECT u.agent, s.native, s.cwd, s.title, u.key, u.message, u.model, u.fast," \
+	" u.input, u.cache_read, u.cache_write_5m, u.cache_write_1h, u.output, u.reasoning," \
+	" u.stated_usd, u.time_ms, u.searches FROM usage u JOIN sessions s ON s.id=u.session"
+
+/* Takes the statement. */
+static int
+usage_rows(sqlite3_stmt *st, int rc,
     bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg)
 {
-	sqlite3_stmt *st;
-	int rc = sql_prepare(db, &st,
-	    "SELECT u.agent, s.native, s.cwd, s.title, u.key, u.message, u.model, u.fast,"
-	    " u.input, u.cache_read, u.cache_write_5m, u.cache_write_1h, u.output, u.reasoning,"
-	    " u.stated_usd, u.time_ms, u.searches FROM usage u JOIN sessions s ON "
-	    "s.id=u.session"
-	    " WHERE COALESCE(u.time_ms, ?)>=? AND COALESCE(u.time_ms, ?)<=?",
-	    "llll", INT64_MIN, from_ms, INT64_MIN, to_ms);
-
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
 		struct sessions_usage_row row = {text(st, 0), text(st, 1), text(st, 2),
 		    text(st, 3),
@@ -85,6 +82,28 @@ sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
 	}
 	rc = sql_finish(st, rc);
 	return rc == -ECANCELED ? 0 : rc;
+}
+
+int
+sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
+    bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg)
+{
+	sqlite3_stmt *st;
+	int rc = sql_prepare(db, &st,
+	    USAGE_ROWS " WHERE COALESCE(u.time_ms, ?)>=? AND COALESCE(u.time_ms, ?)<=?", "llll",
+	    INT64_MIN, from_ms, INT64_MIN, to_ms);
+
+	return usage_rows(st, rc, cb, arg);
+}
+
+int
+sessions_read_usage_of(sqlite3 *db, int64_t session,
+    bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg)
+{
+	sqlite3_stmt *st;
+	int rc = sql_prepare(db, &st, USAGE_ROWS " WHERE u.session=?", "l", session);
+
+	return usage_rows(st, rc, cb, arg);
 }
 
 /* Sessions. */
@@ -178,6 +197,17 @@ sessions_read_list(sqlite3 *db, const struct sessions_filter *f, int64_t limit, 
 	}
 	rc = sql_finish(st, rc);
 	return rc == -ECANCELED ? 0 : rc;
+}
+
+int
+sessions_find(sqlite3 *db, const char *id, int64_t *session)
+{
+	return sql_get(db, session,
+	    "SELECT id FROM sessions WHERE id IN (SELECT CAST(?1 AS INTEGER)"
+	    " WHERE CAST(CAST(?1 AS INTEGER) AS TEXT)=?1"
+	    " UNION ALL SELECT id FROM sessions WHERE native=?1)"
+	    " ORDER BY updated_ms DESC, id DESC LIMIT 1",
+	    "t", id);
 }
 
 int

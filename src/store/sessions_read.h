@@ -23,6 +23,9 @@ struct sessions_usage_row {
 };
 int sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
     bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg);
+/* All of one session's. */
+int sessions_read_usage_of(sqlite3 *db, int64_t session,
+    bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg);
 
 /* What sessions are wanted; NULL, and 0 for a time: any. */
 struct sessions_filter {
@@ -45,6 +48,9 @@ struct sessions_row {
 int sessions_read_list(sqlite3 *db, const struct sessions_filter *f, int64_t limit,
     int64_t offset, int64_t *total, bool (*cb)(void *arg, const struct sessions_row *row),
     void *arg);
+
+/* The one with that id, its own or the agent's, the newest of several; -ENOENT: there is none. */
+int sessions_find(sqlite3 *db, const char *id, int64_t *session);
 
 struct sessions_message_row {
 	int64_t id, turn, time_ms; /* 0: none */

@@ -165,11 +165,13 @@ exec(struct store *s, const char *sql)
 		   : database_fault(s->d.db);
 }
 
-/* FAULT_NONE also when the operation failed by itself: then it has been undone. */
+/* FAULT_NONE also when the operation failed by itself: then it has been undone. One that is alone
+ * in its transaction needs no savepoint, for which each page it changes would be copied to a file
+ * first. */
 static enum fault
-run_job(struct store *s, struct job *j)
+run_job(struct store *s, struct job *j, bool alone)
 {
-	enum fault f = exec(s, "SAVEPOINT op");
+	enum fault f = alone ? FAULT_NONE : exec(s, "SAVEPOINT op");
 
 	if (f != FAULT_NONE)
 		return f;
@@ -181,6 +183,8 @@ run_job(struct store *s, struct job *j)
 		f = FAULT_WAIT;
 	if (f > FAULT_OWN)
 		return f;
+	if (alone)
+		return j->rc != 0 ? exec(s, "ROLLBACK; BEGIN IMMEDIATE") : FAULT_NONE;
 	if (j->rc != 0 && (f = exec(s, "ROLLBACK TO op")) != FAULT_NONE)
 		return f;
 	return exec(s, "RELEASE op");
@@ -214,7 +218,7 @@ run_batch(struct store *s, const struct batch *b)
 	DL_FOREACH (b->jobs, j) {
 		if (f != FAULT_NONE)
 			break;
-		f = run_job(s, j);
+		f = run_job(s, j, b->n == 1 && b->gap.dropped == 0);
 	}
 	return f == FAULT_NONE ? exec(s, "COMMIT") : f;
 }

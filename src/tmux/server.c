@@ -21,7 +21,7 @@ enum {
 	LOOK_MIN_MS = 100,
 	LOOK_MAX_MS = 30 * 1000, /* the directory is watched, too */
 	LOOK_UNWATCHED_MS = 2000,
-	LIST_EVERY_MS = 5000, /* also a sign of life */
+	LOOK_EVERY_MS = 5000, /* also a sign of life */
 	STOPPED_MS = 3000,
 	QUIET_MS = 100, /* without a notification, before a connection is made */
 	QUIET_MAX_MS = 3000,
@@ -208,7 +208,7 @@ look_later(struct tmux *t)
 	unsigned ms = t->backoff_ms, most;
 
 	watch_dir(t);
-	most = t->there ? LIST_EVERY_MS : t->watching ? LOOK_MAX_MS : LOOK_UNWATCHED_MS;
+	most = t->there ? LOOK_EVERY_MS : t->watching ? LOOK_MAX_MS : LOOK_UNWATCHED_MS;
 	t->backoff_ms = ms * 2 < most ? ms * 2 : most;
 	uv_timer_start(&t->look, on_look, ms < most ? ms : most, 0);
 }

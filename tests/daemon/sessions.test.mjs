@@ -84,6 +84,7 @@ describe('sessions of agents', () => {
     const { sessions, key, ...row } = u.rows[0];
     assert.equal(sessions, 1);
     assert.deepEqual(row, u.totals);
+    assert.deepEqual((await get('sessions/one')).usage, u.totals);
     assert.equal(row.input_tokens, 20);
     assert.equal(row.cache_read_tokens, 200);
     assert.equal(row.cache_write_5m_tokens, 40);
@@ -107,14 +108,18 @@ describe('sessions of agents', () => {
     await output(15);
     const whole = call('one', 4, 'Halves: äöü €');
     const bytes = Buffer.from(whole);
-    const cut = bytes.indexOf(0xe2) + 1; // within a character
-    await appendFile(file('one'), bytes.subarray(0, cut));
+    const half = bytes.indexOf(0xe2) + 1; // within a character
+    await appendFile(file('one'), bytes.subarray(0, half));
     await new Promise((r) => setTimeout(r, 400));
     assert.equal((await totals()).output_tokens, 15, 'a line without its end waits');
-    await appendFile(file('one'), bytes.subarray(cut));
+    await appendFile(file('one'), bytes.subarray(half));
     await output(20);
     const { data } = await get('sessions/one/messages?limit=200');
     assert.equal(data.at(-1).text, 'Halves: äöü €');
+    assert.equal(data.at(-1).text_bytes, undefined);
+    const cut = (await get('sessions/one/messages?limit=200&text_max=17')).data;
+    assert.deepEqual([cut[0].text, cut[0].text_bytes], ['Make it work', undefined]);
+    assert.deepEqual([cut.at(-1).text, cut.at(-1).text_bytes], ['Halves: äöü ', 18], 'no part of a character');
   });
 
   it('that are copied, forked or written again add nothing', async () => {
@@ -160,12 +165,15 @@ describe('sessions of agents', () => {
     );
     const s = (await get('sessions?agent=codex')).data[0];
     const traces = await get(`sessions/${s.id}/traces`);
+    const cut = await get(`sessions/${s.id}/traces?text_max=2`);
+    assert.deepEqual(cut.data.map((t) => t.input_bytes), traces.data.map((t) => Buffer.byteLength(t.input)));
+    assert.ok(cut.data.every((t) => t.input.length === 2));
     assert.equal(traces.total, traces.data.length);
     assert.ok(traces.data.every((t) => t.name && t.call));
   });
 
   it('refuse what makes no sense', async () => {
-    for (const path of ['usage?by=colour', 'usage?since=noon', 'usage?timezone=mars', 'sessions?limit=0', 'sessions?limit=201', 'sessions/one/traces?offset=-1']) {
+    for (const path of ['usage?by=colour', 'usage?since=noon', 'usage?timezone=mars', 'sessions?limit=0', 'sessions?limit=201', 'sessions/one/traces?offset=-1', 'sessions/one/messages?text_max=x']) {
       const r = await d.request('GET', `/api/v1/${path}`);
       assert.equal(r.status, 400, path);
       assert.equal(r.json.error, 'bad_params', path);

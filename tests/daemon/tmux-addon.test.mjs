@@ -314,7 +314,8 @@ describe('the plugin for tmux', { skip }, () => {
     await t.keys('Enter');
     const [call] = await until('a watch', async () => (await t.calls('watch')).length > 0 && t.calls('watch'));
     assert.equal(call[3], '%0');
-    await t.sees(/panescry: (w\d+ watches|the daemon does not know)/);
+    // It is shown for five seconds, which a machine that is busy may miss.
+    await until('what it says', async () => /panescry: (w\d+ watches|the daemon does not know)/.test(await t.tmux('show-messages')));
     const fired = await run('sh', ['-c', call[5]], { env: { ...t.env, PANESCRY_TEXT: 'seen' } });
     assert.equal(fired.status, 0, fired.err);
     await t.sees('panescry: %0: seen');

@@ -8,6 +8,8 @@
 
 #include "store/sessions.h"
 #include "store/sessions_live.h"
+#include "store/sessions_places.h"
+#include "store/sql.h"
 #include "store_owner.h"
 
 /* One submission, to its end. */
@@ -355,6 +357,91 @@ titles_are_one_line_of_eighty_characters(void **state)
 	assert_null(sessions_title("\n", ""));
 }
 
+/* n calls of each of two sessions, in turn, with numbers from `from`. */
+static void
+submit_calls(struct owner *o, unsigned from, unsigned n)
+{
+	struct sessions_batch *b = sessions_batch_new();
+	unsigned s[] = {add_session(b, "s1", 1000), add_session(b, "s2", 1000)};
+	char call[32];
+
+	for (unsigned i = from; i < from + n; i++) {
+		snprintf(call, sizeof call, "call_%u", i);
+		for (int k = 0; k < 2; k++)
+			sessions_add_tool(b, s[k], call, NULL, "Bash", "{}", 1000);
+	}
+	submit(o, b);
+}
+
+/* That the call with this number is where it is said to be, and how many there are. */
+static void
+check_place(
+    struct owner *o, struct sessions_places *p, int64_t session, unsigned number, int64_t n)
+{
+	int64_t total, after, skip, wrong, rows;
+	sqlite3 *db;
+	char call[32];
+
+	snprintf(call, sizeof call, "call_%u", number);
+	assert_int_equal(store_reader_open(o->store, &db, NULL), 0);
+	assert_int_equal(
+	    sessions_places_find(p, db, session, number, &total, &after, &skip), 0);
+	assert_int_equal(total, n);
+	assert_in_range(skip, 0, 511);
+	assert_int_equal(sql_get(db, &wrong,
+			     "SELECT call<>? FROM tool_traces WHERE session=? AND id>?"
+			     " ORDER BY id LIMIT 1 OFFSET ?",
+			     "tlll", call, session, after, skip),
+	    0);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(sessions_places_find(p, db, session, n + 5, &total, &after, &skip), 0);
+	assert_int_equal(
+	    sql_get(db, &rows, "SELECT COUNT(*) FROM tool_traces WHERE session=? AND id>?",
+		"ll", session, after),
+	    0);
+	assert_int_equal(rows, 0);
+	sqlite3_close(db);
+}
+
+static int
+remove_all(sqlite3 *db, void *data)
+{
+	(void)data;
+	return sql_run(db, "DELETE FROM sessions", "");
+}
+
+static void
+calls_are_found_by_their_number(void **state)
+{
+	struct owner *o = *state;
+	struct sessions_places *p = sessions_places_new();
+
+	open_store(o);
+	submit_calls(o, 0, 1300);
+	for (unsigned n = 0; n < 1300; n += 97)
+		check_place(o, p, 1 + n % 2, n, 1300);
+	check_place(o, p, 1, 511, 1300);
+	check_place(o, p, 1, 512, 1300);
+	submit_calls(o, 1300, 236);
+	check_place(o, p, 1, 1299, 1536);
+	check_place(o, p, 2, 1535, 1536);
+	for (int64_t other = 100; other < 120; other++) {
+		int64_t total, after, skip;
+		sqlite3 *db;
+
+		assert_int_equal(store_reader_open(o->store, &db, NULL), 0);
+		assert_int_equal(
+		    sessions_places_find(p, db, other, 3, &total, &after, &skip), 0);
+		assert_int_equal(total, 0);
+		sqlite3_close(db);
+	}
+	check_place(o, p, 1, 700, 1536);
+	owner_run(o, remove_all, NULL);
+	submit_calls(o, 0, 5);
+	check_place(o, p, 1, 4, 5);
+	sessions_places_free(p);
+}
+
 int
 main(void)
 {
@@ -367,6 +454,7 @@ main(void)
 	    CASE(what_a_batch_holds_can_be_gone_through),
 	    CASE(what_was_written_is_known_in_short),
 	    CASE(titles_are_one_line_of_eighty_characters),
+	    CASE(calls_are_found_by_their_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

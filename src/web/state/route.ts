@@ -1,5 +1,6 @@
 // What the page shows, kept in the location's hash so that a reload comes back to it:
-// #p1, #t%253 (an id is percent-encoded), #p1?mode=ro, #p1?line=123 (a place in its history).
+// #p1, #t%253 (an id is percent-encoded), #p1?mode=ro, #p1?line=123 (a place in its history),
+// #sessions, #session=12 (of agents).
 
 import { Value } from './value';
 
@@ -8,6 +9,8 @@ export interface Route {
   readOnly: boolean;
   /** A line of the pane's history; without one, the live terminal. */
   line?: number;
+  /** A session of an agent in place of a pane, by its id; null: the list of them. */
+  session?: string | null;
 }
 
 const ID = /^[A-Za-z0-9_.%-]{1,64}$/;
@@ -20,7 +23,12 @@ function decode(s: string): string {
   }
 }
 
+const SESSION = /^session=(.{1,256})$/s;
+
 export function parseHash(hash: string): Route {
+  const session = SESSION.exec(hash.replace(/^#/, ''))?.[1];
+  if (session) return { pane: null, readOnly: false, session: decode(session) };
+  if (hash === '#sessions') return { pane: null, readOnly: false, session: null };
   const [id = '', query = ''] = hash.replace(/^#/, '').split('?', 2);
   const pane = decode(id);
   const args = new URLSearchParams(query);
@@ -30,7 +38,11 @@ export function parseHash(hash: string): Route {
   return to;
 }
 
+export const sessionHash = (id: string | null): string =>
+  id === null ? '#sessions' : `#session=${encodeURIComponent(id)}`;
+
 export function toHash(route: Route): string {
+  if (route.session !== undefined) return sessionHash(route.session);
   if (!route.pane) return '#';
   const args = new URLSearchParams();
   if (route.readOnly) args.set('mode', 'ro');

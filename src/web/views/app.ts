@@ -6,7 +6,9 @@ import { paneList, startPolling, type PaneList } from '../state/panes';
 import { go, route, type Route } from '../state/route';
 import { PaneView } from './pane';
 import { SearchPanel } from './search';
+import { SessionsView } from './sessions';
 import { Sidebar } from './sidebar';
+import { TranscriptView } from './transcript';
 
 const NARROW = '(max-width: 720px)';
 const REMEMBERED = 'panescry.sidebar';
@@ -20,6 +22,10 @@ export class App {
   private found: Match | null = null; // the last one that was chosen
   private greeted = false; // the person has been shown a pane: choose no more for them
   view: PaneView | null = null;
+  private readonly sessions: SessionsView;
+  private transcript: TranscriptView | null = null;
+  private before: Route = { pane: null, readOnly: false }; // what the sessions were opened over
+  private shown: Route = this.before;
 
   constructor(root: HTMLElement) {
     const sidebar = new Sidebar({
@@ -44,9 +50,10 @@ export class App {
         const { pane, line } = match;
         go({ pane, line, readOnly: pane === this.view?.pane && this.view.asReader });
       },
-      closed: () => this.view?.focus(),
+      closed: () => this.focus(),
       pane: () => this.view?.pane ?? null,
     });
+    this.sessions = new SessionsView(() => go(this.before));
     this.layout = el(
       'div',
       { class: 'layout' },
@@ -91,10 +98,25 @@ export class App {
   }
 
   private key(e: KeyboardEvent): void {
-    if (!(e.ctrlKey || e.metaKey) || !e.shiftKey || e.altKey || e.code !== 'KeyF') return;
+    if (!(e.ctrlKey || e.metaKey) || !e.shiftKey || e.altKey) return;
+    if (e.code === 'KeyF') this.openSearch();
+    else if (e.code === 'KeyL') this.openSessions();
+    else return;
     e.preventDefault();
     e.stopPropagation();
-    this.openSearch();
+  }
+
+  private openSessions(): void {
+    if (document.querySelector('dialog[open]')) return;
+    if (this.narrow.matches) this.open(false);
+    this.search.close();
+    go({ pane: null, readOnly: false, session: null });
+  }
+
+  private focus(): void {
+    if (this.view) this.view.focus();
+    else if (this.transcript) this.transcript.focus();
+    else if (this.sessions.element.isConnected) this.sessions.focus();
   }
 
   private openSearch(): void {
@@ -105,12 +127,40 @@ export class App {
 
   private show(to: Route): void {
     this.search.close();
+    const from = this.shown;
+    this.shown = to;
+    this.leaveSessions();
+    if (to.session !== undefined) {
+      if (from.session === undefined) this.before = from;
+      this.showSessions(to.session, from.session ?? null);
+      return;
+    }
     if (!this.view || to.pane !== this.view.pane || to.readOnly !== this.view.asReader) {
       this.showPane(to);
     }
     const { found } = this;
     const spans = found?.pane === to.pane && found.line === to.line ? found.spans : [];
     this.view?.showLine(to.line, spans);
+  }
+
+  private leaveSessions(): void {
+    this.sessions.hide();
+    this.transcript?.dispose();
+    this.transcript = null;
+  }
+
+  private showSessions(id: string | null, from: string | null): void {
+    this.view?.dispose();
+    this.view = null;
+    if (id === null) {
+      this.stage.replaceChildren(this.sessions.element);
+      this.sessions.show(from);
+      return;
+    }
+    const back = (): void => go({ pane: null, readOnly: false, session: null });
+    this.transcript = new TranscriptView(id, { back });
+    this.stage.replaceChildren(this.transcript.element);
+    this.transcript.focus();
   }
 
   private showPane(to: Route): void {
@@ -128,8 +178,8 @@ export class App {
   }
 
   private listed({ panes, known }: PaneList): void {
-    const { pane } = route.get();
-    if (pane) {
+    const { pane, session } = route.get();
+    if (pane || session !== undefined) {
       this.greeted = true;
       this.view?.info(panes.find((p) => p.id === pane));
       return;

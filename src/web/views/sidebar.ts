@@ -7,7 +7,7 @@ import { confirm } from '../parts/dialog';
 import { button, el, icon } from '../parts/dom';
 import { notice } from '../parts/notice';
 import { paneList, refreshPanes, type PaneList } from '../state/panes';
-import { go, route } from '../state/route';
+import { go, route, sessionHash } from '../state/route';
 import { paneLabel } from './bar';
 
 export interface SidebarActions {
@@ -26,6 +26,7 @@ export class Sidebar {
   private readonly empty = el('p', { class: 'empty' });
   private readonly alarm = el('p', { class: 'error', role: 'alert', hidden: true });
   private readonly error = el('p', { class: 'error', role: 'alert', hidden: true });
+  private readonly sessions: HTMLAnchorElement;
   private readonly command: HTMLInputElement;
   private readonly rows = new Map<string, { row: HTMLElement; update: (pane: Pane) => void }>();
 
@@ -51,12 +52,25 @@ export class Sidebar {
     });
     const close = button('', { class: 'quiet', 'aria-label': 'Hide the list' }, () => actions.close());
     close.append(icon('close'));
+    this.sessions = el(
+      'a',
+      {
+        class: 'row-link',
+        href: sessionHash(null),
+        'aria-keyshortcuts': 'Control+Shift+L',
+        title: 'Ctrl+Shift+L',
+      },
+      icon('talk'),
+      el('span', { class: 'row-name' }, 'Sessions'),
+    );
+    this.sessions.addEventListener('click', () => this.actions.chosen());
     this.element = el(
       'nav',
       { class: 'sidebar', id: 'sidebar', 'aria-label': 'Panes' },
       el('div', { class: 'brand' }, el('span', { class: 'wordmark' }, 'panescry'), close),
       this.list,
       this.empty,
+      el('div', { class: 'side-sessions' }, el('div', { class: 'row' }, this.sessions)),
       el('div', { class: 'foot' }, this.alarm, this.error, form),
     );
     paneList.watch((list) => this.show(list));
@@ -140,7 +154,9 @@ export class Sidebar {
   }
 
   private mark(): void {
-    const current = route.get().pane;
+    const { pane: current, session } = route.get();
+    if (session !== undefined) this.sessions.setAttribute('aria-current', 'page');
+    else this.sessions.removeAttribute('aria-current');
     for (const [id, { row }] of this.rows) {
       const link = row.querySelector('a');
       if (id === current) link?.setAttribute('aria-current', 'page');

@@ -37,10 +37,10 @@ export async function launch(args = []) {
 }
 
 /** Daemon and browser for one file of tests: `const rig = useRig({ before, after })`. */
-export function useRig({ before, after }, args = []) {
+export function useRig({ before, after }, args = [], prepare = undefined) {
   const rig = {};
   before(async () => {
-    rig.daemon = await startDaemon();
+    rig.daemon = await startDaemon(prepare);
     rig.browser = await launch(args);
   });
   after(async () => {

@@ -8,8 +8,10 @@ import { until } from './until.mjs';
 
 const BINARY = process.env.PANESCRY ?? 'panescry';
 
-export async function startDaemon() {
+/** `prepare` is given the directory, which is its home as well, before it starts. */
+export async function startDaemon(prepare = async () => {}) {
   const dir = await mkdtemp(join(tmpdir(), 'panescry-web-'));
+  await prepare(dir);
   const child = spawn(
     BINARY,
     ['serve', '--foreground', '--listen', '127.0.0.1:0', '--socket', join(dir, 's.sock'), '--state-dir', dir],
