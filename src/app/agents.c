@@ -14,6 +14,7 @@
 #include "app/agents_priv.h"
 #include "app/agents_remove.h"
 #include "app/app_priv.h"
+#include "app/live.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
@@ -63,7 +64,7 @@ on_ready(uv_async_t *h)
 	if (g->ingest == NULL || (b = ingest_take(g->ingest)) == NULL)
 		return;
 	g->writing++;
-	sessions_submit(g->app->store, b, on_written, g);
+	live_submit(g->app, b, on_written, g);
 }
 
 static void
@@ -142,6 +143,7 @@ agents_open(struct app *a)
 	const char *home = getenv("HOME");
 	struct agent_place *places;
 
+	live_open(a);
 	a->agents = g;
 	g->app = a;
 	uv_timer_init(a->loop, &g->begin);

@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
+#include "store/sessions_live.h"
 #include "store/sessions_places.h"
 #include "store/sessions_read.h"
 
@@ -436,25 +437,31 @@ question_add_time(cJSON *o, const char *name, int64_t ms)
 }
 
 void
-question_add_shown(const struct question_db *q, cJSON *o, const char *name, const char *text)
+session_add_text(cJSON *o, const char *name, const char *text, size_t max, bool reveal)
 {
-	char *masked = q->reveal ? NULL : secrets_masked(text), bytes[32], *part;
-	size_t len, n = q->text_max;
+	char *masked = reveal ? NULL : secrets_masked(text), bytes[32], *part;
+	size_t len;
 
 	text = masked != NULL ? masked : text;
 	len = text != NULL ? strlen(text) : 0;
-	if (len <= n) {
+	if (len <= max) {
 		json_add_text(o, name, text);
 	} else {
-		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-			n--;
-		part = xstrndup(text, n);
+		while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+			max--;
+		part = xstrndup(text, max);
 		json_add_text(o, name, part);
 		free(part);
 		snprintf(bytes, sizeof bytes, "%s_bytes", name);
 		cJSON_AddNumberToObject(o, bytes, (double)len);
 	}
 	free(masked);
+}
+
+void
+question_add_shown(const struct question_db *q, cJSON *o, const char *name, const char *text)
+{
+	session_add_text(o, name, text, q->text_max, q->reveal != 0);
 }
 
 const char *
@@ -466,8 +473,8 @@ question_outcome(int outcome)
 									      : NULL;
 }
 
-static const char *
-state_name(int state)
+const char *
+session_state_name(int state)
 {
 	static const char *const names[] = {
 	    "working", "waiting_input", "waiting_permission", "done", "failed"};
@@ -479,20 +486,23 @@ static cJSON *
 session_json(const struct question_db *q, const struct sessions_row *s)
 {
 	cJSON *o = json_object();
+	char *title;
 
 	cJSON_AddNumberToObject(o, "id", (double)s->id);
 	json_add_text(o, "agent", s->agent);
 	json_add_text(o, "agent_session", s->native);
 	question_add_count(o, "parent", s->parent != 0 ? s->parent : -1);
 	cJSON_AddBoolToObject(o, "fork", s->fork);
-	question_add_shown(q, o, "title", s->title != NULL ? s->title : s->prompt);
+	title = sessions_title(s->title, s->prompt);
+	question_add_shown(q, o, "title", title);
+	free(title);
 	json_add_text(o, "project", s->cwd);
 	json_add_text(o, "pane", s->pane);
 	json_add_text(o, "model", s->model);
 	json_add_text(o, "mode", s->mode);
 	json_add_text(o, "version", s->version);
 	json_add_text(o, "branch", s->branch);
-	json_add_text(o, "state", state_name(s->state));
+	json_add_text(o, "state", session_state_name(s->state));
 	question_add_time(o, "started", s->started_ms);
 	question_add_time(o, "updated", s->updated_ms);
 	cJSON_AddNumberToObject(o, "turns", (double)s->turns);
@@ -621,14 +631,12 @@ sessions_get(struct http_req *r, void *arg)
 		question_ask(q);
 }
 
-static bool
-on_message(void *arg, const struct sessions_message_row *m)
+cJSON *
+session_message_json(const struct sessions_message_row *m, size_t text_max, bool reveal)
 {
 	static const char *const roles[] = {"user", "assistant", "thinking", "system"};
-	struct rows_page *p = arg;
-	cJSON *o;
+	cJSON *o = json_object();
 
-	o = json_object();
 	cJSON_AddNumberToObject(o, "id", (double)m->id);
 	json_add_text(o, "message", m->native);
 	cJSON_AddNumberToObject(o, "part", m->part);
@@ -636,31 +644,46 @@ on_message(void *arg, const struct sessions_message_row *m)
 	json_add_text(o, "role", m->role >= 0 && m->role < 4 ? roles[m->role] : NULL);
 	cJSON_AddBoolToObject(o, "hidden", m->hidden);
 	question_add_time(o, "time", m->time_ms);
-	question_add_shown(p->q, o, "text", m->text);
-	cJSON_AddItemToArray(p->data, o);
+	session_add_text(o, "text", m->text, text_max, reveal);
+	return o;
+}
+
+static bool
+on_message(void *arg, const struct sessions_message_row *m)
+{
+	struct rows_page *p = arg;
+
+	cJSON_AddItemToArray(
+	    p->data, session_message_json(m, p->q->text_max, p->q->reveal != 0));
 	p->last = m->id;
 	return true;
+}
+
+cJSON *
+session_tool_json(const struct sessions_tool_row *t, size_t text_max, bool reveal)
+{
+	cJSON *o = json_object();
+
+	cJSON_AddNumberToObject(o, "id", (double)t->id);
+	json_add_text(o, "call", t->call);
+	json_add_text(o, "message", t->message);
+	question_add_count(o, "turn", t->turn != 0 ? t->turn : -1);
+	json_add_text(o, "name", t->name);
+	session_add_text(o, "input", t->input, text_max, reveal);
+	session_add_text(o, "output", t->output, text_max, reveal);
+	json_add_text(o, "outcome", question_outcome(t->outcome));
+	question_add_time(o, "started", t->started_ms);
+	question_add_time(o, "finished", t->finished_ms);
+	question_add_count(o, "latency_ms", t->latency_ms);
+	return o;
 }
 
 static bool
 on_tool(void *arg, const struct sessions_tool_row *t)
 {
 	struct rows_page *p = arg;
-	cJSON *o;
 
-	o = json_object();
-	cJSON_AddNumberToObject(o, "id", (double)t->id);
-	json_add_text(o, "call", t->call);
-	json_add_text(o, "message", t->message);
-	question_add_count(o, "turn", t->turn != 0 ? t->turn : -1);
-	json_add_text(o, "name", t->name);
-	question_add_shown(p->q, o, "input", t->input);
-	question_add_shown(p->q, o, "output", t->output);
-	json_add_text(o, "outcome", question_outcome(t->outcome));
-	question_add_time(o, "started", t->started_ms);
-	question_add_time(o, "finished", t->finished_ms);
-	question_add_count(o, "latency_ms", t->latency_ms);
-	cJSON_AddItemToArray(p->data, o);
+	cJSON_AddItemToArray(p->data, session_tool_json(t, p->q->text_max, p->q->reveal != 0));
 	p->last = t->id;
 	return true;
 }

@@ -17,6 +17,7 @@
 #include "app/agents_priv.h"
 #include "app/agents_remove.h"
 #include "app/archiver.h"
+#include "app/live.h"
 #include "app/mux.h"
 #include "app/events.h"
 #include "app/watch.h"
@@ -230,6 +231,7 @@ close_all(struct app *a)
 	server_stop(a->server);
 	archiver_close(a);
 	agents_close(a);
+	live_close(a);
 	stored_close(a);
 	if (a->keep != NULL)
 		worker_stop(a);

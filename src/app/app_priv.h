@@ -21,6 +21,7 @@ struct search;
 struct lookout;
 struct watched;
 struct agents;
+struct live;
 struct prices;
 struct retention;
 struct sessions_places;
@@ -91,6 +92,7 @@ struct app {
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
 
 	struct agents *agents;
+	struct live *live;
 	struct prices *prices;
 	struct retention *retention;    /* NULL: sessions are kept for ever */
 	struct sessions_places *places; /* of tool calls */

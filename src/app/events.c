@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/live.h"
 #include "app/pane_json.h"
 #include "app/watch.h"
 #include "base/buf.h"
@@ -17,28 +18,41 @@
 #include "base/xmalloc.h"
 #include "proto/json.h"
 
-enum { TOPIC_MAX = 80 };
-
 struct event {
-	char topic[TOPIC_MAX];
-	char *text; /* JSON */
+	char topic[EVENT_TOPIC_MAX];
+	char *alias; /* another topic that it belongs to, or NULL */
+	char *text;  /* JSON */
+	size_t len;
+};
+
+/* What a listener wants. Its state comes first, unless events from before will do. */
+enum due { TOLD, DUE, ASKED, ANSWERED };
+
+struct topic {
+	char *name;
+	struct app *app;
+	struct ws_conn *conn;
+	enum due due;
+	uint64_t from;                /* events before it are in the state */
+	struct live_snapshot *asking; /* ASKED */
+	cJSON *answer;                /* ANSWERED */
 };
 
 struct listener {
 	struct listener *prev, *next;
 	struct app *app;
 	struct ws_conn *conn;
-	char *topics[EVENT_TOPICS_MAX];
+	struct topic topics[EVENT_TOPICS_MAX];
 	unsigned ntopics;
 	uint64_t next_seq; /* the next to be sent */
 	bool subscribed, reset;
-	unsigned state; /* index of the topic whose state is due; ntopics: none */
 	const char *error;
 };
 
 struct events {
 	struct event kept[EVENTS_KEPT]; /* seq at seq % EVENTS_KEPT */
 	uint64_t first, next;           /* numbers: of the oldest, of the one that comes */
+	size_t bytes;                   /* of the texts that are kept */
 	struct listener *listeners;     /* utlist */
 };
 
@@ -56,8 +70,10 @@ events_free(struct events *e)
 {
 	if (e == NULL)
 		return;
-	for (size_t i = 0; i < EVENTS_KEPT; i++)
+	for (size_t i = 0; i < EVENTS_KEPT; i++) {
 		free(e->kept[i].text);
+		free(e->kept[i].alias);
+	}
 	free(e);
 }
 
@@ -88,31 +104,64 @@ head(uint64_t seq, const char *topic, const char *type)
 	return o;
 }
 
+static void
+drop_first(struct events *e)
+{
+	struct event *event = event_at(e, e->first++);
+
+	e->bytes -= event->len;
+	free(event->text);
+	free(event->alias);
+	*event = (struct event){0};
+}
+
+void
+events_add_alias(struct app *a, const char *topic, const char *alias, cJSON *take)
+{
+	struct events *e = a->events;
+	struct event *slot;
+
+	if (e->next - e->first == EVENTS_KEPT)
+		drop_first(e);
+	slot = event_at(e, e->next);
+	cJSON_AddNumberToObject(take, "seq", (double)e->next);
+	cJSON_AddStringToObject(take, "topic", topic);
+	snprintf(slot->topic, sizeof slot->topic, "%s", topic);
+	slot->alias = alias != NULL ? xstrdup(alias) : NULL;
+	slot->text = json_print_take(take);
+	slot->len = strlen(slot->text);
+	e->bytes += slot->len;
+	e->next++;
+	while (e->bytes > EVENTS_BYTES && e->next - e->first > 1)
+		drop_first(e);
+	wake_all(e);
+}
+
 void
 events_add(struct app *a, const char *topic, cJSON *take)
 {
-	struct events *e = a->events;
-	struct event *slot = event_at(e, e->next);
+	events_add_alias(a, topic, NULL, take);
+}
 
-	cJSON_AddNumberToObject(take, "seq", (double)e->next);
-	cJSON_AddStringToObject(take, "topic", topic);
-	free(slot->text);
-	snprintf(slot->topic, sizeof slot->topic, "%s", topic);
-	slot->text = json_print_take(take);
-	e->next++;
-	if (e->next - e->first > EVENTS_KEPT)
-		e->first = e->next - EVENTS_KEPT;
-	wake_all(e);
+uint64_t
+events_next(const struct app *a)
+{
+	return a->events->next;
 }
 
 /* Listeners. */
 
 static bool
-wants(const struct listener *l, const char *topic)
+wants(const struct listener *l, const struct event *event, uint64_t seq)
 {
-	for (unsigned i = 0; i < l->ntopics; i++)
-		if (strcmp(l->topics[i], topic) == 0)
+	for (unsigned i = 0; i < l->ntopics; i++) {
+		const struct topic *t = &l->topics[i];
+
+		if (t->due == TOLD && seq >= t->from &&
+		    (strcmp(t->name, event->topic) == 0 ||
+			(event->alias != NULL && strcmp(t->name, event->alias) == 0)))
 			return true;
+	}
 	return false;
 }
 
@@ -132,10 +181,27 @@ events_open(struct ws_conn *c, const struct ws_request *req, void *arg, void **d
 }
 
 static void
-forget_topics(struct listener *l)
+topic_reset(struct topic *t, enum due due)
 {
-	while (l->ntopics != 0)
-		free(l->topics[--l->ntopics]);
+	live_snapshot_cancel(t->asking);
+	cJSON_Delete(t->answer);
+	t->asking = NULL;
+	t->answer = NULL;
+	t->due = due;
+	t->from = 0;
+}
+
+static void
+forget_topics(struct topic *topics, unsigned *n)
+{
+	while (*n != 0) {
+		struct topic *t = &topics[--*n];
+
+		topic_reset(t, TOLD);
+		if (live_is_topic(t->name))
+			live_unlisten(t->app, t->name);
+		free(t->name);
+	}
 }
 
 static bool
@@ -143,34 +209,65 @@ read_topics(struct listener *l, const cJSON *list)
 {
 	const cJSON *item;
 
-	forget_topics(l);
-	if (!cJSON_IsArray(list))
+	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > EVENT_TOPICS_MAX)
 		return false;
 	cJSON_ArrayForEach (item, list) {
-		if (!cJSON_IsString(item) || strlen(item->valuestring) >= TOPIC_MAX ||
-		    l->ntopics == EVENT_TOPICS_MAX)
+		if (!cJSON_IsString(item) || strlen(item->valuestring) >= EVENT_TOPIC_MAX)
 			return false;
-		l->topics[l->ntopics++] = xstrdup(item->valuestring);
 	}
+	cJSON_ArrayForEach (item, list)
+		l->topics[l->ntopics++] = (struct topic){
+		    .name = xstrdup(item->valuestring), .app = l->app, .conn = l->conn};
 	return true;
+}
+
+/* Whether all that came behind `after` is there for them. */
+static bool
+listen_all(struct listener *l, uint64_t after)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < l->ntopics; i++) {
+		if (live_is_topic(l->topics[i].name) &&
+		    !live_listen(l->app, l->topics[i].name, after))
+			all = false;
+	}
+	return all;
+}
+
+static void
+set_reset(struct listener *l)
+{
+	l->reset = true;
+	l->next_seq = l->app->events->next;
+	for (unsigned i = 0; i < l->ntopics; i++)
+		topic_reset(&l->topics[i], DUE);
 }
 
 static void
 subscribe(struct listener *l, const cJSON *o)
 {
 	const struct events *e = l->app->events;
+	struct topic before[EVENT_TOPICS_MAX];
+	unsigned nbefore = l->ntopics;
 	uint64_t after = 0;
 	bool has_after = json_u64(o, "after", 0, JSON_INT_MAX, &after) == 0;
 
+	/* What it listened to goes after what it listens to: the same is told on. */
+	memcpy(before, l->topics, sizeof before);
+	l->ntopics = 0;
 	if (!read_topics(l, cJSON_GetObjectItemCaseSensitive(o, "topics"))) {
-		forget_topics(l);
 		l->error = "topics must be an array of at most 32 strings";
+		forget_topics(before, &nbefore);
 		return;
 	}
 	l->subscribed = true;
-	l->reset = !has_after || after + 1 < e->first || after >= e->next;
-	l->next_seq = l->reset ? e->next : after + 1;
-	l->state = l->reset ? 0 : l->ntopics;
+	l->reset = false;
+	if (!listen_all(l, after) || !has_after || after + 1 < e->first || after >= e->next)
+		set_reset(l);
+	else
+		l->next_seq = after + 1;
+	forget_topics(before, &nbefore);
 }
 
 static void
@@ -211,8 +308,59 @@ state_of(struct app *a, const char *topic, uint64_t seq)
 		}
 	} else if (strcmp(topic, "watches") == 0) {
 		cJSON_AddItemToObject(o, "watches", watches_json(a));
+	} else if (strcmp(topic, "sessions") == 0) {
+		live_state(a, o);
 	}
 	return o;
+}
+
+static void
+on_snapshot(cJSON *take, void *arg)
+{
+	struct topic *t = arg;
+
+	t->asking = NULL;
+	t->answer = take;
+	t->due = ANSWERED;
+	t->from = t->app->events->next;
+	ws_want_write(t->conn);
+}
+
+/* The state of one topic; false: none is to be had now. Snapshots are large: one at a time. */
+static bool
+pull_state(struct listener *l, struct buf *b)
+{
+	bool asking = false;
+
+	for (unsigned i = 0; i < l->ntopics; i++)
+		asking |= l->topics[i].due >= ASKED;
+	for (unsigned i = 0; i < l->ntopics; i++) {
+		struct topic *t = &l->topics[i];
+		cJSON *o;
+
+		if (t->due == DUE && str_starts(t->name, "session:")) {
+			if (asking)
+				continue;
+			asking = true;
+			t->due = ASKED;
+			t->asking = live_snapshot(l->app, t->name, on_snapshot, t);
+		} else if (t->due == DUE) {
+			t->due = TOLD;
+			put(b, state_of(l->app, t->name, l->next_seq - 1));
+			return true;
+		} else if (t->due == ANSWERED) {
+			t->due = TOLD;
+			o = t->answer;
+			t->answer = NULL;
+			cJSON_AddItemToObject(
+			    o, "seq", cJSON_CreateNumber((double)(l->next_seq - 1)));
+			cJSON_AddStringToObject(o, "topic", t->name);
+			cJSON_AddStringToObject(o, "type", "state");
+			put(b, o);
+			return true;
+		}
+	}
+	return false;
 }
 
 static int
@@ -232,23 +380,20 @@ events_pull(struct ws_conn *c, void *data, struct buf *b, size_t max)
 	}
 	if (!l->subscribed)
 		return 0;
-	if (l->next_seq < e->first) {
-		l->reset = true;
-		l->next_seq = e->next;
-		l->state = 0;
-	}
+	if (l->next_seq < e->first)
+		set_reset(l);
 	if (l->reset) {
 		l->reset = false;
 		put(b, head(l->next_seq - 1, NULL, "reset"));
 		return 1;
 	}
-	if (l->state < l->ntopics) {
-		put(b, state_of(l->app, l->topics[l->state++], l->next_seq - 1));
+	if (pull_state(l, b))
 		return 1;
-	}
 	while (l->next_seq < e->next) {
-		const struct event *event = event_at(e, l->next_seq++);
-		if (wants(l, event->topic)) {
+		uint64_t seq = l->next_seq++;
+		const struct event *event = event_at(e, seq);
+
+		if (wants(l, event, seq)) {
 			buf_puts(b, event->text);
 			return 1;
 		}
@@ -262,7 +407,7 @@ events_closed(void *data)
 	struct listener *l = data;
 
 	DL_DELETE(l->app->events->listeners, l);
-	forget_topics(l);
+	forget_topics(l->topics, &l->ntopics);
 	free(l);
 }
 

@@ -5,6 +5,11 @@
  * begin at the time of its start in microseconds. The last EVENTS_KEPT are kept. A listener is a
  * position in them and the topics it wants, with nothing queued for it: one that is slow, or was
  * away, and asks for an event that has gone, is told so ("reset") and given the present state.
+ * They take no more than EVENTS_BYTES; beyond that the oldest go sooner.
+ *
+ * Topics of sessions (app/live.h) are told only while somebody listens. The present state of a
+ * session comes from the store, and later than that of others: events of it that were made
+ * before are in it, and are passed over.
  *
  * Loop's thread.
  */
@@ -12,12 +17,18 @@
 #define APP_EVENTS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct app;
 struct events;
 typedef struct cJSON cJSON;
 
-enum { EVENTS_KEPT = 10000, EVENT_TOPICS_MAX = 32 };
+enum {
+	EVENTS_KEPT = 10000,
+	EVENTS_BYTES = 16 * 1024 * 1024,
+	EVENT_TOPICS_MAX = 32,
+	EVENT_TOPIC_MAX = 80, /* bytes, with the NUL */
+};
 
 #define EVENTS_SUBPROTOCOL "panescry.events.v1"
 
@@ -26,5 +37,10 @@ void events_free(struct events *e);
 
 /* Takes an object with a member "type"; topic is static or copied. */
 void events_add(struct app *a, const char *topic, cJSON *take);
+
+/* The same for who listens to `alias` as well; NULL: none. */
+void events_add_alias(struct app *a, const char *topic, const char *alias, cJSON *take);
+
+uint64_t events_next(const struct app *a); /* number of the event that comes */
 
 #endif

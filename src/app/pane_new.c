@@ -12,6 +12,7 @@
 #include "app/app_priv.h"
 #include "app/archiver.h"
 #include "app/events.h"
+#include "app/live.h"
 #include "app/mux.h"
 #include "app/watch.h"
 #include "app/lookout.h"
@@ -222,6 +223,7 @@ on_ended(struct pane *p, void *arg)
 	worker_drained(e);
 	stored_ended(e);
 	archiver_ended(e);
+	live_pane_ended(e);
 	pane_event(e, "exited");
 	if (e->remove)
 		registry_unlist(

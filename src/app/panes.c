@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/live.h"
 #include "app/mux.h"
 #include "app/pane_json.h"
 #include "base/clock.h"
@@ -61,6 +62,7 @@ pane_json(const struct entry *e)
 	cJSON_AddNumberToObject(o, "viewers", pane_viewers(p));
 	add_time(o, "created", pane_created(p));
 	add_time(o, "last_activity", pane_last_activity(p));
+	live_pane_json(e, o);
 	mux_pane_json(e, o);
 	return o;
 }

@@ -20,6 +20,7 @@
 #include "app/app_priv.h"
 #include "app/agents.h"
 #include "app/archiver.h"
+#include "app/live.h"
 #include "app/mux.h"
 #include "app/watch.h"
 #include "base/log.h"
@@ -199,6 +200,7 @@ yield(struct app *a)
 {
 	set_paused(a, true);
 	agents_close(a);
+	live_close(a);
 	server_send_away(a->server, SERVICE_RESTART, "restarting");
 	a->yield_until = uv_now(a->loop) + YIELD_MS;
 	uv_timer_start(&a->yield, on_yield_turn, 0, YIELD_TURN_MS);
@@ -209,6 +211,7 @@ resume(struct app *a)
 {
 	uv_timer_stop(&a->yield);
 	set_paused(a, false);
+	live_open(a);
 	if (a->agents == NULL)
 		agents_open(a);
 }

@@ -191,8 +191,35 @@ id_width(const cJSON *panes)
 	return (int)width;
 }
 
+/* Room for the column of agents, which is there when there are any. */
+enum { AGENT_WIDTH = 27 };
+
+static bool
+has_agents(const cJSON *panes)
+{
+	const cJSON *pane;
+
+	cJSON_ArrayForEach (pane, panes) {
+		if (cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(pane, "agent")))
+			return true;
+	}
+	return false;
+}
+
 static void
-print_pane(const cJSON *pane, int width)
+print_agent(const cJSON *pane)
+{
+	const cJSON *o = cJSON_GetObjectItemCaseSensitive(pane, "agent");
+	const char *agent = json_string(o, "agent"), *state = json_string(o, "state");
+	char *text = agent != NULL && state != NULL ? xasprintf("%s %s", agent, state) : NULL;
+
+	cli_print_safe(text != NULL ? text : agent != NULL ? agent : "-", AGENT_WIDTH, 1);
+	putchar(' ');
+	free(text);
+}
+
+static void
+print_pane(const cJSON *pane, int width, bool agents)
 {
 	const cJSON *status = cJSON_GetObjectItemCaseSensitive(pane, "exit_status");
 	char *name = shown_name(pane);
@@ -211,6 +238,8 @@ print_pane(const cJSON *pane, int width)
 	putchar(' ');
 	cli_print_safe(name != NULL ? name : "-", 16, 1);
 	printf(" %-11s %-9s %7u  ", state, size, (unsigned)viewers);
+	if (agents)
+		print_agent(pane);
 	print_command(pane);
 	free(name);
 }
@@ -240,10 +269,15 @@ run_ls(int argc, char **argv)
 		const cJSON *panes = cJSON_GetObjectItemCaseSensitive(o, "panes");
 		int width = id_width(panes);
 
-		printf("%-*s %-16s %-11s %-9s %7s  %s\n", width, "ID", "NAME", "STATE", "SIZE",
-		    "VIEWERS", "COMMAND");
+		bool agents = has_agents(panes);
+
+		printf("%-*s %-16s %-11s %-9s %7s  ", width, "ID", "NAME", "STATE", "SIZE",
+		    "VIEWERS");
+		if (agents)
+			printf("%-*s ", AGENT_WIDTH, "AGENT");
+		puts("COMMAND");
 		cJSON_ArrayForEach (pane, panes)
-			print_pane(pane, width);
+			print_pane(pane, width, agents);
 		cJSON_Delete(o);
 	}
 	buf_release(&out);

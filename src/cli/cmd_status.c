@@ -16,25 +16,34 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/paths.h"
 #include "net/client.h"
 #include "proto/json.h"
 
-#define DEFAULT_FORMAT "panes:{panes}{?fired: fired:{fired}}{?alarms: alarms:{alarms}}"
+#define DEFAULT_FORMAT \
+	"panes:{panes}{?fired: fired:{fired}}{?alarms: alarms:{alarms}}" \
+	"{?working: working:{working}}{?waiting: waiting:{waiting} ({first})}"
 
 enum { PATIENCE_MS = 1000 };
 
-static const char *const names[] = {"panes", "fired", "watches", "alarms", "viewers"};
+/* Those from WORKING on are of agents; FIRST is the pane of one that waits. */
+static const char *const names[] = {
+    "panes", "fired", "watches", "alarms", "viewers", "working", "waiting", "first"};
+enum { WORKING = 5, WAITING, FIRST };
 
 static const struct cli_option status_options[] = {
-    {"format", 'f', "TEXT", "{panes} {watches} {fired} {alarms} {viewers}; {?fired:unless 0}"},
+    {"format", 'f', "TEXT",
+	"{panes} {watches} {fired} {alarms} {viewers} {working} {waiting} {first}; "
+	"{?fired:unless 0}"},
     {0},
 };
 
 struct numbers {
-	uint64_t n[sizeof names / sizeof *names];
+	uint64_t n[sizeof names / sizeof *names]; /* FIRST: 1 when there is one */
+	char first[ID_MAX + 1];
 };
 
 /* The format */
@@ -87,7 +96,9 @@ expand(struct buf *b, const char *s, const char *end, const struct numbers *v, b
 			if (v->n[i] != 0)
 				wrong = expand(b, s, to, v, true);
 			s = to + 1;
-		} else if ((i = read_name(&s, '}')) >= 0) {
+		} else if ((i = read_name(&s, '}')) == FIRST) {
+			buf_puts(b, v->first);
+		} else if (i >= 0) {
 			buf_printf(b, "%llu", (unsigned long long)v->n[i]);
 		} else {
 			return from;
@@ -100,7 +111,7 @@ expand(struct buf *b, const char *s, const char *end, const struct numbers *v, b
 static int
 check_format(const char *format)
 {
-	struct numbers all;
+	struct numbers all = {.first = "first"};
 	const char *wrong;
 	struct buf b;
 
@@ -125,6 +136,25 @@ struct question {
 	int rc;
 };
 
+/* The id of a pane may be shown as it is; a title might be anything. */
+static void
+read_agents(struct numbers *to, const cJSON *o)
+{
+	const cJSON *agents = cJSON_GetObjectItemCaseSensitive(o, "agents");
+	const char *pane =
+	    json_string(cJSON_GetObjectItemCaseSensitive(agents, "first"), "pane");
+	uint64_t permission = 0;
+
+	json_u64(agents, "working", 0, JSON_INT_MAX, &to->n[WORKING]);
+	json_u64(agents, "waiting_input", 0, JSON_INT_MAX, &to->n[WAITING]);
+	json_u64(agents, "waiting_permission", 0, JSON_INT_MAX, &permission);
+	to->n[WAITING] += permission;
+	if (pane != NULL && str_id_valid(pane)) {
+		snprintf(to->first, sizeof to->first, "%s", pane);
+		to->n[FIRST] = 1;
+	}
+}
+
 static void
 on_answer(int rc, int status, const char *body, size_t len, void *arg)
 {
@@ -137,8 +167,9 @@ on_answer(int rc, int status, const char *body, size_t len, void *arg)
 		q->rc = CLI_NO_DAEMON;
 	else if (o == NULL)
 		q->rc = cli_error("status: the daemon gives no numbers");
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+	for (size_t i = 0; i < WORKING; i++)
 		json_u64(o, names[i], 0, JSON_INT_MAX, &q->to->n[i]);
+	read_agents(q->to, o);
 	cJSON_Delete(o);
 }
 

@@ -170,6 +170,23 @@ os_process_front(pid_t pid)
 	return 0;
 }
 
+int
+os_process_each(bool (*cb)(void *arg, const struct os_process *p), void *arg)
+{
+	(void)cb;
+	(void)arg;
+	return -ENOSYS;
+}
+
+ssize_t
+os_process_args(pid_t pid, char *buf, size_t size)
+{
+	(void)pid;
+	(void)buf;
+	(void)size;
+	return -ENOSYS;
+}
+
 void
 os_thread_background(void)
 {

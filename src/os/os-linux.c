@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pty.h>
 #include <sched.h>
@@ -19,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/close_range.h>
 #include <linux/sock_diag.h>
@@ -285,6 +287,82 @@ os_process_front(pid_t pid)
 	if (p == NULL || sscanf(p + 1, " %*c %*d %*d %*d %*d %d", &front) != 1)
 		return 0;
 	return front > 0 ? front : 0;
+}
+
+/* Wall clock of the moment from which processes' start times count. */
+static int64_t
+boot_ms(void)
+{
+	struct timespec wall, boot;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	return (int64_t)(wall.tv_sec - boot.tv_sec) * 1000 +
+	       (wall.tv_nsec - boot.tv_nsec) / 1000000;
+}
+
+static bool
+read_process(pid_t pid, int64_t boot, struct os_process *out)
+{
+	char stat[512], *p;
+	unsigned long long ticks;
+	int parent;
+
+	if (read_proc(pid, "stat", stat, sizeof stat) != 0)
+		return false;
+	/* proc(5): after comm, state is the third field, ppid the fourth, starttime the 22nd. */
+	p = strrchr(stat, ')');
+	if (p == NULL ||
+	    sscanf(p + 1,
+		" %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+		"%llu",
+		&parent, &ticks) != 2)
+		return false;
+	out->pid = pid;
+	out->parent = parent;
+	out->started_ms = boot + (int64_t)(ticks * 1000 / (unsigned long)sysconf(_SC_CLK_TCK));
+	return true;
+}
+
+int
+os_process_each(bool (*cb)(void *arg, const struct os_process *p), void *arg)
+{
+	DIR *d = opendir("/proc");
+	int64_t boot = boot_ms();
+	const struct dirent *entry;
+	struct os_process p;
+	bool more = true;
+
+	if (d == NULL)
+		return -errno;
+	while (more && (entry = readdir(d)) != NULL) {
+		long pid = strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && pid <= INT_MAX && read_process((pid_t)pid, boot, &p))
+			more = cb(arg, &p);
+	}
+	closedir(d);
+	return 0;
+}
+
+ssize_t
+os_process_args(pid_t pid, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, size - 1);
+	if (n < 0)
+		n = -errno;
+	else if (n > 0 && buf[n - 1] != '\0')
+		buf[n++] = '\0'; /* cut, or a program that wrote over it */
+	close(fd);
+	return n;
 }
 
 void

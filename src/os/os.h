@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { OS_FDS_MAX = 4 }; /* most descriptors in a packet */
@@ -57,6 +58,17 @@ pid_t os_forkpty(int *master, const struct winsize *size);
 int os_process_cwd(pid_t pid, char *buf, size_t size);
 int os_process_program(pid_t pid, char *buf, size_t size);
 pid_t os_process_front(pid_t pid);
+
+/* All processes that can be seen, in no order; the callback returns false to end it. -ENOSYS. */
+struct os_process {
+	pid_t pid, parent;
+	int64_t started_ms; /* wall clock, to 20 ms or so */
+};
+int os_process_each(bool (*cb)(void *arg, const struct os_process *p), void *arg);
+
+/* The arguments of a process, each with its NUL, as many as there is room for. Returns the number
+ * of bytes, or a negative errno value; -ENOSYS. */
+ssize_t os_process_args(pid_t pid, char *buf, size_t size);
 
 /*
  * Changes below directories, each of which is added by itself: files written to or moved there,

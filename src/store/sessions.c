@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/xmalloc.h"
+#include "store/sessions_live.h"
 #include "store/sessions_remove.h"
 #include "store/sql.h"
 #include "store/store.h"
@@ -44,6 +45,7 @@ struct named {
 	char *key; /* agent, newline, own id */
 	unsigned number;
 	int64_t rowid; /* while it is written */
+	struct sessions_brief brief;
 	UT_hash_handle hh;
 };
 
@@ -78,6 +80,7 @@ sessions_batch_free(struct sessions_batch *b)
 		return;
 	HASH_ITER (hh, b->names, n, next) {
 		HASH_DEL(b->names, n);
+		sessions_brief_release(&n->brief);
 		free(n->key);
 		free(n);
 	}
@@ -295,6 +298,77 @@ sessions_add_source(struct sessions_batch *b, const struct sessions_source *s)
 	r->number[5] = s->modified_ns;
 }
 
+/* Reading it. */
+
+static const char *
+text_of(const struct sessions_batch *b, const struct row *r, unsigned i)
+{
+	return r->text[i] != 0 ? b->text.data + r->text[i] - 1 : NULL;
+}
+
+static int64_t
+number_of(const struct row *r, unsigned i)
+{
+	return r->unknown & 1u << i ? SESSIONS_UNKNOWN : r->number[i];
+}
+
+/* Where the rows of a kind have what a change says: texts id, message, name, text, then numbers
+ * part, role, state, outcome, hidden, time; -1: nowhere. */
+static const struct {
+	bool told;
+	enum sessions_kind kind;
+	int8_t text[4], number[6];
+} changes[KINDS] = {
+    [STATE] = {true, SESSIONS_STATE, {-1, -1, -1, 0}, {-1, -1, 0, -1, -1, 1}},
+    [TURN] = {true, SESSIONS_TURN, {0, -1, -1, 1}, {-1, -1, -1, -1, -1, 0}},
+    [TURN_END] = {true, SESSIONS_TURN_END, {0, -1, -1, 1}, {-1, -1, -1, 0, -1, 2}},
+    [MESSAGE] = {true, SESSIONS_MESSAGE, {0, 1, -1, 2}, {0, 1, -1, -1, 2, 3}},
+    [TOOL] = {true, SESSIONS_TOOL, {0, 1, 2, 3}, {-1, -1, -1, -1, -1, 0}},
+    [RESULT] = {true, SESSIONS_RESULT, {0, -1, -1, 1}, {-1, -1, -1, 0, -1, 2}},
+    [NOTE] = {true, SESSIONS_NOTE, {-1, -1, 0, 1}, {-1, -1, -1, -1, -1, 1}},
+};
+
+void
+sessions_batch_each(const struct sessions_batch *b,
+    void (*cb)(void *arg, const struct sessions_change *c), void *arg)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct row *r = &b->rows[i];
+		const int8_t *t = changes[r->kind].text, *n = changes[r->kind].number;
+		struct sessions_change c = {
+		    .kind = changes[r->kind].kind, .session = r->session};
+		const char **texts[] = {&c.id, &c.message, &c.name, &c.text};
+		int *numbers[] = {&c.part, &c.role, &c.state, &c.outcome};
+
+		if (!changes[r->kind].told)
+			continue;
+		for (unsigned j = 0; j < 4; j++) {
+			*texts[j] = t[j] >= 0 ? text_of(b, r, (unsigned)t[j]) : NULL;
+			*numbers[j] =
+			    n[j] >= 0 ? (int)number_of(r, (unsigned)n[j]) : SESSIONS_UNKNOWN;
+		}
+		c.hidden = n[4] >= 0 && number_of(r, (unsigned)n[4]) > 0;
+		c.time_ms = number_of(r, (unsigned)n[5]);
+		if (c.time_ms < 0)
+			c.time_ms = 0;
+		cb(arg, &c);
+	}
+}
+
+unsigned
+sessions_batch_count(const struct sessions_batch *b)
+{
+	return b->nsessions;
+}
+
+const struct sessions_brief *
+sessions_batch_brief(const struct sessions_batch *b, unsigned session)
+{
+	const struct sessions_brief *s = &b->by_number[session]->brief;
+
+	return s->id != 0 ? s : NULL;
+}
+
 /* Writing. */
 
 /* ?1 is the session's row, ?2.. the texts, then the numbers, then the cost. */
@@ -443,12 +517,6 @@ find_session(struct writing *w, const struct row *r)
 	return rc;
 }
 
-static const char *
-text_of(const struct sessions_batch *b, const struct row *r, unsigned i)
-{
-	return r->text[i] != 0 ? b->text.data + r->text[i] - 1 : NULL;
-}
-
 /* Whether its session was removed; what follows of it in the batch is then without one. */
 static int
 is_removed(struct writing *w, const struct row *r)
@@ -482,6 +550,23 @@ write_row(struct writing *w, const struct row *r)
 }
 
 static int
+read_briefs(struct writing *w)
+{
+	sqlite3_stmt *st;
+	int rc = sessions_brief_prepare(w->db, &st);
+
+	for (unsigned i = 0; rc == 0 && i < w->batch->nsessions; i++) {
+		struct named *n = w->batch->by_number[i];
+
+		sessions_brief_release(&n->brief); /* it may have been written before in vain */
+		if (n->rowid != 0) /* it is not one that was removed */
+			rc = sessions_brief_read(st, n->rowid, &n->brief);
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int
 write_batch(sqlite3 *db, void *data)
 {
 	struct writing w = {.db = db, .batch = data};
@@ -497,6 +582,8 @@ write_batch(sqlite3 *db, void *data)
 		rc = sql_error(db);
 	for (size_t i = 0; rc == 0 && i < w.batch->n; i++)
 		rc = write_row(&w, &w.batch->rows[i]);
+	if (rc == 0)
+		rc = read_briefs(&w);
 	sqlite3_finalize(w.find);
 	for (int i = 0; i < KINDS; i++)
 		sqlite3_finalize(w.st[i]);

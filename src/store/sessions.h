@@ -97,7 +97,50 @@ struct sessions_source {
 };
 void sessions_add_source(struct sessions_batch *b, const struct sessions_source *s);
 
-/* Takes the batch. `done` is called as store/store.h says; may be NULL. The store's owner. */
+/*
+ * What a batch holds of the sessions themselves, in the order in which it was added; usage and
+ * sources are passed over. What is not known is NULL, 0 for times, SESSIONS_UNKNOWN. Texts are
+ * the batch's. Not while it is being written.
+ */
+enum sessions_kind {
+	SESSIONS_STATE,    /* state, text */
+	SESSIONS_TURN,     /* id, text: the prompt */
+	SESSIONS_TURN_END, /* id, outcome, text: the error */
+	SESSIONS_MESSAGE,  /* id, message, part, role, hidden, text */
+	SESSIONS_TOOL,     /* id: the call's; message, name, text: the input */
+	SESSIONS_RESULT,   /* id: the call's; outcome, text */
+	SESSIONS_NOTE,     /* name, text */
+};
+struct sessions_change {
+	enum sessions_kind kind;
+	unsigned session; /* its number */
+	const char *id, *message, *name, *text;
+	int part, role, state, outcome;
+	bool hidden;
+	int64_t time_ms;
+};
+void sessions_batch_each(const struct sessions_batch *b,
+    void (*cb)(void *arg, const struct sessions_change *c), void *arg);
+unsigned sessions_batch_count(const struct sessions_batch *b); /* sessions: 0..n-1 */
+
+/* A session in short. What is not known is NULL or 0, the state SESSIONS_UNKNOWN. */
+struct sessions_brief {
+	int64_t id;
+	char *agent, *native, *cwd, *pane;
+	char *title; /* what the agent calls it, else the first prompt; one line of no more than
+		      * SESSIONS_TITLE_MAX characters */
+	bool sub;    /* a part of another session */
+	int state;
+	int64_t state_ms, started_ms, updated_ms;
+};
+enum { SESSIONS_TITLE_MAX = 80 };
+void sessions_brief_release(struct sessions_brief *s);
+
+/* In `done`, with rc 0: the session as it was when the batch had been written; NULL: there is none. */
+const struct sessions_brief *sessions_batch_brief(
+    const struct sessions_batch *b, unsigned session);
+
+/* Takes the batch, which is freed after `done`. `done` is called as store/store.h says; may be NULL. The store's owner. */
 void sessions_submit(
     struct store *s, struct sessions_batch *take, void (*done)(int rc, void *arg), void *arg);
 

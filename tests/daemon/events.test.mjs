@@ -108,7 +108,7 @@ describe('a listener', () => {
     const none = await Listener.on(d, []);
     const unknown = await Listener.on(d, ['jobs', 'session:x', 'watches']);
     await unknown.hears('three states', () => unknown.of('state').length === 3);
-    assert.deepEqual(unknown.of('state').map((o) => o.topic), ['jobs', 'session:x', 'watches']);
+    assert.deepEqual(unknown.of('state').map((o) => o.topic).sort(), ['jobs', 'session:x', 'watches']);
     await none.hears('the reset', (o) => o.type === 'reset');
     const p = await d.sh('true');
     await d.exited(p.id);

@@ -4,8 +4,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/sessions.h"
+#include "store/sessions_live.h"
 #include "store/sessions_places.h"
 #include "store/sql.h"
 #include "store_owner.h"
@@ -225,6 +227,136 @@ long_texts_are_cut_between_characters(void **state)
 	    owner_read(o, "SELECT LENGTH(text) FROM messages"), SESSIONS_TEXT_MAX - 1);
 }
 
+/* Each change as a line. */
+static void
+note_change(void *arg, const struct sessions_change *c)
+{
+	static const char *const kinds[] = {
+	    "state", "turn", "turn-end", "message", "tool", "result", "note"};
+	char *at = (char *)arg + strlen(arg);
+	const char *const texts[] = {c->id, c->message, c->name, c->text};
+
+	at += sprintf(at, "%u %s", c->session, kinds[c->kind]);
+	for (unsigned i = 0; i < 4; i++)
+		at += sprintf(at, " %s", texts[i] != NULL ? texts[i] : "-");
+	sprintf(at, " %d %d %d %d%s %lld\n", c->part, c->role, c->state, c->outcome,
+	    c->hidden ? " hidden" : "", (long long)c->time_ms);
+}
+
+static void
+what_a_batch_holds_can_be_gone_through(void **state)
+{
+	struct sessions_batch *b = sessions_batch_new();
+	unsigned s = add_session(b, "s1", 1), other = add_session(b, "s2", 0);
+	char all[1024] = "";
+
+	(void)state;
+	sessions_add_turn(b, s, "t", "the prompt", 2);
+	sessions_add_message(b, s, "m", "w", 3, 1, true, "text", 4);
+	add_usage(b, s, "u", 1, 1, 1);
+	sessions_add_tool(b, other, "c", "m", "Bash", "ls", 0);
+	sessions_add_result(b, other, "c", 2, NULL, -1, 5);
+	sessions_add_state(b, s, 1, "why", 6);
+	sessions_add_note(b, s, "error", "bad", 7, 8);
+	sessions_end_turn(b, s, NULL, 1, NULL, -1, 9);
+	sessions_add_source(b, &(struct sessions_source){.path = "/p", .format = "f"});
+	sessions_batch_each(b, note_change, all);
+	assert_string_equal(all, "0 turn t - - the prompt -1 -1 -1 -1 2\n"
+				 "0 message m w - text 3 1 -1 -1 hidden 4\n"
+				 "1 tool c m Bash ls -1 -1 -1 -1 0\n"
+				 "1 result c - - - -1 -1 -1 2 5\n"
+				 "0 state - - - why -1 -1 1 -1 6\n"
+				 "0 note - - error bad -1 -1 -1 -1 8\n"
+				 "0 turn-end - - - - -1 -1 -1 1 9\n");
+	assert_int_equal(sessions_batch_count(b), 2);
+	assert_null(sessions_batch_brief(b, 0)); /* it has not been written */
+	sessions_batch_free(b);
+}
+
+static struct sessions_brief brief; /* of the first session of the last batch */
+
+static void
+on_brief(int rc, void *arg)
+{
+	const struct sessions_brief *s = sessions_batch_brief(arg, 0);
+
+	assert_int_equal(rc, 0);
+	assert_non_null(s);
+	brief = *s;
+	brief.native = strdup(s->native);
+	brief.title = s->title != NULL ? strdup(s->title) : NULL;
+	brief.pane = s->pane != NULL ? strdup(s->pane) : NULL;
+	brief.agent = brief.cwd = NULL;
+	over = true;
+}
+
+static void
+submit_for_brief(struct owner *o, struct sessions_batch *take)
+{
+	sessions_brief_release(&brief);
+	over = false;
+	sessions_submit(o->store, take, on_brief, take);
+	assert_true(owner_until(o, is_over, 0));
+}
+
+static void
+what_was_written_is_known_in_short(void **state)
+{
+	struct owner *o = *state;
+	struct sessions_batch *b = sessions_batch_new();
+	unsigned s = add_session(b, "s1", 5);
+	int64_t id;
+
+	open_store(o);
+	sessions_add_turn(b, s, "t", " \n ", 5);
+	submit_for_brief(o, b);
+	assert_null(brief.title);
+	assert_int_equal(brief.state, SESSIONS_UNKNOWN);
+	assert_false(brief.sub);
+	id = brief.id;
+	b = sessions_batch_new();
+	s = sessions_add_session(
+	    b, &(struct sessions_session){.agent = "claude", .native = "s1", .pane = "p1"});
+	sessions_add_turn(b, s, "t", "Make\n\tit work", 5);
+	sessions_add_state(b, s, 1, NULL, 9);
+	submit_for_brief(o, b);
+	assert_int_equal(brief.id, id);
+	assert_string_equal(brief.title, "Make it work");
+	assert_string_equal(brief.pane, "p1");
+	assert_int_equal(brief.state, 1);
+	assert_int_equal(brief.state_ms, 9);
+	assert_int_equal(brief.updated_ms, 5);
+	b = sessions_batch_new();
+	s = add_session(b, "s1", 7);
+	sessions_add_state(b, s, 0, NULL, 8); /* older than what is known */
+	submit_for_brief(o, b);
+	assert_int_equal(brief.state, 1);
+	assert_int_equal(brief.updated_ms, 7);
+	sessions_brief_release(&brief);
+}
+
+static void
+titles_are_one_line_of_eighty_characters(void **state)
+{
+	char text[400] = "  ", *title;
+
+	(void)state;
+	for (int i = 0; i < 90; i++)
+		strcat(text, i == 40 ? " \n " : "\xc3\xa4");
+	title = sessions_title(NULL, text);
+	assert_int_equal(strlen(title), 79 * 2 + 1);
+	assert_memory_equal(title + 80, " \xc3", 2);
+	free(title);
+	title = sessions_title("\x1b[31mred\x07", "prompt");
+	assert_string_equal(title, "[31mred");
+	free(title);
+	title = sessions_title(" ", "the prompt");
+	assert_string_equal(title, "the prompt");
+	free(title);
+	assert_null(sessions_title(NULL, NULL));
+	assert_null(sessions_title("\n", ""));
+}
+
 /* n calls of each of two sessions, in turn, with numbers from `from`. */
 static void
 submit_calls(struct owner *o, unsigned from, unsigned n)
@@ -319,6 +451,9 @@ main(void)
 	    CASE(what_is_not_said_again_stays),
 	    CASE(results_come_before_their_calls),
 	    CASE(long_texts_are_cut_between_characters),
+	    CASE(what_a_batch_holds_can_be_gone_through),
+	    CASE(what_was_written_is_known_in_short),
+	    CASE(titles_are_one_line_of_eighty_characters),
 	    CASE(calls_are_found_by_their_number),
 	};
 
