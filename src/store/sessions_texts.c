@@ -37,15 +37,14 @@ struct sessions_texts {
 };
 
 int
-sessions_texts_sessions(sqlite3 *db, const char *agent, const char *id,
+sessions_texts_sessions(sqlite3 *db, const char *id,
     void (*cb)(void *arg, const struct sessions_texts_session *s), void *arg)
 {
 	sqlite3_stmt *st;
 	int rc = sql_prepare(db, &st,
 	    "SELECT id, agent, native, pane, COALESCE(updated_ms, started_ms, 0) FROM sessions"
-	    " WHERE (?1 IS NULL OR agent=?1)"
-	    " AND (?2 IS NULL OR native=?2 OR CAST(id AS TEXT)=?2)",
-	    "tt", agent, id);
+	    " WHERE ?1 IS NULL OR native=?1 OR CAST(id AS TEXT)=?1",
+	    "t", id);
 
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
 		cb(arg,

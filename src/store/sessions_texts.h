@@ -53,9 +53,9 @@ struct sessions_texts_session {
 	int64_t time_ms;                   /* when it was last at work; 0: not known */
 };
 
-/* Those of an agent, and of an id, their own or the agent's; NULL: any. 0, or a negative errno value as
+/* Those of an id, their own or the agent's; NULL: all. 0, or a negative errno value as
  * store/sql.h says; so for all of these. */
-int sessions_texts_sessions(sqlite3 *db, const char *agent, const char *id,
+int sessions_texts_sessions(sqlite3 *db, const char *id,
     void (*cb)(void *arg, const struct sessions_texts_session *s), void *arg);
 
 int sessions_texts_open(
