@@ -120,10 +120,13 @@ texts_add(struct texts *t, const char *text, size_t len)
 static uint64_t
 count_lines(const char *text, size_t len)
 {
+	const char *p = text, *end = text + len;
 	uint64_t n = 0;
 
-	for (size_t i = 0; i < len; i++)
-		n += text[i] == '\n';
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		n++;
+		p++;
+	}
 	return n;
 }
 
