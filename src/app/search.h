@@ -3,8 +3,10 @@
  *
  * search_start takes views of all panes that are meant, on the loop, and from then on
  * nothing of it touches the loop until the answer is there: compiling, scanning, merging and
- * writing JSON are the pool's. Where tmux is to be asked, that comes before. A few searches run at a time, more wait in order, and beyond
- * SEARCH_WAITING they are refused. A client that goes away cancels its search.
+ * writing JSON are the pool's. Where tmux is to be asked, that comes before; where agents'
+ * sessions are meant, it is neither panes nor tmux, but the store, that is read there. A few
+ * searches run at a time, more wait in order, and beyond SEARCH_WAITING they are refused. A client
+ * that goes away cancels its search.
  *
  * Loop's thread.
  */

@@ -46,7 +46,8 @@ struct session_hits {
 
 void session_hits_release(struct session_hits *h);
 
-/* Whether one with that session, row, field, time and line would be kept; it counts as left out if not. */
+/* Whether one with that session, row, field, time and line would be kept; if not, it counts as
+ * left out. */
 bool session_hits_want(struct session_hits *h, const struct session_hit *key);
 
 /* Keeps it, and drops those that it displaces. Takes what it points to, but the session. */

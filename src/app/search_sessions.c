@@ -178,7 +178,7 @@ on_line(void *arg, const struct texts_hit *hit)
 
 /* Rows. */
 
-/* Without room for more, what can matter is less; but first it is looked for whether there is more at
+/* Without room for more, less can matter; but first it is looked for whether there is more at
  * all. */
 static void
 narrow(struct walk *w)

@@ -1,6 +1,6 @@
 /*
- * A search in agents' sessions: over the texts of messages, and what tools were given and gave, line by
- * line, as they are in the store.
+ * A search in agents' sessions: over the texts of messages, and what tools were given and gave,
+ * line by line, as they are in the store.
  *
  * Runs on a thread of the pool, from beginning to end, on a connection of its own. Rows stream
  * through; what is held are the hits so far. Once there are `limit` of them, only rows whose

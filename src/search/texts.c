@@ -130,8 +130,8 @@ count_lines(const char *text, size_t len)
 	return n;
 }
 
-/* Where a window that begins there ends: at the end of a line, and not where it changes whether there
- * are long ones. *which is the text that `from` lies in. */
+/* Where a window that begins there ends: at the end of a line, and before it changes whether
+ * there are long ones. *which is the text that `from` lies in. */
 static size_t
 window_end(const struct texts *t, size_t from, size_t *which)
 {

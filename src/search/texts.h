@@ -65,8 +65,7 @@ size_t texts_spans(
 /* Since texts_new. */
 void texts_stats(const struct texts *t, struct texts_stats *stats);
 
-/* The lines before or behind a hit, at most n; each call gives the next, the farther one. *at begins as
- * the hit's content. */
+/* The lines before or behind a hit, each call one farther. *at begins as the hit's content. */
 bool texts_before(const struct texts_hit *hit, const char **at, uint32_t *len);
 bool texts_after(const struct texts_hit *hit, const char **at, uint32_t *len);
 

@@ -2,10 +2,10 @@
  * What was said and done in agents' sessions (store/sessions.h), row by row, for who looks
  * through all of it.
  *
- * A cursor goes through messages and tool calls in the order in which they were written, or
- * backwards, each of the two by itself; of the two, the one that is older, or newer, comes first. As
- * transcripts are read when they are found, that is only about the order of their times. One row is held
- * at a time; text that is not wanted is not read from the disk, where the times tell.
+ * A cursor goes through messages and tool calls, each in the order in which they were written, or
+ * backwards; where both have a row, the older one comes first, or the newer one. As transcripts
+ * are read when they are found, that is only about the order of their times. One row is held at a
+ * time; text that is not wanted is not read from the disk, where the times tell.
  *
  * Rows are seen as they were when the cursor was opened. Each call blocks. What a row points to is
  * borrowed until the next call. A connection of one's own, one thread at a time.
@@ -25,8 +25,8 @@ struct sessions_texts_options {
 	bool messages, tools;
 	bool newest_first;
 	int64_t session; /* 0: all */
-	int64_t from_ms,
-	    to_ms; /* rows that have no time, and text of one that has another, come too */
+	/* Of a row that has no time, or several, all may come. */
+	int64_t from_ms, to_ms;
 };
 
 /* One thing that was said: a message, or what a tool was given, or gave. */

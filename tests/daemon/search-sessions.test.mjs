@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { privateDir, startDaemon } from './lib/daemon.mjs';
+import { Raw, requestText } from './lib/raw.mjs';
 import { assertDone, assertRefused, run } from './lib/run.mjs';
 import { each, until } from './lib/until.mjs';
 
@@ -312,5 +313,56 @@ describe(`a search in sessions (SEARCH_SEED=${SEED})`, () => {
       assertRefused(await d.cli(['search', ...args]), 2, /usage|go|other|pattern/);
     assertRefused(await search(['--role', 'users', 'x']), 2, /role/);
     assertRefused(await search(['--session', 'nobodys', 'x']), 2, /no such session/);
+  });
+});
+
+describe('a costly search in sessions', () => {
+  const COSTLY = '(?:a|aa)+$';
+  let d, home;
+  const path = (pattern) => `/api/v1/search?${new URLSearchParams({ source: 'sessions', pattern })}`;
+  const find = async (pattern) => (await d.request('GET', path(pattern))).json;
+
+  before(async () => {
+    home = await privateDir();
+    const project = join(home, '.claude', 'projects', 'big');
+    await mkdir(project, { recursive: true });
+    const content = `${'a'.repeat(60)}b c\n`.repeat(40_000);
+    await writeFile(join(project, 'big.jsonl'), asks('big', 0, 'the first') + asks('big', 1, content) + asks('big', 2, 'the last'));
+    d = await startDaemon({ env: { HOME: home, TZ: 'UTC' } });
+    await until('the last message', async () => (await find('the last')).total === 1);
+  });
+  after(async () => {
+    await d.well();
+    await d.stop();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  it('ends with its budget, with what it found', async () => {
+    const o = await find(`${COSTLY}|the last`);
+    assert.equal(o.partial, true);
+    assert.deepEqual(o.matches.map((m) => m.content), ['the last']);
+    assert.equal((await find('the first')).partial, false, 'and then it is as before');
+  });
+
+  it('is given up when its client goes away', async () => {
+    for (let i = 0; i < 60; i++) {
+      const raw = await Raw.open({ host: '127.0.0.1', port: d.port });
+      await raw.write(requestText('GET', path(COSTLY), [`Host: 127.0.0.1:${d.port}`, `Authorization: Bearer ${d.token}`]));
+      raw.close();
+    }
+    // Sixty of them, two at a time, would be at it for longer than an answer is waited for.
+    await until('an answer', async () => (await find('the first'))?.matches?.length === 1);
+  });
+
+  it('does not hold up the end of the daemon', async () => {
+    const raws = [];
+    for (let i = 0; i < 10; i++) {
+      const raw = await Raw.open({ host: '127.0.0.1', port: d.port });
+      await raw.write(requestText('GET', path(COSTLY), [`Host: 127.0.0.1:${d.port}`, `Authorization: Bearer ${d.token}`]));
+      raws.push(raw);
+    }
+    await d.stop();
+    for (const raw of raws) raw.close();
+    d = await startDaemon({ env: { HOME: home, TZ: 'UTC' } });
   });
 });
