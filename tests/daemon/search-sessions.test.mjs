@@ -49,7 +49,8 @@ const rnd = (n) => {
 };
 const pick = (list) => list[rnd(list.length)];
 
-const escape = (c) => c.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&').replace('\\-', '-');
+// A bare CR in an argument's value would be the end of the request's arguments.
+const escape = (c) => c.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&').replace('\\-', '-').replaceAll('\r', '\\r');
 
 /** A pattern that means the same here and there, made of a piece of a line; never empty. */
 function somePattern(lines) {
