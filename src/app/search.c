@@ -38,8 +38,9 @@ struct search {
 	struct app *app;
 	struct http_req *req; /* NULL: the client has gone */
 	char *patterns[PATTERN_LIST_MAX], *pane;
-	struct search_spec spec; /* its strings are the copies above */
-	struct grabs *grabs;     /* NULL: tmux is not asked */
+	char *tool, *session, *agent; /* of SEARCH_SESSIONS */
+	struct search_spec spec;      /* its strings are the copies above */
+	struct grabs *grabs;          /* NULL: tmux is not asked */
 	bool asking, running;
 
 	struct record_view *views; /* one a pane; what comes from tmux has none */
@@ -151,7 +152,6 @@ take_sources(struct search *s)
 	search_add_batch(&s->found, max)->n = 0;
 	s->runs[0] = (struct archive_run){a->cfg.daemon_started_ms, a->cfg.daemon_pid};
 	s->nruns = 1 + mux_runs(a, s->runs + 1);
-	s->began_us = clock_mono_us();
 	s->sources = xcalloc(max, sizeof *s->sources);
 	s->screens = xcalloc(max, sizeof *s->screens);
 	s->captured = xcalloc(max, sizeof *s->captured);
@@ -185,6 +185,9 @@ free_search(struct search *s)
 	for (unsigned i = 0; i < s->spec.npatterns; i++)
 		free(s->patterns[i]);
 	free(s->pane);
+	free(s->tool);
+	free(s->session);
+	free(s->agent);
 	free(s->answer);
 	free(s);
 }
@@ -283,6 +286,21 @@ make_captured(struct search *s)
 }
 
 static void
+search_in_sessions(struct search *s)
+{
+	struct search_sessions ss = {.store = s->app->store,
+	    .pattern = s->pattern,
+	    .options = &s->spec.options,
+	    .began_us = s->began_us,
+	    .filter = {
+		s->spec.sessions.roles, s->tool, s->session, s->agent, s->pane, s->spec.one}};
+	cJSON *answer;
+	int status = search_sessions(&ss, &answer);
+
+	set_answer(s, status, answer);
+}
+
+static void
 prepare_work(uv_work_t *w)
 {
 	struct search *s = ((struct step *)w->data)->search;
@@ -291,8 +309,12 @@ prepare_work(uv_work_t *w)
 	give_way();
 	if (!compile(s))
 		return;
-	make_captured(s);
 	s->spec.options.cancel = &s->cancel;
+	if (s->spec.sources & SEARCH_SESSIONS) {
+		search_in_sessions(s);
+		return;
+	}
+	make_captured(s);
 	s->query = query_new(s->pattern, s->sources, s->n, &s->spec.options);
 	pieces = query_pieces(s->query);
 	if (pieces > SMALL_PIECES)
@@ -331,6 +353,7 @@ end(struct search *s)
 	}
 	DL_DELETE(a->searches, s);
 	archiver_unuse(a);
+	stored_unuse(a);
 	a->searches_running--;
 	a->searches_count--;
 	free_search(s);
@@ -387,7 +410,9 @@ start_waiting(struct app *a)
 		s->running = true;
 		a->searches_running++;
 		archiver_use(a);
-		take_sources(s);
+		s->began_us = clock_mono_us();
+		if (!(s->spec.sources & SEARCH_SESSIONS))
+			take_sources(s);
 		queue_step(s, 0, prepare_work, prepared);
 	}
 }
@@ -447,6 +472,12 @@ ask_tmux(struct search *s)
 	s->asking = s->grabs != NULL && grabs_start(s->grabs);
 }
 
+static char *
+copy(const char *s)
+{
+	return s != NULL ? xstrdup(s) : NULL;
+}
+
 void
 search_start(struct app *a, struct http_req *r, const struct search_spec *spec)
 {
@@ -464,11 +495,16 @@ search_start(struct app *a, struct http_req *r, const struct search_spec *spec)
 	s->spec = *spec;
 	for (unsigned i = 0; i < spec->npatterns; i++)
 		s->patterns[i] = xstrdup(spec->patterns[i]);
-	s->pane = spec->pane != NULL ? xstrdup(spec->pane) : NULL;
+	s->pane = copy(spec->pane);
+	s->tool = copy(spec->sessions.tool);
+	s->session = copy(spec->sessions.session);
+	s->agent = copy(spec->sessions.agent);
 	http_on_gone(r, asker_gone, s);
 	DL_APPEND(a->searches, s);
 	a->searches_count++;
-	ask_tmux(s);
+	stored_use(a); /* also while it waits */
+	if (!(spec->sources & SEARCH_SESSIONS))
+		ask_tmux(s);
 	start_waiting(a);
 }
 

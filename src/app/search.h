@@ -1,10 +1,12 @@
 /*
- * Searches: over the histories and screens of panes, on the thread pool.
+ * Searches: over the histories and screens of panes, or agents' sessions, on the thread pool.
  *
  * search_start takes views of all panes that are meant, on the loop, and from then on
  * nothing of it touches the loop until the answer is there: compiling, scanning, merging and
- * writing JSON are the pool's. Where tmux is to be asked, that comes before. A few searches run at a time, more wait in order, and beyond
- * SEARCH_WAITING they are refused. A client that goes away cancels its search.
+ * writing JSON are the pool's. Where tmux is to be asked, that comes before; where agents'
+ * sessions are meant, it is neither panes nor tmux, but the store, that is read there. A few
+ * searches run at a time, more wait in order, and beyond SEARCH_WAITING they are refused. A client
+ * that goes away cancels its search.
  *
  * Loop's thread.
  */
@@ -14,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/search_sessions.h"
 #include "search/pattern.h"
 #include "search/query.h"
 
@@ -28,6 +31,7 @@ enum {
 	SEARCH_CAPTURE = 1 << 1,
 	SEARCH_ARCHIVE = 1 << 2,
 	SEARCH_FALLBACK = 1 << 3, /* tmux, for what the history here does not have */
+	SEARCH_SESSIONS = 1 << 4, /* agents' sessions, and nothing else */
 };
 
 struct search_spec {
@@ -37,6 +41,7 @@ struct search_spec {
 	unsigned sources;
 	const char *pane; /* a glob over ids and names; NULL: all */
 	bool one;         /* pane is an id, and the only one that is meant */
+	struct search_sessions_filter sessions; /* of SEARCH_SESSIONS; its pane is the above */
 	struct query_options options;
 	bool older; /* the shape of /api/term */
 };

@@ -115,20 +115,15 @@ search_bound(const struct search_found *f, unsigned limit, bool newest_first, in
 
 /* As JSON. */
 
-static cJSON *
-match(const struct search_source *name, const struct query_hit *hit)
+void
+search_json_hit(cJSON *o, const struct query_hit *hit)
 {
-	cJSON *o = json_object(), *spans;
 	char iso[CLOCK_ISO_LEN];
+	cJSON *spans;
 
-	cJSON_AddStringToObject(o, "pane", name->pane);
-	if (name->run_ms != 0) {
-		clock_iso(name->run_ms, iso);
-		cJSON_AddStringToObject(o, "run", iso);
-	}
 	cJSON_AddNumberToObject(o, "line", (double)hit->line);
 	clock_iso(hit->time_ms, iso);
-	cJSON_AddStringToObject(o, "time", iso);
+	json_add_text(o, "time", hit->time_ms != 0 ? iso : NULL);
 	json_add_text(o, "content", hit->text.text);
 	spans = cJSON_AddArrayToObject(o, "spans");
 	for (uint32_t i = 0; i < hit->nspans; i++) {
@@ -137,6 +132,20 @@ match(const struct search_source *name, const struct query_hit *hit)
 	}
 	add_lines(o, "before", hit->before, hit->nbefore);
 	add_lines(o, "after", hit->after, hit->nafter);
+}
+
+static cJSON *
+match(const struct search_source *name, const struct query_hit *hit)
+{
+	cJSON *o = json_object();
+	char iso[CLOCK_ISO_LEN];
+
+	cJSON_AddStringToObject(o, "pane", name->pane);
+	if (name->run_ms != 0) {
+		clock_iso(name->run_ms, iso);
+		cJSON_AddStringToObject(o, "run", iso);
+	}
+	search_json_hit(o, hit);
 	cJSON_AddStringToObject(o, "source", name->what);
 	return o;
 }

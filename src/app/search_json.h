@@ -45,6 +45,9 @@ bool search_bound(
 cJSON *search_json(const struct search_found *f, unsigned sources,
     const struct query_options *options, uint64_t elapsed_us);
 
+/* Adds what all hits have, from the number of the line to its context; a time of 0 is null. */
+void search_json_hit(cJSON *o, const struct query_hit *hit);
+
 /* As /api/term answers. */
 cJSON *search_json_older(const struct search_found *f);
 

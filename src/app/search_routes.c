@@ -12,13 +12,14 @@
 #include "app/app_priv.h"
 #include "app/mux.h"
 #include "app/search.h"
+#include "app/search_hits.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
 #include "tmux/tmux.h"
 
-enum { OLDER_PATTERN_MAX = 200, OLDER_LIMIT_MAX = 500 };
+enum { OLDER_PATTERN_MAX = 200, OLDER_LIMIT_MAX = 500, NAME_LEN_MAX = 256 };
 
 /* A reason why an argument is wrong is sent by whoever finds it: false then. */
 
@@ -74,7 +75,8 @@ read_sources(struct http_req *r, struct search_spec *spec)
 		const char *name;
 		unsigned sources;
 	} table[] = {{"auto", SEARCH_RING | SEARCH_ARCHIVE | SEARCH_FALLBACK},
-	    {"ring", SEARCH_RING}, {"capture", SEARCH_CAPTURE}, {"archive", SEARCH_ARCHIVE}};
+	    {"ring", SEARCH_RING}, {"capture", SEARCH_CAPTURE}, {"archive", SEARCH_ARCHIVE},
+	    {"sessions", SEARCH_SESSIONS}};
 	const char *value = http_query(r, "source");
 
 	spec->sources = table[0].sources;
@@ -85,7 +87,67 @@ read_sources(struct http_req *r, struct search_spec *spec)
 			spec->sources = table[i].sources;
 			return true;
 		}
-	http_reply_error(r, 400, "bad_params", "source must be auto, ring, capture or archive");
+	http_reply_error(
+	    r, 400, "bad_params", "source must be auto, ring, capture, archive or sessions");
+	return false;
+}
+
+/* Sessions. */
+
+static bool
+read_roles(struct http_req *r, struct search_spec *spec)
+{
+	const char *p = http_query(r, "role");
+	unsigned role;
+
+	while (p != NULL) {
+		size_t n = strcspn(p, ",");
+
+		for (role = 0; role < SESSION_ROLES; role++)
+			if (strlen(session_role_name(role)) == n &&
+			    strncmp(session_role_name(role), p, n) == 0)
+				break;
+		if (role == SESSION_ROLES) {
+			http_reply_error(r, 400, "bad_params",
+			    "role must be some of user, assistant, thinking, system and tool,"
+			    " with commas between");
+			return false;
+		}
+		spec->sessions.roles |= 1U << role;
+		p = p[n] == ',' ? p + n + 1 : NULL;
+	}
+	return true;
+}
+
+static bool
+read_name(struct http_req *r, const char *name, const char **out)
+{
+	*out = http_query(r, name);
+	if (*out == NULL || (**out != '\0' && strlen(*out) <= NAME_LEN_MAX))
+		return true;
+	http_reply_error(
+	    r, 400, "bad_params", "%s must have 1 to %d bytes", name, NAME_LEN_MAX);
+	return false;
+}
+
+static bool
+read_sessions(struct http_req *r, struct search_spec *spec)
+{
+	static const char *const names[] = {"role", "tool", "session", "agent"};
+	struct search_sessions_filter *f = &spec->sessions;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!(spec->sources & SEARCH_SESSIONS) && http_query(r, names[i]) != NULL) {
+			http_reply_error(
+			    r, 400, "bad_params", "%s goes with source=sessions", names[i]);
+			return false;
+		}
+	if (!read_roles(r, spec) || !read_name(r, "tool", &f->tool) ||
+	    !read_name(r, "session", &f->session) || !read_name(r, "agent", &f->agent))
+		return false;
+	if (f->tool == NULL || f->roles == 0 || (f->roles & 1U << SESSION_ROLE_TOOL))
+		return true;
+	http_reply_error(r, 400, "bad_params", "tool goes with the role tool only");
 	return false;
 }
 
@@ -106,7 +168,8 @@ read_order(struct http_req *r, struct search_spec *spec)
 {
 	const char *value = http_query(r, "order");
 
-	spec->options.newest_first = value != NULL && strcmp(value, "newest") == 0;
+	spec->options.newest_first = value != NULL ? strcmp(value, "newest") == 0
+						   : (spec->sources & SEARCH_SESSIONS) != 0;
 	if (value == NULL || spec->options.newest_first || strcmp(value, "oldest") == 0)
 		return true;
 	http_reply_error(r, 400, "bad_params", "order must be oldest or newest");
@@ -134,7 +197,7 @@ read_spec(struct http_req *r, struct search_spec *spec)
 	       read_switch(r, "smart", PATTERN_SMART_CASE, &spec->flags) &&
 	       read_switch(r, "fixed", PATTERN_FIXED, &spec->flags) &&
 	       read_switch(r, "word", PATTERN_WORD, &spec->flags) && read_sources(r, spec) &&
-	       read_time(r, "since", &spec->options.since_ms) &&
+	       read_sessions(r, spec) && read_time(r, "since", &spec->options.since_ms) &&
 	       read_time(r, "until", &spec->options.until_ms) && read_order(r, spec) &&
 	       read_bounds(r, spec, QUERY_LIMIT_MAX);
 }

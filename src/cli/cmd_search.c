@@ -1,4 +1,4 @@
-/* search: grep over what panes have printed. */
+/* search: grep over what panes have printed, and what was said in agents' sessions. */
 #include "config.h"
 
 #include <errno.h>
@@ -32,6 +32,12 @@ enum {
 	SINCE,
 	UNTIL,
 	NEWEST_FIRST,
+	OLDEST_FIRST,
+	SESSIONS,
+	ROLE,
+	TOOL,
+	SESSION,
+	AGENT,
 	COUNT,
 	LIST,
 	ONLY,
@@ -58,17 +64,23 @@ static const struct cli_option search_options[] = {
     [BEFORE] = {"before-context", 'B', "LINES", "so many before"},
     [AFTER] = {"after-context", 'A', "LINES", "so many after"},
     [MAX_COUNT] = {"max-count", 'm', "LINES", "stop after so many, at most 10000"},
-    [SOURCE] = {"source", 0, "SOURCE", "auto (default), ring, capture or archive"},
+    [SOURCE] = {"source", 0, "SOURCE", "auto (default), ring, capture, archive or sessions"},
     [SINCE] = {"since", 0, "TIME", "not before 2026-11-21T02:03:04Z, or 10m ago"},
     [UNTIL] = {"until", 0, "TIME", "not after"},
     [NEWEST_FIRST] = {"newest-first", 'r', NULL, "from the newest line to the oldest"},
-    [COUNT] = {"count", 'c', NULL, "only how many lines, a pane"},
-    [LIST] = {"panes-with-matches", 'l', NULL, "only the panes"},
+    [OLDEST_FIRST] = {"oldest-first", 0, NULL, "the other way; so it is, but with --sessions"},
+    [SESSIONS] = {"sessions", 0, NULL, "in agents' sessions instead, newest first"},
+    [ROLE] = {"role", 0, "ROLES", "there: user,assistant,thinking,system,tool, or some"},
+    [TOOL] = {"tool", 0, "GLOB", "there: only calls of tools whose name matches"},
+    [SESSION] = {"session", 0, "ID", "there: only that one; by its own id or the agent's"},
+    [AGENT] = {"agent", 0, "NAME", "there: only that agent's"},
+    [COUNT] = {"count", 'c', NULL, "only how many lines, a pane or session"},
+    [LIST] = {"panes-with-matches", 'l', NULL, "only the panes or sessions"},
     [ONLY] = {"only-matching", 'o', NULL, "only the parts that match"},
     [QUIET] = {"quiet", 'q', NULL, "only the exit status"},
     [LINE_NUMBER] = {"line-number", 'n', NULL, "with line numbers; it is so anyway"},
     [NO_LINE_NUMBER] = {"no-line-number", 'N', NULL, "without them"},
-    [NO_PANE] = {"no-pane", 0, NULL, "without the pane"},
+    [NO_PANE] = {"no-pane", 0, NULL, "without the pane or session"},
     [JSON] = {"json", 'j', NULL, "a JSON object a line"},
     [COLOR] = {"color", 0, "WHEN", "always, never or auto (default): on terminals"},
     [INTERACTIVE] = {"interactive", 'I', NULL, "pick a line on the terminal and print it"},
@@ -167,6 +179,7 @@ read_what(struct search_args *a)
 	s->json = a->on[JSON];
 	s->pane = !a->on[NO_PANE];
 	s->line = !a->on[NO_LINE_NUMBER];
+	s->sessions = a->on[SESSIONS];
 }
 
 static void
@@ -182,7 +195,32 @@ read_query(struct search_args *a)
 	q->icase = a->on[IGNORE_CASE];
 	q->smart = a->on[SMART_CASE];
 	q->word = a->on[WORD];
-	q->newest = a->on[NEWEST_FIRST];
+	q->newest = a->on[NEWEST_FIRST] || (a->on[SESSIONS] && !a->on[OLDEST_FIRST]);
+	q->role = a->value[ROLE];
+	q->tool = a->value[TOOL];
+	q->session = a->value[SESSION];
+	q->agent = a->value[AGENT];
+	if (a->on[SESSIONS])
+		q->source = "sessions";
+}
+
+/* --sessions and --source sessions are the same. */
+static int
+read_sessions(struct search_args *a)
+{
+	static const int only[] = {ROLE, TOOL, SESSION, AGENT};
+
+	if (a->on[SOURCE] && strcmp(a->value[SOURCE], "sessions") == 0)
+		a->on[SESSIONS] = true;
+	else if (a->on[SOURCE] && a->on[SESSIONS])
+		return cli_usage(&cmd_search, "--sessions has no other --source");
+	for (size_t i = 0; i < sizeof only / sizeof *only && !a->on[SESSIONS]; i++)
+		if (a->on[only[i]])
+			return cli_usage(&cmd_search, "--role, --tool, --session and --agent go"
+						      " with --sessions");
+	if (a->on[SESSIONS] && a->on[INTERACTIVE])
+		return cli_usage(&cmd_search, "-I goes not with --sessions");
+	return 0;
 }
 
 static int
@@ -195,6 +233,8 @@ read_options(struct search_args *a, struct cli_walk *w)
 			return CLI_ERROR;
 		a->on[option] = true;
 		a->value[option] = w->arg;
+		if (option == NEWEST_FIRST || option == OLDEST_FIRST)
+			a->on[NEWEST_FIRST + OLDEST_FIRST - option] = false;
 		if (option == LINE_NUMBER)
 			a->on[NO_LINE_NUMBER] = false;
 		if (option == REGEXP)
@@ -285,7 +325,8 @@ run_search(int argc, char **argv)
 	struct search_args a = {0};
 	int rc;
 
-	if ((rc = read_options(&a, &w)) != 0 || (rc = read_operands(&a, &w)) != 0)
+	if ((rc = read_options(&a, &w)) != 0 || (rc = read_operands(&a, &w)) != 0 ||
+	    (rc = read_sessions(&a)) != 0)
 		return rc;
 	read_what(&a);
 	read_query(&a);
@@ -302,4 +343,5 @@ run_search(int argc, char **argv)
 }
 
 const struct cli_command cmd_search = {"search", "PATTERN | -I [PATTERN]",
-    "Find lines in what panes have printed, as grep does", search_options, run_search, 0};
+    "Find lines in what panes have printed, or agents' sessions, as grep does", search_options,
+    run_search, 0};

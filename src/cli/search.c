@@ -3,6 +3,7 @@
 #include "cli/search.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cjson/cJSON.h>
@@ -38,11 +39,30 @@ search_path(const struct search_query *q)
 	add_text(&b, "source", q->source);
 	add_text(&b, "since", q->since);
 	add_text(&b, "until", q->until);
+	add_text(&b, "role", q->role);
+	add_text(&b, "tool", q->tool);
+	add_text(&b, "session", q->session);
+	add_text(&b, "agent", q->agent);
 	add_text(&b, "fixed", q->fixed ? "1" : NULL);
 	add_text(&b, "icase", q->icase ? "1" : NULL);
 	add_text(&b, "smart", q->smart ? "1" : NULL);
 	add_text(&b, "word", q->word ? "1" : NULL);
 	return buf_take(&b);
+}
+
+/* Where a line of an agent's session is. */
+static int
+read_session(struct search_hit *h, cJSON *o)
+{
+	uint64_t id;
+
+	if (json_u64(o, "session", 0, JSON_INT_MAX, &id) != 0 ||
+	    json_u64(o, "message", 0, JSON_INT_MAX, &h->message) != 0)
+		return -EPROTO;
+	snprintf(h->id, sizeof h->id, "%llu", (unsigned long long)id);
+	h->pane = h->id;
+	h->field = json_string(o, "field");
+	return h->field != NULL ? 0 : -EPROTO;
 }
 
 static int
@@ -57,7 +77,9 @@ read_hit(struct search_hit *h, cJSON *o)
 	h->after = cJSON_GetObjectItemCaseSensitive(o, "after");
 	h->nbefore = (unsigned)cJSON_GetArraySize(h->before);
 	h->nafter = (unsigned)cJSON_GetArraySize(h->after);
-	if (h->pane == NULL || h->time == NULL || h->content == NULL)
+	if (cJSON_HasObjectItem(o, "session") && read_session(h, o) != 0)
+		return -EPROTO;
+	if (h->pane == NULL || (h->time == NULL && h->field == NULL) || h->content == NULL)
 		return -EPROTO;
 	return json_u64(o, "line", h->nbefore, JSON_INT_MAX, &h->line);
 }

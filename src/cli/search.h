@@ -25,6 +25,7 @@ struct search_query {
 	const char *patterns[SEARCH_PATTERNS];
 	unsigned npatterns;
 	const char *pane, *source, *since, *until; /* NULL: not said */
+	const char *role, *tool, *session, *agent; /* with the source "sessions" only */
 	bool fixed, icase, smart, word, newest;
 	unsigned limit;   /* 1..SEARCH_LIMIT */
 	unsigned context; /* 0..SEARCH_CONTEXT */
@@ -33,8 +34,15 @@ struct search_query {
 /* Path and arguments of the request, for the caller to free. */
 char *search_path(const struct search_query *q);
 
+enum { SEARCH_ID_SIZE = 24 };
+
 struct search_hit {
-	const char *pane, *time, *content;
+	const char
+	    *pane; /* where it is: its id, or that of an agent's session, which is in id */
+	char id[SEARCH_ID_SIZE];
+	const char *time, *content; /* time NULL: not known */
+	uint64_t message;           /* of a session, the row that the line is one of, */
+	const char *field;          /* and which of its texts; NULL: a pane's */
 	uint64_t line;
 	cJSON *json;        /* all of it */
 	const cJSON *spans; /* see search_span */

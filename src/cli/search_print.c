@@ -162,6 +162,10 @@ compare_places(const void *x, const void *y)
 				*b = ((const struct place *)y)->hit;
 	int c = strcmp(a->pane, b->pane);
 
+	if (c == 0 && a->message != b->message)
+		c = a->message < b->message ? -1 : 1;
+	if (c == 0 && a->field != NULL)
+		c = strcmp(a->field, b->field);
 	return c != 0 ? c : a->line < b->line ? -1 : a->line > b->line;
 }
 
@@ -173,12 +177,20 @@ compare_groups(const void *x, const void *y)
 	return a < b ? -1 : a > b;
 }
 
+/* Whether their numbers are of the same lines: of a pane, or of one text in a session. */
+static bool
+count_together(const struct search_hit *a, const struct search_hit *b)
+{
+	return strcmp(a->pane, b->pane) == 0 && a->message == b->message &&
+	       (a->field == NULL || strcmp(a->field, b->field) == 0);
+}
+
 /* Whether nothing lies between two hits and their context. */
 static bool
 touch(const struct search_style *s, const struct search_hit *a, const struct search_hit *b)
 {
-	return strcmp(a->pane, b->pane) == 0 && a->line + least(s->after, a->nafter) + 1 >=
-						    b->line - least(s->before, b->nbefore);
+	return count_together(a, b) && a->line + least(s->after, a->nafter) + 1 >=
+					   b->line - least(s->before, b->nbefore);
 }
 
 static size_t
@@ -268,7 +280,10 @@ print_pane(const struct search_style *s, const char *pane, size_t count)
 
 	if (s->json) {
 		o = json_object();
-		cJSON_AddStringToObject(o, "pane", pane);
+		if (s->sessions)
+			cJSON_AddNumberToObject(o, "session", strtod(pane, NULL));
+		else
+			cJSON_AddStringToObject(o, "pane", pane);
 		if (s->what == SEARCH_COUNTS)
 			cJSON_AddNumberToObject(o, "count", (double)count);
 		print_json(s, o);
@@ -283,7 +298,7 @@ print_pane(const struct search_style *s, const char *pane, size_t count)
 	putchar('\n');
 }
 
-/* There are hundreds of panes at most: each is looked for. */
+/* There are hundreds of panes at most, and hits are few: each is looked for. */
 static void
 print_panes(const struct search_answer *a, const struct search_style *s)
 {

@@ -12,6 +12,7 @@ struct search_style {
 	bool color;             /* grep's colours */
 	bool harmless;          /* it goes to a terminal */
 	bool pane, line;        /* to stand before the text */
+	bool sessions;          /* hits are of agents' sessions, which stand where panes do */
 	bool context;           /* lines are shown in groups */
 	unsigned before, after; /* lines of context */
 };

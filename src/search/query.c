@@ -508,16 +508,19 @@ release_lines(struct query_line *lines, uint32_t n)
 }
 
 void
+query_hit_release(struct query_hit *h)
+{
+	free(h->text.text);
+	free(h->spans);
+	release_lines(h->before, h->nbefore);
+	release_lines(h->after, h->nafter);
+}
+
+void
 query_result_release(struct query_result *r)
 {
-	for (size_t i = 0; i < r->nhits; i++) {
-		struct query_hit *h = &r->hits[i];
-
-		free(h->text.text);
-		free(h->spans);
-		release_lines(h->before, h->nbefore);
-		release_lines(h->after, h->nafter);
-	}
+	for (size_t i = 0; i < r->nhits; i++)
+		query_hit_release(&r->hits[i]);
 	free(r->hits);
 	*r = (struct query_result){0};
 }

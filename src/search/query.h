@@ -108,5 +108,6 @@ void query_run(const struct pattern *pattern, const struct query_source *sources
     const struct query_options *options, struct query_result *r);
 
 void query_result_release(struct query_result *r);
+void query_hit_release(struct query_hit *h);
 
 #endif

@@ -559,7 +559,7 @@ read_briefs(struct writing *w)
 		struct named *n = w->batch->by_number[i];
 
 		sessions_brief_release(&n->brief); /* it may have been written before in vain */
-		if (n->rowid != 0) /* it is not one that was removed */
+		if (n->rowid != 0)                 /* it is not one that was removed */
 			rc = sessions_brief_read(st, n->rowid, &n->brief);
 	}
 	sqlite3_finalize(st);
