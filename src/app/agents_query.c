@@ -80,7 +80,7 @@ query_done(uv_work_t *w, int status)
 		http_reply_error(q->req, 503, "store_unavailable", "%s",
 		    q->rc == -EAGAIN ? "the store is being opened" : strerror(-q->rc));
 	else if (q->req != NULL) {
-		http_reply_json_take(q->req, 200, q->answer);
+		http_reply_json_take(q->req, q->status != 0 ? q->status : 200, q->answer);
 		q->answer = NULL;
 	}
 	query_free(q);
@@ -538,6 +538,20 @@ sessions_get(struct http_req *r, void *arg)
 
 	if (q != NULL)
 		ask(q);
+}
+
+void
+sessions_answer(
+    struct http_req *r, struct app *a, int status, const char *agent, const char *native)
+{
+	struct question_db *q = query_new(r, a, run_get);
+
+	if (q == NULL)
+		return;
+	q->status = status;
+	q->filter.agent = keep(q, 0, agent);
+	q->filter.id = keep(q, 1, native);
+	ask(q);
 }
 
 static bool

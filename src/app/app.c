@@ -17,6 +17,7 @@
 #include "app/archiver.h"
 #include "app/mux.h"
 #include "app/events.h"
+#include "app/producers.h"
 #include "app/watch.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -57,6 +58,9 @@ const struct http_route app_routes[] = {
     {"GET", "/api/v1/panes/:id/commands", AUTH_READ, 0, panes_commands,
 	"commands that the shell marked"},
     {"GET", "/api/v1/sessions", AUTH_READ, 0, sessions_list, "sessions of agents"},
+    {"POST", "/api/v1/sessions", AUTH_WRITE, 64 * K, sessions_create, "begin a session"},
+    {"POST", "/api/v1/sessions/:id/events", AUTH_WRITE, PRODUCERS_BODY, sessions_events,
+	"what happens in a session, as lines of JSON"},
     {"GET", "/api/v1/sessions/:id", AUTH_READ, 0, sessions_get, "a session"},
     {"GET", "/api/v1/sessions/:id/messages", AUTH_READ, 0, sessions_messages,
 	"what was said in a session"},
@@ -119,6 +123,7 @@ free_parts(struct app *a)
 	watches_free(a);
 	events_free(a->events);
 	mux_free(a);
+	producers_free(a);
 	prices_free(a->prices);
 	free(a->host);
 	free(a->token_file);
@@ -170,6 +175,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	a->auth = auth_new();
 	a->events = events_new();
 	prices_new(NULL, 0, &a->prices, NULL);
+	producers_open(a);
 	a->endpoints[0] = attach_endpoint;
 	a->endpoints[1] = events_endpoint;
 	if ((rc = tokens_load(a, cause)) != 0 || (rc = watches_load(a, cause)) != 0) {

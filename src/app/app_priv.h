@@ -21,6 +21,7 @@ struct search;
 struct lookout;
 struct watched;
 struct agents;
+struct producers;
 struct prices;
 struct mux;
 struct mux_pane;
@@ -89,6 +90,7 @@ struct app {
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
 
 	struct agents *agents;
+	struct producers *producers;
 	struct prices *prices;
 	struct store *store;
 	unsigned store_users; /* pieces of work that read it */

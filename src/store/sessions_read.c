@@ -49,6 +49,14 @@ sessions_read_sources(
 	return rc == -ECANCELED ? 0 : rc;
 }
 
+/* The sums of a stream count while nothing else is known of the session and those below it, as
+ * AGENT_STREAM_KEY of agent/agent.h says. */
+#define NO_SUMS \
+	" AND NOT (u.key>='stream:' AND u.key<'stream;' AND EXISTS(SELECT 1 FROM usage v" \
+	" JOIN sessions t ON t.id=v.session WHERE t.agent=s.agent AND (t.native=s.native" \
+	" OR (t.native>s.native||'/' AND t.native<s.native||'0'))" \
+	" AND NOT (v.key>='stream:' AND v.key<'stream;')))"
+
 int
 sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
     bool (*cb)(void *arg, const struct sessions_usage_row *row), void *arg)
@@ -59,7 +67,7 @@ sessions_read_usage(sqlite3 *db, int64_t from_ms, int64_t to_ms,
 	    " u.input, u.cache_read, u.cache_write_5m, u.cache_write_1h, u.output, u.reasoning,"
 	    " u.stated_usd, u.time_ms, u.searches FROM usage u JOIN sessions s ON "
 	    "s.id=u.session"
-	    " WHERE COALESCE(u.time_ms, ?)>=? AND COALESCE(u.time_ms, ?)<=?",
+	    " WHERE COALESCE(u.time_ms, ?)>=? AND COALESCE(u.time_ms, ?)<=?" NO_SUMS,
 	    "llll", INT64_MIN, from_ms, INT64_MIN, to_ms);
 
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
