@@ -17,6 +17,7 @@
 #include "app/archiver.h"
 #include "app/mux.h"
 #include "app/events.h"
+#include "app/hooks.h"
 #include "app/producers.h"
 #include "app/watch.h"
 #include "base/clock.h"
@@ -66,6 +67,8 @@ const struct http_route app_routes[] = {
 	"what was said in a session"},
     {"GET", "/api/v1/sessions/:id/traces", AUTH_READ, 0, sessions_traces,
 	"tool calls of a session"},
+    {"POST", "/api/v1/hooks", AUTH_LOCAL, K, hooks_notice,
+	"there are events of agents' hooks, from the Unix socket only"},
     {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
     {"POST", "/api/v1/watches", AUTH_WRITE, 16 * K, watches_create, "watch for a pattern"},
@@ -123,6 +126,7 @@ free_parts(struct app *a)
 	watches_free(a);
 	events_free(a->events);
 	mux_free(a);
+	hooks_free(a);
 	producers_free(a);
 	prices_free(a->prices);
 	free(a->host);
@@ -205,6 +209,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		server_accept(a->server, true);
 		mux_open(a);
 		agents_open(a);
+		hooks_open(a);
 	}
 	*out = a;
 	return 0;
@@ -225,6 +230,7 @@ close_all(struct app *a)
 	server_stop(a->server);
 	archiver_close(a);
 	agents_close(a);
+	hooks_close(a);
 	stored_close(a);
 	if (a->keep != NULL)
 		worker_stop(a);

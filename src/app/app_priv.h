@@ -22,6 +22,7 @@ struct lookout;
 struct watched;
 struct agents;
 struct producers;
+struct hooks;
 struct prices;
 struct mux;
 struct mux_pane;
@@ -91,6 +92,7 @@ struct app {
 
 	struct agents *agents;
 	struct producers *producers;
+	struct hooks *hooks;
 	struct prices *prices;
 	struct store *store;
 	unsigned store_users; /* pieces of work that read it */

@@ -87,7 +87,6 @@ static void
 post_free(struct post *p)
 {
 	p->app->producers->bytes -= p->len;
-	stored_unuse(p->app);
 	free(p->session);
 	free(p->body);
 	free(p->cause);
@@ -125,15 +124,21 @@ on_events_written(int rc, const struct sessions_events_result *result, void *arg
 		reply_failed(p->req, rc);
 	else if (p->req != NULL)
 		http_reply_json_take(p->req, 200, result_json(result));
-	submit_waiting(a); /* before this one lets go of the store */
 	post_free(p);
+	submit_waiting(a);
 }
 
 static void
 submit_waiting(struct app *a)
 {
 	struct producers *g = a->producers;
-	struct post *p;
+	struct post *p, *next;
+
+	if (a->closed) /* their clients have gone */
+		DL_FOREACH_SAFE (g->waiting, p, next) {
+			DL_DELETE(g->waiting, p);
+			post_free(p);
+		}
 
 	while ((p = g->waiting) != NULL &&
 	       (g->with_store == 0 || g->with_store + p->len <= WITH_STORE)) {
@@ -211,9 +216,10 @@ check_done(uv_work_t *w, int status)
 	struct app *a = p->app;
 
 	(void)status;
+	stored_unuse(a);
 	if (p->line != 0 && p->req != NULL)
 		http_reply_error(p->req, 400, "bad_event", "line %zu: %s", p->line, p->cause);
-	if (p->line != 0) {
+	if (p->line != 0 || a->closed) {
 		post_free(p);
 		return;
 	}
@@ -279,7 +285,6 @@ on_created(int rc, bool existed, void *arg)
 		reply_failed(c->req, rc);
 	else if (c->req != NULL)
 		sessions_answer(c->req, c->app, existed ? 200 : 201, c->agent, c->native);
-	stored_unuse(c->app);
 	free(c->agent);
 	free(c->native);
 	free(c);
@@ -377,7 +382,6 @@ sessions_create(struct http_req *r, void *arg)
 	/* Without a time: what its events say comes after it. */
 	sessions_add_state(b, n, AGENT_WORKING, NULL, 0);
 	http_on_gone(r, creator_gone, c);
-	stored_use(a);
 	sessions_submit_new(a->store, b, c->agent, c->native, on_created, c);
 	cJSON_Delete(o);
 }
