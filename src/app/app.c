@@ -18,6 +18,7 @@
 #include "app/mux.h"
 #include "app/events.h"
 #include "app/hooks.h"
+#include "app/imports.h"
 #include "app/producers.h"
 #include "app/watch.h"
 #include "base/clock.h"
@@ -60,6 +61,8 @@ const struct http_route app_routes[] = {
 	"commands that the shell marked"},
     {"GET", "/api/v1/sessions", AUTH_READ, 0, sessions_list, "sessions of agents"},
     {"POST", "/api/v1/sessions", AUTH_WRITE, 64 * K, sessions_create, "begin a session"},
+    {"POST", "/api/v1/sessions/import", AUTH_WRITE, IMPORTS_BODY, sessions_import,
+	"a transcript, or a piece of a stream"},
     {"POST", "/api/v1/sessions/:id/events", AUTH_WRITE, PRODUCERS_BODY, sessions_events,
 	"what happens in a session, as lines of JSON"},
     {"GET", "/api/v1/sessions/:id", AUTH_READ, 0, sessions_get, "a session"},
@@ -127,6 +130,7 @@ free_parts(struct app *a)
 	events_free(a->events);
 	mux_free(a);
 	hooks_free(a);
+	imports_free(a);
 	producers_free(a);
 	prices_free(a->prices);
 	free(a->host);

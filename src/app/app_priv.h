@@ -23,6 +23,7 @@ struct watched;
 struct agents;
 struct producers;
 struct hooks;
+struct stream;
 struct prices;
 struct mux;
 struct mux_pane;
@@ -93,6 +94,7 @@ struct app {
 	struct agents *agents;
 	struct producers *producers;
 	struct hooks *hooks;
+	struct stream *streams; /* imports.c's, utlist */
 	struct prices *prices;
 	struct store *store;
 	unsigned store_users; /* pieces of work that read it */

@@ -11,9 +11,10 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/cmd_import.h"
 #include "proto/json.h"
 
-enum option { AGENT, PROJECT, TEXT, SINCE, UNTIL, LIMIT, JSON };
+enum option { AGENT, PROJECT, TEXT, SINCE, UNTIL, LIMIT, JSON, FORMAT };
 
 static const struct cli_option sessions_options[] = {
     [AGENT] = {"agent", 'a', "NAME", "ls: of this agent: claude, codex, gemini..."},
@@ -23,12 +24,14 @@ static const struct cli_option sessions_options[] = {
     [UNTIL] = {"until", 0, "TIME", "ls: begun before then"},
     [LIMIT] = {"limit", 'n', "N", "at most so many (default 50, at most 200)"},
     [JSON] = {"json", 'j', NULL, "print as JSON"},
+    [FORMAT] = {"format", 'f', "NAME", "import: what it is, where that cannot be seen"},
     {0},
 };
 
 struct sessions_args {
 	const char *value[JSON];
 	bool json;
+	const char *format;
 };
 
 static void
@@ -180,6 +183,8 @@ run_sessions(int argc, char **argv)
 			return CLI_ERROR;
 		if (option == JSON)
 			a.json = true;
+		else if (option == FORMAT)
+			a.format = w.arg;
 		else
 			a.value[option] = w.arg;
 	}
@@ -189,8 +194,11 @@ run_sessions(int argc, char **argv)
 		return run_ls(&a);
 	if (strcmp(verb, "show") == 0 && left == 2)
 		return run_show(&a, argv[w.operand + 1]);
-	return cli_usage(&cmd_sessions, "sessions ls, or sessions show and an id");
+	if (strcmp(verb, "import") == 0 && left == 2)
+		return sessions_import_file(argv[w.operand + 1], a.format, a.json);
+	return cli_usage(&cmd_sessions,
+	    "sessions ls, sessions show and an id, or sessions import and a file");
 }
 
-const struct cli_command cmd_sessions = {"sessions", "ls | show ID",
+const struct cli_command cmd_sessions = {"sessions", "ls | show ID | import FILE|-",
     "List agents' sessions, or show what was said in one", sessions_options, run_sessions, 0};
