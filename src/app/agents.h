@@ -28,4 +28,8 @@ void sessions_timeline(struct http_req *r, void *arg);
 void usage_answer(struct http_req *r, void *arg);
 void usage_cache(struct http_req *r, void *arg);
 
+/* Answers with this session, and that status. */
+void sessions_answer(
+    struct http_req *r, struct app *a, int status, const char *agent, const char *native);
+
 #endif

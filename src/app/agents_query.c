@@ -70,7 +70,7 @@ query_done(uv_work_t *w, int status)
 	else if (q->req != NULL) {
 		if (q->complete != NULL)
 			q->complete(q);
-		http_reply_json_take(q->req, 200, q->answer);
+		http_reply_json_take(q->req, q->status != 0 ? q->status : 200, q->answer);
 		q->answer = NULL;
 	}
 	query_free(q);
@@ -629,6 +629,20 @@ sessions_get(struct http_req *r, void *arg)
 
 	if (q != NULL)
 		question_ask(q);
+}
+
+void
+sessions_answer(
+    struct http_req *r, struct app *a, int status, const char *agent, const char *native)
+{
+	struct question_db *q = question_new(r, a, run_get);
+
+	if (q == NULL)
+		return;
+	q->status = status;
+	q->filter.agent = question_keep(q, 0, agent);
+	q->filter.id = question_keep(q, 1, native);
+	question_ask(q);
 }
 
 cJSON *

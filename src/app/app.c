@@ -20,6 +20,9 @@
 #include "app/live.h"
 #include "app/mux.h"
 #include "app/events.h"
+#include "app/hooks.h"
+#include "app/imports.h"
+#include "app/producers.h"
 #include "app/watch.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -61,6 +64,11 @@ const struct http_route app_routes[] = {
     {"GET", "/api/v1/panes/:id/commands", AUTH_READ, 0, panes_commands,
 	"commands that the shell marked"},
     {"GET", "/api/v1/sessions", AUTH_READ, 0, sessions_list, "sessions of agents"},
+    {"POST", "/api/v1/sessions", AUTH_WRITE, 64 * K, sessions_create, "begin a session"},
+    {"POST", "/api/v1/sessions/import", AUTH_WRITE, IMPORTS_BODY, sessions_import,
+	"a transcript, or a piece of a stream"},
+    {"POST", "/api/v1/sessions/:id/events", AUTH_WRITE, PRODUCERS_BODY, sessions_events,
+	"what happens in a session, as lines of JSON"},
     {"GET", "/api/v1/sessions/:id", AUTH_READ, 0, sessions_get, "a session"},
     {"GET", "/api/v1/sessions/:id/messages", AUTH_READ, 0, sessions_messages,
 	"what was said in a session"},
@@ -71,6 +79,8 @@ const struct http_route app_routes[] = {
     {"DELETE", "/api/v1/sessions/:id", AUTH_WRITE, 0, sessions_delete, "remove a session"},
     {"DELETE", "/api/v1/sessions", AUTH_WRITE, 0, sessions_delete_before,
 	"remove the sessions before a time"},
+    {"POST", "/api/v1/hooks", AUTH_LOCAL, K, hooks_notice,
+	"there are events of agents' hooks, from the Unix socket only"},
     {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
     {"GET", "/api/v1/usage/cache", AUTH_READ, 0, usage_cache, "how well caches were hit"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
@@ -129,6 +139,9 @@ free_parts(struct app *a)
 	watches_free(a);
 	events_free(a->events);
 	mux_free(a);
+	hooks_free(a);
+	imports_free(a);
+	producers_free(a);
 	prices_free(a->prices);
 	sessions_places_free(a->places);
 	free(a->host);
@@ -181,6 +194,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	a->auth = auth_new();
 	a->events = events_new();
 	a->places = sessions_places_new();
+	producers_open(a);
 	a->endpoints[0] = attach_endpoint;
 	a->endpoints[1] = events_endpoint;
 	if ((rc = agents_load_prices(a, cause)) != 0 || (rc = tokens_load(a, cause)) != 0 ||
@@ -211,6 +225,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		server_accept(a->server, true);
 		mux_open(a);
 		agents_open(a);
+		hooks_open(a);
 	}
 	*out = a;
 	return 0;
@@ -231,6 +246,7 @@ close_all(struct app *a)
 	server_stop(a->server);
 	archiver_close(a);
 	agents_close(a);
+	hooks_close(a);
 	live_close(a);
 	stored_close(a);
 	if (a->keep != NULL)

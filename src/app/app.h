@@ -76,6 +76,7 @@ struct app_config {
 	const char *tls_cert, *tls_key;
 	const char *token_file; /* a token to accept, or NULL */
 	const char *state_dir;
+	const char *hooks_spool; /* what hooks of agents append to, or NULL */
 	const char *socket_path;
 	struct app_limits limits;
 };

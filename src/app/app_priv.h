@@ -22,6 +22,9 @@ struct lookout;
 struct watched;
 struct agents;
 struct live;
+struct producers;
+struct hooks;
+struct stream;
 struct prices;
 struct retention;
 struct sessions_places;
@@ -93,6 +96,9 @@ struct app {
 
 	struct agents *agents;
 	struct live *live;
+	struct producers *producers;
+	struct hooks *hooks;
+	struct stream *streams; /* imports.c's, utlist */
 	struct prices *prices;
 	struct retention *retention;    /* NULL: sessions are kept for ever */
 	struct sessions_places *places; /* of tool calls */

@@ -619,6 +619,22 @@ mux_reaped(struct app *a, pid_t pid)
 	return false;
 }
 
+char *
+mux_id_of(struct app *a, const char *socket, const char *pane)
+{
+	char *prefix, *id;
+
+	if (a->mux == NULL)
+		return NULL;
+	for (unsigned i = 0; i < a->mux->n; i++)
+		if (strcmp(a->mux->servers[i].socket, socket) == 0)
+			return xasprintf("%s%s", a->mux->servers[i].prefix, pane);
+	prefix = make_prefix(a->mux, socket);
+	id = xasprintf("%s%s", prefix, pane);
+	free(prefix);
+	return id;
+}
+
 /* What is shown. */
 
 /* Until a program sets one, tmux has the host's name there. */

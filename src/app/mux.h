@@ -47,6 +47,9 @@ bool mux_reaped(struct app *a, pid_t pid);
 
 extern const struct pane_remote mux_remote;
 
+/* The id of a pane of that server, "%3", to be freed; NULL: servers are left alone. */
+char *mux_id_of(struct app *a, const char *socket, const char *pane);
+
 void mux_entry_gone(struct entry *e); /* before the pane is freed */
 
 /* The run of a remote pane, from what is kept of its origin. */

@@ -19,6 +19,7 @@
 
 #include "app/app_priv.h"
 #include "app/agents.h"
+#include "app/hooks.h"
 #include "app/archiver.h"
 #include "app/live.h"
 #include "app/mux.h"
@@ -145,6 +146,7 @@ go(struct app *a)
 	server_accept(a->server, true);
 	mux_open(a);
 	agents_open(a);
+	hooks_open(a);
 	DL_FOREACH_SAFE (a->entries, e, next) {
 		pane_pause(e->pane, false);
 		/* Its SIGKILL was to come from the worker before. */
@@ -200,6 +202,7 @@ yield(struct app *a)
 {
 	set_paused(a, true);
 	agents_close(a);
+	hooks_pause(a, true);
 	live_close(a);
 	server_send_away(a->server, SERVICE_RESTART, "restarting");
 	a->yield_until = uv_now(a->loop) + YIELD_MS;
@@ -214,6 +217,7 @@ resume(struct app *a)
 	live_open(a);
 	if (a->agents == NULL)
 		agents_open(a);
+	hooks_pause(a, false);
 }
 
 static void

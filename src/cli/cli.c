@@ -25,7 +25,7 @@ enum { OPTIONS_MAX = 32, HELP_COLUMN = 26 };
 
 static const struct cli_command *const commands[] = {&cmd_serve, &cmd_new, &cmd_ls, &cmd_attach,
     &cmd_search, &cmd_capture, &cmd_send, &cmd_wait, &cmd_watch, &cmd_resize, &cmd_kill,
-    &cmd_sessions, &cmd_usage, &cmd_token, &cmd_status, &cmd_doctor};
+    &cmd_sessions, &cmd_usage, &cmd_hook, &cmd_token, &cmd_status, &cmd_doctor};
 
 int
 cli_error(const char *fmt, ...)

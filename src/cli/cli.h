@@ -37,7 +37,7 @@ struct cli_command {
 
 extern const struct cli_command cmd_serve, cmd_new, cmd_ls, cmd_attach, cmd_search, cmd_capture,
     cmd_send, cmd_wait, cmd_watch, cmd_resize, cmd_kill, cmd_token, cmd_status, cmd_sessions,
-    cmd_usage, cmd_doctor;
+    cmd_usage, cmd_doctor, cmd_hook;
 
 int cli_main(int argc, char **argv);
 

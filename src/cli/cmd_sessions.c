@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/cmd_import.h"
 #include "cli/sessions_export.h"
 #include "proto/json.h"
 
@@ -24,7 +25,8 @@ static const struct cli_option sessions_options[] = {
     [UNTIL] = {"until", 0, "TIME", "ls: begun before then"},
     [LIMIT] = {"limit", 'n', "N", "at most so many (default 50, at most 200)"},
     [JSON] = {"json", 'j', NULL, "print as JSON"},
-    [FORMAT] = {"format", 'f', "FORMAT", "export: json (default), md or html"},
+    [FORMAT] = {"format", 'f', "FORMAT",
+	"export: json (default), md or html; import: what it is"},
     [OUTPUT] = {"output", 'o', "FILE", "export: into this file"},
     [OLDER] = {"older-than", 0, "TIME", "rm: those last at work before then, as 90d"},
     [REVEAL] = {"reveal", 0, NULL, "do not mask secrets"},
@@ -226,13 +228,17 @@ run_sessions(int argc, char **argv)
 		return run_ls(&a);
 	if (strcmp(verb, "show") == 0 && left == 2)
 		return run_show(&a, argv[w.operand + 1]);
+	if (strcmp(verb, "import") == 0 && left == 2)
+		return sessions_import_file(argv[w.operand + 1], a.format, a.json);
 	if (strcmp(verb, "export") == 0 && left == 2)
 		return run_export(&a, argv[w.operand + 1]);
 	if (strcmp(verb, "rm") == 0 && (left > 1) == (a.older_than == NULL))
 		return sessions_rm(argv + w.operand + 1, left - 1, a.older_than);
 	return cli_usage(&cmd_sessions,
-	    "sessions ls, show or export and an id, or rm and ids or --older-than");
+	    "sessions ls, show or export and an id, import and a file, or rm and ids");
 }
 
-const struct cli_command cmd_sessions = {"sessions", "ls | show ID | export ID | rm ID...",
-    "List agents' sessions, show, export or remove them", sessions_options, run_sessions, 0};
+const struct cli_command cmd_sessions = {"sessions",
+    "ls | show ID | export ID | import FILE | rm ID...",
+    "List agents' sessions, show, export, import or remove them", sessions_options,
+    run_sessions, 0};

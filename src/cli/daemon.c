@@ -20,6 +20,7 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/conf.h"
+#include "cli/paths.h"
 #include "cli/qr.h"
 #include "net/server.h"
 #include "os/os.h"
@@ -216,7 +217,7 @@ link_host(const char *listen)
 static int
 run_with(struct daemon *d, struct run *r)
 {
-	char *host = link_host(d->listen);
+	char *host = link_host(d->listen), *hooks = paths_hooks(d->socket);
 	int rc;
 
 	d->cfg.host = host;
@@ -227,7 +228,9 @@ run_with(struct daemon *d, struct run *r)
 	d->cfg.token_file = d->token_file;
 	d->cfg.state_dir = d->state_dir;
 	d->cfg.socket_path = d->socket;
+	d->cfg.hooks_spool = hooks;
 	rc = run(r, &d->cfg);
+	free(hooks);
 	free(host);
 	return rc;
 }

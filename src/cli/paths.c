@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -66,6 +67,20 @@ paths_state_dir(void)
 	if (dir != NULL && *dir == '/')
 		return xasprintf("%s/panescry", dir);
 	return xasprintf("%s/.local/state/panescry", home());
+}
+
+/* Not in --state-dir, which a hook does not know: the socket is all that it has of the daemon. */
+char *
+paths_hooks(const char *socket)
+{
+	char *dir = paths_state_dir(), *path;
+	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a */
+
+	for (const char *p = socket; *p != '\0'; p++)
+		h = (h ^ (unsigned char)*p) * 0x100000001b3ull;
+	path = xasprintf("%s/hooks-%016llx.ndjson", dir, (unsigned long long)h);
+	free(dir);
+	return path;
 }
 
 char *

@@ -8,6 +8,9 @@ char *paths_socket(void);
 /* $XDG_STATE_HOME/panescry or ~/.local/state/panescry. */
 char *paths_state_dir(void);
 
+/* What hooks of agents append to for the daemon at this socket, in the state directory. */
+char *paths_hooks(const char *socket);
+
 /* $XDG_CONFIG_HOME/panescry/panescry.conf or ~/.config/panescry/panescry.conf. */
 char *paths_config(void);
 

@@ -26,6 +26,11 @@ enum kind {
 	NOTE,
 	USAGE,
 	SOURCE,
+	APPEND,
+	RESET,
+	RESET_PARTS,
+	PROMPT,
+	PANE,
 	KINDS,
 };
 
@@ -229,6 +234,37 @@ sessions_add_message(struct sessions_batch *b, unsigned session, const char *nat
 }
 
 void
+sessions_append_message(struct sessions_batch *b, unsigned session, const char *native,
+    int role, const char *text, int64_t time_ms)
+{
+	struct row *r = add(b, APPEND, session);
+
+	put_text(b, r, 0, native);
+	put_text(b, r, 1, text);
+	put_number(r, 0, role);
+	put_time(r, 1, time_ms);
+}
+
+void
+sessions_reset_message(struct sessions_batch *b, unsigned session, const char *native)
+{
+	put_text(b, add(b, RESET, session), 0, native);
+	put_text(b, add(b, RESET_PARTS, session), 0, native);
+}
+
+void
+sessions_add_prompt(struct sessions_batch *b, unsigned session, const char *native)
+{
+	put_text(b, add(b, PROMPT, session), 0, native);
+}
+
+void
+sessions_add_pane(struct sessions_batch *b, unsigned session, const char *pane)
+{
+	put_text(b, add(b, PANE, session), 0, pane);
+}
+
+void
 sessions_add_tool(struct sessions_batch *b, unsigned session, const char *call,
     const char *message, const char *name, const char *input, int64_t time_ms)
 {
@@ -264,6 +300,12 @@ sessions_add_note(struct sessions_batch *b, unsigned session, const char *name,
 	put_text(b, r, 1, text);
 	put_number(r, 0, (int64_t)(at & INT64_MAX));
 	put_time(r, 1, time_ms);
+}
+
+char *
+sessions_own_key(const struct sessions_batch *b, unsigned session, const char *id)
+{
+	return xasprintf("own:%s\n%s", strchr(b->by_number[session]->key, '\n') + 1, id);
 }
 
 void
@@ -456,6 +498,27 @@ static const struct statement {
 		" size=excluded.size, offset=excluded.offset, head=excluded.head,"
 		" modified_ns=excluded.modified_ns",
 	3, 6, false, false},
+    /* l: the last part there is. 2 is what is thought, 1 what is said. */
+    [APPEND] = {"INSERT INTO messages(session, turn, native, part, role, hidden, time_ms, text)"
+		" SELECT ?1, (SELECT MAX(seq) FROM turns WHERE session=?1), ?2,"
+		" COALESCE(l.part+(COALESCE(l.text, '')<>''"
+		" AND (l.role=2)<>(COALESCE(?4, 1)=2)), 0),"
+		" COALESCE(?4, CASE l.role WHEN 2 THEN 1 ELSE l.role END, 1), 0, ?5, ?3"
+		" FROM (SELECT 1) LEFT JOIN (SELECT part, role, text FROM messages"
+		" WHERE session=?1 AND native=?2 ORDER BY part DESC LIMIT 1) l WHERE TRUE"
+		" ON CONFLICT(session, native, part) DO UPDATE SET role=excluded.role,"
+		" text=COALESCE(text, '')||excluded.text"
+		" WHERE length(COALESCE(text, ''))<4194304",
+	2, 2, true, false},
+    [RESET] = {"UPDATE messages SET text=NULL WHERE session=?1 AND native=?2 AND part=0", 1, 0,
+	true, false},
+    [RESET_PARTS] = {"DELETE FROM messages WHERE session=?1 AND native=?2 AND part>0", 1, 0,
+	true, false},
+    [PROMPT] = {"UPDATE turns SET prompt=COALESCE((SELECT text FROM messages"
+		" WHERE session=?1 AND native=?2 AND part=0), prompt)"
+		" WHERE session=?1 AND native=?2",
+	1, 0, true, false},
+    [PANE] = {"UPDATE sessions SET pane=?2 WHERE id=?1 AND pane IS NOT ?2", 1, 0, true, false},
 };
 
 struct writing {
@@ -566,10 +629,10 @@ read_briefs(struct writing *w)
 	return rc;
 }
 
-static int
-write_batch(sqlite3 *db, void *data)
+int
+sessions_write(sqlite3 *db, struct sessions_batch *b)
 {
-	struct writing w = {.db = db, .batch = data};
+	struct writing w = {.db = db, .batch = b};
 	int64_t one;
 	int rc = sql_get(db, &one, "SELECT 1 FROM removed LIMIT 1", "");
 
@@ -588,6 +651,12 @@ write_batch(sqlite3 *db, void *data)
 	for (int i = 0; i < KINDS; i++)
 		sqlite3_finalize(w.st[i]);
 	return rc;
+}
+
+static int
+write_batch(sqlite3 *db, void *data)
+{
+	return sessions_write(db, data);
 }
 
 static void

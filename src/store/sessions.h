@@ -29,6 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sqlite3.h>
+
 struct sessions_batch;
 struct store;
 
@@ -69,6 +71,16 @@ enum { SESSIONS_ROLE_OF_MESSAGE = 4 };
 void sessions_add_message(struct sessions_batch *b, unsigned session, const char *native,
     const char *message, unsigned part, int role, bool hidden, const char *text,
     int64_t time_ms);
+/* Text behind what a message has. What is thought and what is said are parts of their own, one behind
+ * the other; role: SESSIONS_UNKNOWN for that of the message. */
+void sessions_append_message(struct sessions_batch *b, unsigned session, const char *native,
+    int role, const char *text, int64_t time_ms);
+/* Takes the text away, to be appended again. */
+void sessions_reset_message(struct sessions_batch *b, unsigned session, const char *native);
+/* The turn with this id has what the message of this id says for its prompt. */
+void sessions_add_prompt(struct sessions_batch *b, unsigned session, const char *native);
+/* Where it runs now, from who knows: in place of what was known. */
+void sessions_add_pane(struct sessions_batch *b, unsigned session, const char *pane);
 void sessions_add_tool(struct sessions_batch *b, unsigned session, const char *call,
     const char *message, const char *name, const char *input, int64_t time_ms);
 void sessions_add_result(struct sessions_batch *b, unsigned session, const char *call,
@@ -84,6 +96,8 @@ struct sessions_usage {
 	double stated_usd; /* below 0: not stated */
 	int64_t time_ms;
 };
+/* A key that nothing but this session has, to be freed. */
+char *sessions_own_key(const struct sessions_batch *b, unsigned session, const char *id);
 void sessions_add_usage(
     struct sessions_batch *b, unsigned session, const struct sessions_usage *u);
 
@@ -139,6 +153,9 @@ void sessions_brief_release(struct sessions_brief *s);
 /* In `done`, with rc 0: the session as it was when the batch had been written; NULL: there is none. */
 const struct sessions_brief *sessions_batch_brief(
     const struct sessions_batch *b, unsigned session);
+
+/* Writes it, within an operation of the caller's (store/store.h). The batch stays. */
+int sessions_write(sqlite3 *db, struct sessions_batch *b);
 
 /* Takes the batch, which is freed after `done`. `done` is called as store/store.h says; may be NULL. The store's owner. */
 void sessions_submit(
