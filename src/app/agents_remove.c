@@ -10,6 +10,7 @@
 
 #include "app/agents_priv.h"
 #include "app/app_priv.h"
+#include "app/live.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -24,6 +25,7 @@ enum { LOOK_MS = 600 * 1000, SETTLE_MS = 1000 };
 /* What somebody asked for. */
 
 struct removal {
+	struct app *app;
 	struct http_req *req; /* NULL: the client has gone */
 };
 
@@ -39,6 +41,8 @@ on_removed(int rc, int64_t n, void *arg)
 	struct removal *rm = arg;
 	cJSON *o;
 
+	if (rc == 0 && n != 0)
+		live_removed(rm->app);
 	if (rm->req == NULL) {
 		free(rm);
 		return;
@@ -56,11 +60,12 @@ on_removed(int rc, int64_t n, void *arg)
 }
 
 static struct removal *
-removal_new(struct http_req *r)
+removal_new(struct http_req *r, struct app *a)
 {
 	struct removal *rm = xcalloc(1, sizeof *rm);
 
 	rm->req = r;
+	rm->app = a;
 	http_on_gone(r, asker_gone, rm);
 	return rm;
 }
@@ -70,7 +75,7 @@ sessions_delete(struct http_req *r, void *arg)
 {
 	struct app *a = arg;
 
-	sessions_remove(a->store, http_param(r, 0), on_removed, removal_new(r));
+	sessions_remove(a->store, http_param(r, 0), on_removed, removal_new(r, a));
 }
 
 void
@@ -85,7 +90,7 @@ sessions_delete_before(struct http_req *r, void *arg)
 		    "before must be a time as 2026-11-21T02:03:04Z, or how long ago as 90d");
 		return;
 	}
-	sessions_remove_before(a->store, ms, false, on_removed, removal_new(r));
+	sessions_remove_before(a->store, ms, false, on_removed, removal_new(r, a));
 }
 
 /* What is old. */

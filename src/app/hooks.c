@@ -10,6 +10,7 @@
 
 #include "agent/hook.h"
 #include "app/app_priv.h"
+#include "app/live.h"
 #include "app/mux.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -143,7 +144,7 @@ take_done(uv_work_t *w, int status)
 	h->events = NULL;
 	h->n = 0;
 	if (n != 0 && !a->closed) {
-		sessions_submit(a->store, b, on_written, h);
+		live_submit(a, b, on_written, h);
 		return;
 	}
 	sessions_batch_free(b);

@@ -16,6 +16,7 @@
 
 #include "agent/import.h"
 #include "app/app_priv.h"
+#include "app/live.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
@@ -314,7 +315,7 @@ step_done(uv_work_t *w, int status)
 	(void)status;
 	s->batch = NULL;
 	if (b != NULL && !s->app->closed) {
-		sessions_submit(s->app->store, b, on_written, s);
+		live_submit(s->app, b, on_written, s);
 		return;
 	}
 	sessions_batch_free(b);

@@ -488,15 +488,29 @@ take_briefs(struct live *l, const struct sessions_batch *b)
 }
 
 static void
+tell_written(struct live *l, const struct sessions_batch *b)
+{
+	if (l->closed)
+		return;
+	live_tell(l, b);
+	take_briefs(l, b);
+}
+
+void
+live_written(struct app *a, const struct sessions_batch *b)
+{
+	if (a->live != NULL)
+		tell_written(a->live, b);
+}
+
+static void
 on_written(int rc, void *arg)
 {
 	struct submitted *w = arg;
 	struct live *l = w->live;
 
-	if (rc == 0 && !l->closed) {
-		live_tell(l, w->batch);
-		take_briefs(l, w->batch);
-	}
+	if (rc == 0)
+		tell_written(l, w->batch);
 	if (w->done != NULL)
 		w->done(rc, w->arg);
 	free(w);
@@ -538,6 +552,7 @@ struct recall {
 	struct live *live;
 	struct sessions_brief *found;
 	size_t n;
+	bool again; /* not the first time: panes are the ones that they were */
 };
 
 static bool
@@ -572,6 +587,7 @@ recall_done(int rc, void *data)
 {
 	struct recall *r = data;
 	struct live *l = r->live;
+	struct seat *seat, *next;
 
 	if (rc != 0)
 		log_warn("sessions", "what was going on is not known: %s", strerror(-rc));
@@ -582,9 +598,12 @@ recall_done(int rc, void *data)
 			continue; /* it was written since */
 		s = put_session(l, &r->found[i]);
 		s->written_us = clock_mono_us();
-		s->restored = s->b.pane != NULL;
+		s->restored = s->b.pane != NULL && !r->again;
 		live_took(l, s);
 	}
+	HASH_ITER (hh, l->seats, seat, next)
+		if (!l->closed && r->again)
+			seat_changed(l, seat->pane);
 	recall_reset(r);
 	free(r->found);
 	free(r);
@@ -593,12 +612,13 @@ recall_done(int rc, void *data)
 }
 
 static void
-recall(struct live *l)
+recall(struct live *l, bool again)
 {
 	struct recall *r = xcalloc(1, sizeof *r);
 	const struct store_op op = {.run = recall_run, .done = recall_done, .data = r};
 
 	r->live = l;
+	r->again = again;
 	r->found = xcalloc(LIVE_MAX, sizeof *r->found);
 	l->ops++;
 	store_submit(l->app->store, &op);
@@ -617,7 +637,19 @@ live_open(struct app *a)
 	uv_timer_init(a->loop, &l->tick);
 	l->tick.data = l;
 	l->handle = true;
-	recall(l);
+	recall(l, false);
+}
+
+void
+live_removed(struct app *a)
+{
+	struct live_session *s, *next;
+
+	if (a->live == NULL)
+		return;
+	HASH_ITER (hh, a->live->sessions, s, next)
+		drop_session(a->live, s);
+	recall(a->live, true);
 }
 
 void

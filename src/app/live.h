@@ -49,6 +49,12 @@ void live_close(struct app *a); /* before it */
 void live_submit(
     struct app *a, struct sessions_batch *take, void (*done)(int rc, void *arg), void *arg);
 
+/* The same of one that was written in another operation. */
+void live_written(struct app *a, const struct sessions_batch *b);
+
+/* Some were removed from the log: what is left is read again. */
+void live_removed(struct app *a);
+
 /* Adds "agent" to a pane: {"session","agent","state","title","since"} or null. */
 void live_pane_json(const struct entry *e, cJSON *pane);
 

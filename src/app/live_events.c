@@ -116,7 +116,10 @@ tell_message(struct live *l, struct told *t, const struct sessions_change *c)
 		return;
 	o = delta(l, t, "text", c->time_ms);
 	json_add_text(o, "message", c->id);
-	cJSON_AddNumberToObject(o, "part", c->part);
+	if (c->kind == SESSIONS_APPEND)
+		cJSON_AddTrueToObject(o, "append");
+	else
+		cJSON_AddNumberToObject(o, "part", c->part);
 	json_add_text(o, "role", c->role >= 0 && c->role < 4 ? roles[c->role] : NULL);
 	if (c->hidden) /* no more, or never: it is only said that it is */
 		cJSON_AddTrueToObject(o, "hidden");
@@ -207,6 +210,7 @@ last_of(const struct sessions_change *c, enum live_last before)
 	case SESSIONS_TURN:
 		return LAST_PROMPT;
 	case SESSIONS_MESSAGE:
+	case SESSIONS_APPEND:
 		if (c->text == NULL || c->hidden || c->role == AGENT_SYSTEM)
 			return before;
 		if (c->role == AGENT_USER)
@@ -226,7 +230,8 @@ note_work(struct told *t, const struct sessions_change *c)
 {
 	bool prompt = c->kind == SESSIONS_TURN;
 
-	if (c->kind == SESSIONS_MESSAGE && !c->hidden && c->text != NULL)
+	if ((c->kind == SESSIONS_MESSAGE || c->kind == SESSIONS_APPEND) && !c->hidden &&
+	    c->text != NULL)
 		prompt = c->role == AGENT_USER;
 	else if (!prompt && c->kind != SESSIONS_TOOL && c->kind != SESSIONS_RESULT)
 		return;
@@ -264,6 +269,7 @@ on_change(void *arg, const struct sessions_change *c)
 		return;
 	switch (c->kind) {
 	case SESSIONS_MESSAGE:
+	case SESSIONS_APPEND:
 		tell_message(b->live, t, c);
 		break;
 	case SESSIONS_TOOL:

@@ -14,6 +14,7 @@
 #include "agent/producer.h"
 #include "app/agents.h"
 #include "app/app_priv.h"
+#include "app/live.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
@@ -120,6 +121,8 @@ on_events_written(int rc, const struct sessions_events_result *result, void *arg
 	struct app *a = p->app;
 
 	a->producers->with_store -= p->len;
+	if (rc == 0 && result->batch != NULL)
+		live_written(a, result->batch);
 	if (rc != 0)
 		reply_failed(p->req, rc);
 	else if (p->req != NULL)
@@ -277,10 +280,12 @@ creator_gone(void *arg)
 }
 
 static void
-on_created(int rc, bool existed, void *arg)
+on_created(int rc, bool existed, const struct sessions_batch *b, void *arg)
 {
 	struct creation *c = arg;
 
+	if (rc == 0)
+		live_written(c->app, b);
 	if (rc != 0)
 		reply_failed(c->req, rc);
 	else if (c->req != NULL)

@@ -365,6 +365,7 @@ static const struct {
     [TURN] = {true, SESSIONS_TURN, {0, -1, -1, 1}, {-1, -1, -1, -1, -1, 0}},
     [TURN_END] = {true, SESSIONS_TURN_END, {0, -1, -1, 1}, {-1, -1, -1, 0, -1, 2}},
     [MESSAGE] = {true, SESSIONS_MESSAGE, {0, 1, -1, 2}, {0, 1, -1, -1, 2, 3}},
+    [APPEND] = {true, SESSIONS_APPEND, {0, -1, -1, 1}, {-1, 0, -1, -1, -1, 1}},
     [TOOL] = {true, SESSIONS_TOOL, {0, 1, 2, 3}, {-1, -1, -1, -1, -1, 0}},
     [RESULT] = {true, SESSIONS_RESULT, {0, -1, -1, 1}, {-1, -1, -1, 0, -1, 2}},
     [NOTE] = {true, SESSIONS_NOTE, {-1, -1, 0, 1}, {-1, -1, -1, -1, -1, 1}},

@@ -121,9 +121,10 @@ enum sessions_kind {
 	SESSIONS_TURN,     /* id, text: the prompt */
 	SESSIONS_TURN_END, /* id, outcome, text: the error */
 	SESSIONS_MESSAGE,  /* id, message, part, role, hidden, text */
-	SESSIONS_TOOL,     /* id: the call's; message, name, text: the input */
-	SESSIONS_RESULT,   /* id: the call's; outcome, text */
-	SESSIONS_NOTE,     /* name, text */
+	SESSIONS_APPEND, /* id, role (unknown: not thought), text: behind what the message has */
+	SESSIONS_TOOL,   /* id: the call's; message, name, text: the input */
+	SESSIONS_RESULT, /* id: the call's; outcome, text */
+	SESSIONS_NOTE,   /* name, text */
 };
 struct sessions_change {
 	enum sessions_kind kind;

@@ -151,6 +151,7 @@ struct job {
 	int64_t first; /* that is new; 0: none is */
 	struct sessions_events_result result;
 	struct sessions_gap *missing;
+	struct sessions_batch *batch; /* that was written last */
 };
 
 struct found {
@@ -286,8 +287,10 @@ write_events(sqlite3 *db, struct job *j, const struct found *f)
 	j->e.end(j->e.arg, &t);
 	late = j->first != 0 && j->first < before;
 	if (rc == 0 && j->result.accepted != 0)
-		rc = end_batch(db, &t);
-	sessions_batch_free(t.batch);
+		rc = sessions_write(db, t.batch);
+	j->batch = t.batch;
+	if (rc == 0 && j->result.accepted != 0)
+		j->result.batch = t.batch;
 	if (rc == 0 && late)
 		rc = write_again(db, j, f);
 	j->result.last_seq = seen->last;
@@ -310,6 +313,8 @@ run_events(sqlite3 *db, void *data)
 	if (j->ran)
 		forget_all(j->seen);
 	j->ran = true;
+	sessions_batch_free(j->batch);
+	j->batch = NULL;
 	free(j->missing);
 	j->missing = NULL;
 	j->first = 0;
@@ -331,6 +336,7 @@ events_done(int rc, void *data)
 	struct job *j = data;
 
 	j->e.done(rc, &j->result, j->e.arg);
+	sessions_batch_free(j->batch);
 	free(j->missing);
 	free(j);
 }
@@ -364,7 +370,7 @@ struct beginning {
 	struct sessions_batch *batch;
 	char *agent, *native;
 	bool existed;
-	void (*done)(int rc, bool existed, void *arg);
+	void (*done)(int rc, bool existed, const struct sessions_batch *b, void *arg);
 	void *arg;
 };
 
@@ -399,7 +405,7 @@ new_done(int rc, void *data)
 {
 	struct beginning *b = data;
 
-	b->done(rc, b->existed, b->arg);
+	b->done(rc, b->existed, b->batch, b->arg);
 	sessions_batch_free(b->batch);
 	free(b->agent);
 	free(b->native);
@@ -408,7 +414,8 @@ new_done(int rc, void *data)
 
 void
 sessions_submit_new(struct store *s, struct sessions_batch *take, const char *agent,
-    const char *native, void (*done)(int rc, bool existed, void *arg), void *arg)
+    const char *native,
+    void (*done)(int rc, bool existed, const struct sessions_batch *b, void *arg), void *arg)
 {
 	struct beginning *b = xcalloc(1, sizeof *b);
 	const struct store_op op = {

@@ -50,6 +50,7 @@ struct sessions_events_result {
 	int64_t last_seq; /* 0: none yet */
 	const struct sessions_gap *missing;
 	size_t nmissing;
+	const struct sessions_batch *batch; /* that was written; NULL: nothing was new */
 };
 
 struct sessions_events {
@@ -73,6 +74,7 @@ void sessions_submit_events(
 /* A session that a producer begins: takes the batch that has it. -EPERM: it was removed, and is not
  * to be taken up again. Its parent may be named by our id. */
 void sessions_submit_new(struct store *s, struct sessions_batch *take, const char *agent,
-    const char *native, void (*done)(int rc, bool existed, void *arg), void *arg);
+    const char *native,
+    void (*done)(int rc, bool existed, const struct sessions_batch *b, void *arg), void *arg);
 
 #endif

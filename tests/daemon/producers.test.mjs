@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { useDaemon } from './lib/daemon.mjs';
 import { pids, startKept } from './lib/keeper.mjs';
+import { Listener } from './lib/listener.mjs';
 import { until } from './lib/until.mjs';
 
 const lines = (events) => events.map((e) => `${JSON.stringify(e)}\n`).join('');
@@ -64,6 +65,26 @@ describe('a producer of events', () => {
     assert.match(made.agent_session, /^[0-9a-f]{32}$/);
     assert.equal(made.parent, s.id);
     assert.equal((await begin(d, { parent: 'one' })).parent, s.id);
+  });
+
+  it('is heard live, and no more when it was removed', async () => {
+    const pane = (await d.new(['cat'])).id;
+    const { id } = await begin(d, { native: 'live', title: 'Heard', pane });
+    const l = await Listener.on(d, ['panes', `session:${id}`]);
+    await l.hears('the state', (o) => o.type === 'reset' || o.type === 'snapshot' || o.topic === `session:${id}`);
+    assert.equal((await d.pane(pane)).agent.title, 'Heard');
+    await send(d, id, conversation(['One', ', two']));
+    await l.hears('the end', (o) => o.channel === 'status' && o.state === 'done');
+    const said = l.all.filter((o) => o.channel === 'text' && o.role === null);
+    assert.ok(said.length > 0 && said.every((o) => o.append), JSON.stringify(l.all));
+    assert.equal(said.map((o) => o.text).join(''), 'One, two');
+    assert.deepEqual(l.all.filter((o) => /^tool_/.test(o.channel)).map((o) => o.channel), ['tool_call', 'tool_result']);
+    const other = await begin(d, { native: 'stays', title: 'Stays', pane });
+    await until('the other one', async () => (await d.pane(pane)).agent?.session === other.id);
+    await d.ok('DELETE', `sessions/${other.id}`);
+    await until('it to be gone', async () => (await d.pane(pane)).agent === null);
+    await l.close();
+    await d.remove(pane);
   });
 
   it('has its events as messages, calls, usage and turns', async () => {
