@@ -19,6 +19,7 @@
 #include "base/xmalloc.h"
 #include "proto/json.h"
 #include "store/sessions_live.h"
+#include "store/sessions_read.h"
 
 enum {
 	SNAPSHOT_ROWS = 50,
@@ -424,10 +425,10 @@ snapshot_run(sqlite3 *db, void *data)
 		rc = read_brief(db, id, &s->brief);
 	s->room = SNAPSHOT_BYTES;
 	if (rc == 0)
-		rc = sessions_live_messages(db, id, SNAPSHOT_ROWS, on_message, s);
+		rc = sessions_last_messages(db, id, SNAPSHOT_ROWS, on_message, s);
 	s->room = SNAPSHOT_BYTES;
 	if (rc == 0)
-		rc = sessions_live_tools(db, id, SNAPSHOT_ROWS, on_tool, s);
+		rc = sessions_last_tools(db, id, SNAPSHOT_ROWS, on_tool, s);
 	return rc;
 }
 

@@ -35,10 +35,4 @@ int sessions_live_recent(sqlite3 *db, int64_t since_ms, int64_t pane_ms, int64_t
 int sessions_live_unlinked(
     sqlite3 *db, const char *agent, const char *cwd, int64_t since_ms, int64_t *n);
 
-/* The last ones that are shown, the newest first; a callback that returns false ends it. */
-int sessions_live_messages(sqlite3 *db, int64_t session, int64_t limit,
-    bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg);
-int sessions_live_tools(sqlite3 *db, int64_t session, int64_t limit,
-    bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg);
-
 #endif

@@ -224,18 +224,17 @@ sessions_find(sqlite3 *db, const char *id, int64_t *session)
 	    "t", id);
 }
 
-int
-sessions_read_messages(sqlite3 *db, int64_t session, int64_t after, int64_t limit,
-    int64_t offset, bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg)
-{
-	sqlite3_stmt *st;
-	int rc = sql_prepare(db, &st,
-	    "SELECT id, turn, time_ms, native, text, part, CASE role WHEN 4 THEN COALESCE("
-	    "(SELECT w.role FROM messages w WHERE w.session=m.session AND w.native=m.message"
-	    " AND w.role<4 LIMIT 1), 1) ELSE role END, hidden FROM messages m"
-	    " WHERE session=? AND id>? AND text IS NOT NULL ORDER BY id LIMIT ? OFFSET ?",
-	    "llll", session, after, limit, offset);
+#define MESSAGES \
+	"SELECT id, turn, time_ms, native, text, part, CASE role WHEN 4 THEN COALESCE(" \
+	"(SELECT w.role FROM messages w WHERE w.session=m.session AND w.native=m.message" \
+	" AND w.role<4 LIMIT 1), 1) ELSE role END, hidden FROM messages m" \
+	" WHERE session=? AND text IS NOT NULL"
 
+/* Takes the statement. */
+static int
+give_messages(sqlite3_stmt *st, int rc,
+    bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg)
+{
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
 		struct sessions_message_row r = {.id = sqlite3_column_int64(st, 0),
 		    .turn = sqlite3_column_int64(st, 1),
@@ -253,16 +252,37 @@ sessions_read_messages(sqlite3 *db, int64_t session, int64_t after, int64_t limi
 }
 
 int
-sessions_read_tools(sqlite3 *db, int64_t session, int64_t after, int64_t limit, int64_t offset,
-    bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg)
+sessions_read_messages(sqlite3 *db, int64_t session, int64_t after, int64_t limit,
+    int64_t offset, bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg)
 {
 	sqlite3_stmt *st;
-	int rc = sql_prepare(db, &st,
-	    "SELECT id, turn, call, message, name, input, output, outcome, started_ms,"
-	    " finished_ms, COALESCE(duration_ms, finished_ms-started_ms) FROM tool_traces"
-	    " WHERE session=? AND id>? ORDER BY id LIMIT ? OFFSET ?",
-	    "llll", session, after, limit, offset);
+	int rc = sql_prepare(db, &st, MESSAGES " AND id>? ORDER BY id LIMIT ? OFFSET ?", "llll",
+	    session, after, limit, offset);
 
+	return give_messages(st, rc, cb, arg);
+}
+
+int
+sessions_last_messages(sqlite3 *db, int64_t session, int64_t limit,
+    bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg)
+{
+	sqlite3_stmt *st;
+	int rc = sql_prepare(
+	    db, &st, MESSAGES " AND NOT hidden ORDER BY id DESC LIMIT ?", "ll", session, limit);
+
+	return give_messages(st, rc, cb, arg);
+}
+
+#define TOOLS \
+	"SELECT id, turn, call, message, name, input, output, outcome, started_ms," \
+	" finished_ms, COALESCE(duration_ms, finished_ms-started_ms) FROM tool_traces" \
+	" WHERE session=?"
+
+/* Takes the statement. */
+static int
+give_tools(sqlite3_stmt *st, int rc, bool (*cb)(void *arg, const struct sessions_tool_row *row),
+    void *arg)
+{
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
 		struct sessions_tool_row r = {.id = sqlite3_column_int64(st, 0),
 		    .turn = sqlite3_column_int64(st, 1),
@@ -283,14 +303,29 @@ sessions_read_tools(sqlite3 *db, int64_t session, int64_t after, int64_t limit, 
 }
 
 int
+sessions_read_tools(sqlite3 *db, int64_t session, int64_t after, int64_t limit, int64_t offset,
+    bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg)
+{
+	sqlite3_stmt *st;
+	int rc = sql_prepare(db, &st, TOOLS " AND id>? ORDER BY id LIMIT ? OFFSET ?", "llll",
+	    session, after, limit, offset);
+
+	return give_tools(st, rc, cb, arg);
+}
+
+int
+sessions_last_tools(sqlite3 *db, int64_t session, int64_t limit,
+    bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg)
+{
+	sqlite3_stmt *st;
+	int rc = sql_prepare(db, &st, TOOLS " ORDER BY id DESC LIMIT ?", "ll", session, limit);
+
+	return give_tools(st, rc, cb, arg);
+}
+
+int
 sessions_count_messages(sqlite3 *db, int64_t session, int64_t *n)
 {
 	return sql_get(db, n,
 	    "SELECT COUNT(*) FROM messages WHERE session=? AND text IS NOT NULL", "l", session);
-}
-
-int
-sessions_count_tools(sqlite3 *db, int64_t session, int64_t *n)
-{
-	return sql_get(db, n, "SELECT COUNT(*) FROM tool_traces WHERE session=?", "l", session);
 }

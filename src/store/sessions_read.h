@@ -85,8 +85,13 @@ struct sessions_tool_row {
 int sessions_read_tools(sqlite3 *db, int64_t session, int64_t after, int64_t limit,
     int64_t offset, bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg);
 
-/* Rows of a session's messages or tool calls. */
+/* The last ones that are shown, the newest first. */
+int sessions_last_messages(sqlite3 *db, int64_t session, int64_t limit,
+    bool (*cb)(void *arg, const struct sessions_message_row *row), void *arg);
+int sessions_last_tools(sqlite3 *db, int64_t session, int64_t limit,
+    bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg);
+
+/* Rows of a session's messages; of its tool calls, store/sessions_places.h has them. */
 int sessions_count_messages(sqlite3 *db, int64_t session, int64_t *n);
-int sessions_count_tools(sqlite3 *db, int64_t session, int64_t *n);
 
 #endif
