@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { startApi, COMMAND, DONE, USED } from '../clis/api.mjs';
 import { privateDir, startDaemon } from './lib/daemon.mjs';
-import { run } from './lib/run.mjs';
+import { BINARY, cleanEnv, run } from './lib/run.mjs';
 import { until } from './lib/until.mjs';
 
 const CLIS = process.env.PANESCRY_CLIS;
@@ -83,6 +83,20 @@ describe("agents' own programs", { skip }, () => {
     });
     await recorded('claude', USED.claude);
     assert.match(out, /"type":"result"/);
+  });
+
+  it('Claude Code in a pane, with hooks that say which', async () => {
+    const claude = await find(join(modules, '@anthropic-ai', 'claude-code-linux-x64'), 'claude');
+    const more = env({ ANTHROPIC_BASE_URL: api.url, ANTHROPIC_API_KEY: 'x', CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1', DISABLE_TELEMETRY: '1' });
+    const installed = await run(BINARY, ['hook', 'install', 'claude', '--yes'], { env: { HOME: home } });
+    assert.equal(installed.status, 0, installed.err);
+    const before_ = new Set((await d.ok('GET', 'sessions?agent=claude')).data.map((s) => s.id));
+    const pane = await d.new([claude, '-p', PROMPT, '--model', 'claude-sonnet-4-5', '--allowedTools', 'Bash(echo:*)'], { cwd: project, env: cleanEnv(more) });
+    await d.exited(pane.id);
+    const s = await until('its session', async () =>
+      (await d.ok('GET', 'sessions?agent=claude')).data.find((x) => !before_.has(x.id) && x.state === 'done'), 20_000);
+    assert.equal(s.pane, pane.id);
+    assert.match((await d.request('GET', `/api/v1/panes/${pane.id}/capture?history=all`)).text, /printed hello/);
   });
 
   it('Codex', async () => {
