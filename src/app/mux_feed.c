@@ -213,7 +213,7 @@ feed_first(struct mux_pane *m, struct seed *take)
 
 /* Capturing. */
 
-static void capture(struct mux_pane *m, unsigned lines);
+static void capture(struct mux_pane *m, unsigned lines, unsigned flags);
 
 /* No line has left the screen here that would tell how far down the capture begins: at the first
  * line that was printed, unless more has been than it holds. */
@@ -251,7 +251,7 @@ captured(struct mux_pane *m, struct seed *take)
 	if (from < 0 && !m->whole) {
 		seed_free(take);
 		m->whole = true;
-		capture(m, 0);
+		capture(m, 0, TMUX_FOLLOW);
 		return;
 	}
 	if (from < 0)
@@ -277,6 +277,8 @@ on_captured(void *arg, int err, const char *why, struct seed *take)
 		seed_free(take);
 	else if (err == 0)
 		captured(m, take);
+	if (m->entry != NULL && err == -EBUSY && m->behind)
+		mux_behind(m);
 	if (m->entry != NULL && m->again && !m->capturing && err == 0) {
 		m->again = false;
 		mux_recapture(m);
@@ -287,11 +289,11 @@ on_captured(void *arg, int err, const char *why, struct seed *take)
 }
 
 static void
-capture(struct mux_pane *m, unsigned lines)
+capture(struct mux_pane *m, unsigned lines, unsigned flags)
 {
 	m->capturing = true;
 	m->lines = lines;
-	tmux_capture(m->server->tmux, m->id, lines, TMUX_FOLLOW, on_captured, mux_ref(m));
+	tmux_capture(m->server->tmux, m->id, lines, flags, on_captured, mux_ref(m));
 }
 
 static unsigned
@@ -341,7 +343,7 @@ mux_behind(struct mux_pane *m)
 		return; /* what is under way will do */
 	m->whole = !m->shown;
 	if (m->shown || (m->past != NULL && m->previewed)) {
-		capture(m, m->shown ? enough(m) : 0);
+		capture(m, m->shown ? enough(m) : 0, TMUX_FOLLOW);
 		return;
 	}
 	/* Of many panes all can be searched soon, since colours come behind the text of the last. */
@@ -372,7 +374,7 @@ mux_recapture(struct mux_pane *m)
 	if (m->capturing)
 		m->again = true;
 	else if (m->shown)
-		capture(m, enough(m));
+		capture(m, enough(m), TMUX_FOLLOW | TMUX_TRY);
 }
 
 void

@@ -25,6 +25,7 @@
 enum {
 	RUNNING_MAX = 4,
 	TRIES_MAX = 50, /* of a pane that changes its screen, or updates it */
+	TRIES_TRY = 10, /* of one that may be done without */
 	TRIES_QUICK = 2,
 	RETRY_MS = 20,
 	COMMAND_SIZE = 1280,
@@ -38,7 +39,7 @@ struct capture {
 	uint32_t pane;
 	unsigned lines, tries, pauses;
 	uint64_t outputs; /* when it was asked for */
-	bool follow, plain, alt, running, resting;
+	bool follow, plain, patient, alt, running, resting;
 	bool unsure; /* the pane printed meanwhile: it is to be paused */
 	bool paused; /* it is, or will be continued by what was asked */
 	struct link *link;
@@ -89,7 +90,7 @@ finish(struct capture *c, int err, const char *why, struct seed *seed)
 	if (c->running)
 		t->capturing--;
 	HASH_FIND_INT(t->panes, &pane, f);
-	if (c->follow && f != NULL) {
+	if (c->follow && f != NULL && err != -EBUSY) {
 		early = f->early;
 		buf_init(&f->early, TMUX_EARLY_MAX);
 		tmux_unfollow(f);
@@ -105,16 +106,26 @@ finish(struct capture *c, int err, const char *why, struct seed *seed)
 		tmux_captures_next(t);
 }
 
+static bool
+may_fail(const struct capture *c, const struct followed *f)
+{
+	return c->patient && f != NULL && f->live;
+}
+
 static void
 rest(struct capture *c)
 {
 	struct tmux *t = c->tmux;
+	struct followed *f;
+	bool may;
 
 	c->running = false;
 	c->paused = false;
 	t->capturing--;
-	if (++c->tries >= TRIES_MAX) {
-		finish(c, -EIO, "it never stands still", NULL);
+	HASH_FIND_INT(t->panes, &c->pane, f);
+	may = may_fail(c, f);
+	if (++c->tries >= (may ? TRIES_TRY : TRIES_MAX)) {
+		finish(c, may ? -EBUSY : -EIO, "it never stands still", NULL);
 		return;
 	}
 	c->resting = c->tries > TRIES_QUICK;
@@ -343,7 +354,8 @@ start(struct capture *c)
 	c->outputs = f->outputs;
 	c->running = true;
 	t->capturing++;
-	if (c->follow && !tmux_captures_only(t) && (c->unsure || c->lines == 0))
+	if (c->follow && !tmux_captures_only(t) &&
+	    ((c->unsure && !may_fail(c, f)) || c->lines == 0))
 		ask_paused(c, f);
 	else
 		ask(c);
@@ -393,6 +405,7 @@ tmux_capture(struct tmux *t, uint32_t pane, unsigned lines, unsigned flags, tmux
 	c->lines = lines;
 	c->follow = (flags & TMUX_FOLLOW) != 0;
 	c->plain = (flags & TMUX_PLAIN) != 0;
+	c->patient = (flags & TMUX_TRY) != 0;
 	c->cb = cb;
 	c->arg = arg;
 	DL_APPEND(t->captures, c);

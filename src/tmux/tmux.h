@@ -100,10 +100,11 @@ bool tmux_reaped(struct tmux *t, pid_t pid);
 
 /*
  * The newest `lines` rows of a pane's history, 0 for all, and its screens. Those that are PLAIN have
- * no colours, which takes tmux a fifth of the time. Err: -ENOENT no such pane, -EIO and why,
+ * no colours, which takes tmux a fifth of the time. With TRY a pane that is followed is not paused for
+ * it: of one that prints all the time there is none, -EBUSY, and it is followed on. Err: -ENOENT no such pane, -EIO and why,
  * -ENOTCONN, -ECANCELED. The seed is the callee's.
  */
-enum { TMUX_FOLLOW = 1 << 0, TMUX_PLAIN = 1 << 1 };
+enum { TMUX_FOLLOW = 1 << 0, TMUX_PLAIN = 1 << 1, TMUX_TRY = 1 << 2 };
 typedef void tmux_capture_cb(void *arg, int err, const char *why, struct seed *seed);
 void tmux_capture(struct tmux *t, uint32_t pane, unsigned lines, unsigned flags,
     tmux_capture_cb *cb, void *arg);
