@@ -75,7 +75,7 @@ print_session(const cJSON *s)
 	cli_print_safe(agent != NULL ? agent : "-", 9, 1);
 	putchar(' ');
 	print_time(json_string(s, "updated"));
-	cli_print_safe(state != NULL ? state : "-", 12, 1);
+	cli_print_safe(state != NULL ? state : "-", 18, 1);
 	printf(" %5llu  ", (unsigned long long)turns);
 	cli_print_safe(project != NULL ? project : "-", 28, 1);
 	putchar(' ');
@@ -100,7 +100,7 @@ run_ls(const struct sessions_args *a)
 	if (rc == CLI_DONE && a->json) {
 		puts(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
-		printf("%-6s %-9s %-17s%-12s %5s  %-28s %s\n", "ID", "AGENT", "UPDATED",
+		printf("%-6s %-9s %-17s%-18s %5s  %-28s %s\n", "ID", "AGENT", "UPDATED",
 		    "STATE", "TURNS", "PROJECT", "TITLE");
 		cJSON_ArrayForEach (s, cJSON_GetObjectItemCaseSensitive(o, "data"))
 			print_session(s);
