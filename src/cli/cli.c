@@ -2,6 +2,7 @@
 
 #include "cli/cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -21,7 +22,7 @@
 #include "net/client.h"
 #include "proto/json.h"
 
-enum { OPTIONS_MAX = 32, HELP_COLUMN = 26 };
+enum { OPTIONS_MAX = 64, HELP_COLUMN = 26 };
 
 static const struct cli_command *const commands[] = {&cmd_serve, &cmd_new, &cmd_ls, &cmd_attach,
     &cmd_search, &cmd_capture, &cmd_send, &cmd_wait, &cmd_watch, &cmd_resize, &cmd_kill,
@@ -106,6 +107,7 @@ fill(const struct cli_command *cmd, struct option *longs, char *shorts)
 				*shorts++ = ':';
 		}
 	}
+	assert(cmd->options[n].name == NULL);
 	longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
 	longs[n] = (struct option){0};
 	*shorts = '\0';

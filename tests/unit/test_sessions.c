@@ -232,7 +232,7 @@ static void
 note_change(void *arg, const struct sessions_change *c)
 {
 	static const char *const kinds[] = {
-	    "state", "turn", "turn-end", "message", "tool", "result", "note"};
+	    "state", "turn", "turn-end", "message", "append", "tool", "result", "note"};
 	char *at = (char *)arg + strlen(arg);
 	const char *const texts[] = {c->id, c->message, c->name, c->text};
 
