@@ -170,6 +170,13 @@ os_process_front(pid_t pid)
 	return 0;
 }
 
+pid_t
+os_process_parent(pid_t pid)
+{
+	(void)pid;
+	return 0;
+}
+
 int
 os_process_each(bool (*cb)(void *arg, const struct os_process *p), void *arg)
 {

@@ -289,6 +289,18 @@ os_process_front(pid_t pid)
 	return front > 0 ? front : 0;
 }
 
+pid_t
+os_process_parent(pid_t pid)
+{
+	char stat[512], *p;
+	int parent;
+
+	if (read_proc(pid, "stat", stat, sizeof stat) != 0)
+		return 0;
+	p = strrchr(stat, ')');
+	return p != NULL && sscanf(p + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
 /* Wall clock of the moment from which processes' start times count. */
 static int64_t
 boot_ms(void)

@@ -58,6 +58,7 @@ pid_t os_forkpty(int *master, const struct winsize *size);
 int os_process_cwd(pid_t pid, char *buf, size_t size);
 int os_process_program(pid_t pid, char *buf, size_t size);
 pid_t os_process_front(pid_t pid);
+pid_t os_process_parent(pid_t pid); /* 0: not known */
 
 /* All processes that can be seen, in no order; the callback returns false to end it. -ENOSYS. */
 struct os_process {

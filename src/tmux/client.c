@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "os/os.h"
 #include "os/spawn.h"
 #include "base/xmalloc.h"
 
@@ -312,6 +313,51 @@ on_raw(void *arg, int which, const char *data, size_t len)
 static const struct control_callbacks control_callbacks = {
     on_output, on_notice, on_begin, on_text, on_end, on_raw};
 
+/* Processes. */
+
+enum { FLAGS_SIZE = 48, ARGS_SIZE = 4096 };
+
+static void
+put_flags(char flags[FLAGS_SIZE], bool silent)
+{
+	snprintf(flags, FLAGS_SIZE, "ignore-size,pause-after=%d%s", TMUX_PAUSE_AFTER_S,
+	    silent ? ",no-output" : "");
+}
+
+/* By its last argument. */
+static bool
+is_ours(pid_t pid)
+{
+	char args[ARGS_SIZE], flags[FLAGS_SIZE];
+	ssize_t n = os_process_args(pid, args, sizeof args);
+
+	for (int silent = 0; silent < 2 && n > 0; silent++) {
+		size_t len;
+
+		put_flags(flags, silent != 0);
+		len = strlen(flags) + 1;
+		if ((size_t)n > len && args[n - 1] == '\0' &&
+		    memcmp(args + n - (ssize_t)len, flags, len) == 0 &&
+		    args[n - (ssize_t)len - 1] == '\0')
+			return true;
+	}
+	return false;
+}
+
+void
+tmux_client_end_orphan(pid_t pid)
+{
+	pid_t parent = os_process_parent(pid);
+	char its[32], own[32];
+
+	if (parent == 0 || !is_ours(pid))
+		return;
+	if (parent != getppid() && os_process_program(parent, its, sizeof its) == 0 &&
+	    os_process_program(getpid(), own, sizeof own) == 0 && strcmp(its, own) == 0)
+		return; /* another daemon's */
+	kill(pid, SIGKILL);
+}
+
 /* Pipes. */
 
 static void
@@ -446,7 +492,7 @@ tmux_client_tell(struct tmux_client *c, const char *commands, tmux_answer_cb *cb
 static int
 start(struct tmux_client *c, const char *socket, bool silent, int in, int out)
 {
-	char target[16], flags[48];
+	char target[16], flags[FLAGS_SIZE];
 	char tmux[] = "tmux", s[] = "-S", control[] = "-Cu", attach[] = "attach-session",
 	     e[] = "-E", t[] = "-t", f[] = "-f", *path = xstrdup(socket);
 	char *argv[] = {tmux, control, s, path, attach, e, t, target, f, flags, NULL};
@@ -454,8 +500,7 @@ start(struct tmux_client *c, const char *socket, bool silent, int in, int out)
 	int rc;
 
 	snprintf(target, sizeof target, "$%u", c->session);
-	snprintf(flags, sizeof flags, "ignore-size,pause-after=%d%s", TMUX_PAUSE_AFTER_S,
-	    silent ? ",no-output" : "");
+	put_flags(flags, silent);
 	rc = spawn_process(&how, &c->pid);
 	free(path);
 	return rc;

@@ -55,6 +55,10 @@ int tmux_client_new(uv_loop_t *loop, const char *socket, uint32_t session, bool 
 /* Detaches. Requests that wait are failed with -ECANCELED before this returns. */
 void tmux_client_free(struct tmux_client *c);
 
+/* The process of a client that was made like this, by a process that has ended: tmux keeps such a one
+ * while it has output for it. It is ended; tmux must know of it already (list-clients). */
+void tmux_client_end_orphan(pid_t pid);
+
 bool tmux_client_ready(const struct tmux_client *c);
 uint32_t tmux_client_session(const struct tmux_client *c);
 pid_t tmux_client_pid(const struct tmux_client *c);

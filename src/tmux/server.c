@@ -30,7 +30,7 @@ enum {
 	ANSWER_MAX = 4 * 1024 * 1024,
 };
 
-#define CLIENT "\tclient\t"
+#define CLIENT "\tclient\t" /* between the secret and what follows */
 
 char *
 tmux_socket_path(const char *name)
@@ -70,11 +70,14 @@ static bool
 read_client(const struct tmux *t, const char *line)
 {
 	size_t n = strlen(t->secret);
+	int pid;
 
-	return strncmp(line, t->secret, n) == 0 &&
-	       strncmp(line + n, CLIENT, strlen(CLIENT)) == 0 &&
-	       strstr(line, "control-mode") != NULL && strstr(line, "ignore-size") != NULL &&
-	       strstr(line, "pause-after=") != NULL;
+	if (strncmp(line, t->secret, n) != 0 || sscanf(line + n, CLIENT "%d", &pid) != 1 ||
+	    strstr(line, "control-mode") == NULL || strstr(line, "ignore-size") == NULL ||
+	    strstr(line, "pause-after=") == NULL)
+		return false;
+	tmux_client_end_orphan(pid);
+	return true;
 }
 
 /* A line of the answer: the secret, version, pid, start, session. Returns whether it is one. */
@@ -147,7 +150,7 @@ on_look(uv_timer_t *timer)
 {
 	struct tmux *t = timer->data;
 	char format[160];
-	char client[80];
+	char client[96];
 	const char *const words[] = {
 	    "list-clients", "-F", client, ";", "list-sessions", "-F", format, NULL};
 	struct stat st;
@@ -160,7 +163,8 @@ on_look(uv_timer_t *timer)
 		look_later(t);
 		return;
 	}
-	snprintf(client, sizeof client, "%s" CLIENT "#{client_flags}", t->secret);
+	snprintf(
+	    client, sizeof client, "%s" CLIENT "#{client_pid}\t#{client_flags}", t->secret);
 	snprintf(format, sizeof format, "%s\t#{version}\t#{pid}\t#{start_time}\t#{session_id}",
 	    t->secret);
 	t->run = tmux_run(t->loop, t->socket, words, ANSWER_MAX, on_looked, t);

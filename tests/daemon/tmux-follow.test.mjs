@@ -162,6 +162,8 @@ describe('what a pane of tmux prints', { skip }, () => {
       await same(id, () => textOf(f.d, id), () => f.t.text(pane));
       await f.t.run('kill-pane', '-t', pane);
     }
+    // Those of the workers that were killed are gone.
+    await until('two clients', async () => (await f.t.run('list-clients', '-F', '#{client_control_mode}')).split('\n').length === 2);
   });
 
   // Afterwards tmux 3.3 sometimes never answers on the connection again, and nothing gives that up.
