@@ -15,7 +15,7 @@ export async function startTmux({ conf = '', env = {}, cols = 100, rows = 30, so
   const dir = await privateDir();
   const home = join(dir, 'home');
   for (const name of ['home', 'run', 'tmp']) await mkdir(join(dir, name), { mode: 0o700 });
-  await writeFile(join(dir, 'tmux.conf'), `set -g default-shell /bin/sh\nset -sg escape-time 0\n${conf}\n`);
+  await writeFile(join(dir, 'tmux.conf'), `set -g default-shell /bin/sh\nset -sg escape-time 0\nset -g assume-paste-time 0\n${conf}\n`);
   const all = {
     HOME: home,
     XDG_RUNTIME_DIR: join(dir, 'run'),
