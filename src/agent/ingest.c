@@ -175,7 +175,8 @@ ingest_take(struct ingest *g)
 	pthread_mutex_lock(&g->mutex);
 	b = g->ready;
 	g->ready = NULL;
-	g->taken = b != NULL;
+	if (b != NULL) /* else one that was taken before is still being written */
+		g->taken = true;
 	pthread_mutex_unlock(&g->mutex);
 	return b;
 }
