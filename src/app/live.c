@@ -11,6 +11,7 @@
 #include "agent/agent.h"
 #include "agent/secrets.h"
 #include "app/agents_priv.h"
+#include "app/agents_query.h"
 #include "app/app_priv.h"
 #include "app/events.h"
 #include "app/live_priv.h"
@@ -122,15 +123,6 @@ live_phase(int state, enum live_last last)
 	return state == AGENT_WORKING ? working[last] : "idle";
 }
 
-static void
-add_time(cJSON *o, const char *name, int64_t ms)
-{
-	char iso[CLOCK_ISO_LEN];
-
-	clock_iso(ms, iso);
-	json_add_text(o, name, ms != 0 ? iso : NULL);
-}
-
 cJSON *
 live_session_json(const struct live_session *s)
 {
@@ -145,9 +137,9 @@ live_session_json(const struct live_session *s)
 	json_add_text(o, "state", session_state_name(s->b.state));
 	cJSON_AddStringToObject(o, "phase", live_phase(s->b.state, s->last));
 	cJSON_AddBoolToObject(o, "sub", s->b.sub);
-	add_time(o, "since", s->b.state_ms);
-	add_time(o, "started", s->b.started_ms);
-	add_time(o, "updated", s->b.updated_ms);
+	question_add_time(o, "since", s->b.state_ms);
+	question_add_time(o, "started", s->b.started_ms);
+	question_add_time(o, "updated", s->b.updated_ms);
 	return o;
 }
 
@@ -256,7 +248,7 @@ seat_json(struct live *l, const struct seat *seat)
 	json_add_text(o, "agent", s->b.agent);
 	json_add_text(o, "state", session_state_name(s->b.state));
 	json_add_text(o, "title", s->b.title);
-	add_time(o, "since", s->b.state_ms);
+	question_add_time(o, "since", s->b.state_ms);
 	return o;
 }
 

@@ -10,6 +10,7 @@
 #include "agent/agent.h"
 #include "agent/secrets.h"
 #include "app/agents_priv.h"
+#include "app/agents_query.h"
 #include "app/app_priv.h"
 #include "app/events.h"
 #include "app/live.h"
@@ -99,14 +100,6 @@ put_delta(struct live *l, struct told *t, cJSON *take)
 	events_add_alias(l->app, t->topic, t->alias, take);
 }
 
-static const char *
-outcome_name(int outcome)
-{
-	static const char *const names[] = {"unknown", "ok", "failed", "interrupted", "denied"};
-
-	return outcome >= 0 && outcome < 5 ? names[outcome] : NULL;
-}
-
 static void
 tell_message(struct live *l, struct told *t, const struct sessions_change *c)
 {
@@ -137,7 +130,7 @@ tell_tool(struct live *l, struct told *t, const struct sessions_change *c)
 
 	json_add_text(o, "call", c->id);
 	if (result) {
-		json_add_text(o, "outcome", outcome_name(c->outcome));
+		json_add_text(o, "outcome", question_outcome(c->outcome));
 	} else {
 		json_add_text(o, "message", c->message);
 		json_add_text(o, "tool", c->name);
@@ -153,7 +146,7 @@ tell_error(struct live *l, struct told *t, const struct sessions_change *c, cons
 	cJSON *o = delta(l, t, "error", c->time_ms);
 
 	json_add_text(o, "name", name);
-	json_add_text(o, "outcome", outcome_name(c->outcome));
+	json_add_text(o, "outcome", question_outcome(c->outcome));
 	if (add_text(o, "text", c->text))
 		cJSON_AddTrueToObject(o, "truncated");
 	put_delta(l, t, o);

@@ -113,12 +113,8 @@ free_sessions(struct walk *w)
 static struct query_line
 copy_line(const char *text, uint32_t len, size_t *bytes)
 {
-	struct query_line l = {.text = xmalloc((size_t)len + 1), .len = len};
-
-	memcpy(l.text, text, len);
-	l.text[len] = '\0';
-	*bytes += len + sizeof l;
-	return l;
+	*bytes += len + sizeof(struct query_line);
+	return query_line_copy(text, len);
 }
 
 static void

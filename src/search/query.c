@@ -352,15 +352,21 @@ lines_of(struct lines *l, const struct query_source *s)
 	l->n = l->history + s->nscreen;
 }
 
-static struct query_line
-copy_line(const char *text, uint32_t len, size_t *bytes)
+struct query_line
+query_line_copy(const char *text, uint32_t len)
 {
 	struct query_line l = {.text = xmalloc((size_t)len + 1), .len = len};
 
 	memcpy(l.text, text, len);
 	l.text[len] = '\0';
-	*bytes += len;
 	return l;
+}
+
+static struct query_line
+copy_line(const char *text, uint32_t len, size_t *bytes)
+{
+	*bytes += len;
+	return query_line_copy(text, len);
 }
 
 /* Copies the lines at from..to-1 and returns how many there were. */

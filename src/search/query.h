@@ -108,6 +108,8 @@ void query_run(const struct pattern *pattern, const struct query_source *sources
     const struct query_options *options, struct query_result *r);
 
 void query_result_release(struct query_result *r);
+struct query_line query_line_copy(
+    const char *text, uint32_t len); /* its text is the caller's */
 void query_hit_release(struct query_hit *h);
 
 #endif

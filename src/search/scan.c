@@ -257,19 +257,6 @@ backward(const char *text, uint32_t begin, uint32_t end, size_t size)
 	return at;
 }
 
-static uint64_t
-count_lines(const char *text, size_t len)
-{
-	const char *p = text, *end = text + len;
-	uint64_t n = 0;
-
-	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		n++;
-		p++;
-	}
-	return n;
-}
-
 /* The window from..to: how far it was looked at. */
 static uint32_t
 scan_window(struct run *r, const struct history_part *p, uint32_t from, uint32_t to)
@@ -314,7 +301,7 @@ scan_newest_first(struct run *r, const struct history_part *p, struct range *g)
 
 		if (end < g->text_end && r->left > 0) {
 			/* The time was over in its middle. */
-			r->stats->lines += count_lines(text + from, end - from);
+			r->stats->lines += window_lines(text + from, end - from);
 			break;
 		}
 		g->text_end = from;

@@ -117,19 +117,6 @@ texts_add(struct texts *t, const char *text, size_t len)
 
 /* Scanning */
 
-static uint64_t
-count_lines(const char *text, size_t len)
-{
-	const char *p = text, *end = text + len;
-	uint64_t n = 0;
-
-	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		n++;
-		p++;
-	}
-	return n;
-}
-
 /* Where a window that begins there ends: at the end of a line, and before it changes whether
  * there are long ones. *which is the text that `from` lies in. */
 static size_t
@@ -160,7 +147,7 @@ number(struct texts *t, size_t which, size_t at)
 		t->at = t->places[which].at;
 		t->line = 1;
 	}
-	t->line += count_lines(t->buf.data + t->at, at - t->at);
+	t->line += window_lines(t->buf.data + t->at, at - t->at);
 	t->at = at;
 	return t->line;
 }
@@ -202,7 +189,7 @@ texts_scan(struct texts *t, void (*cb)(void *arg, const struct texts_hit *hit), 
 
 		finder_find(&t->finder, &w);
 		t->stats.bytes += w.end;
-		t->stats.lines += count_lines(w.text, w.end);
+		t->stats.lines += window_lines(w.text, w.end);
 		tell(t, from, &w, which, cb, arg);
 		if (w.end < w.len)
 			break;

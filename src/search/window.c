@@ -25,6 +25,19 @@ enum {
 
 enum { PLAIN, LITERAL };
 
+uint64_t
+window_lines(const char *text, size_t len)
+{
+	const char *p = text, *end = text + len;
+	uint64_t n = 0;
+
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		n++;
+		p++;
+	}
+	return n;
+}
+
 void
 finder_init(struct finder *f, const struct pattern *p, struct matcher *m)
 {

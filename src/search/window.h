@@ -39,6 +39,8 @@ struct finder {
 	unsigned windows; /* since the slower one was tried */
 };
 
+uint64_t window_lines(const char *text, size_t len); /* how many end there */
+
 void finder_init(struct finder *f, const struct pattern *p, struct matcher *m);
 void finder_release(struct finder *f);
 void finder_start(struct finder *f, enum scan_way way);

@@ -93,8 +93,7 @@ take_row(sqlite3_stmt *st, struct sessions_brief *out)
 	    .pane = sql_text(st, 4),
 	    .title = sessions_title(text(st, 5), text(st, 11)),
 	    .sub = sqlite3_column_int(st, 6) != 0,
-	    .state = sqlite3_column_type(st, 7) == SQLITE_NULL ? SESSIONS_UNKNOWN
-							       : sqlite3_column_int(st, 7),
+	    .state = (int)sql_count(st, 7),
 	    .state_ms = sqlite3_column_int64(st, 8),
 	    .started_ms = sqlite3_column_int64(st, 9),
 	    .updated_ms = sqlite3_column_int64(st, 10)};

@@ -14,14 +14,6 @@ text(sqlite3_stmt *st, int column)
 	return (const char *)sqlite3_column_text(st, column);
 }
 
-static int64_t
-count(sqlite3_stmt *st, int column)
-{
-	return sqlite3_column_type(st, column) == SQLITE_NULL
-		   ? SESSIONS_UNKNOWN
-		   : sqlite3_column_int64(st, column);
-}
-
 int
 sessions_read_sources(
     sqlite3 *db, bool (*cb)(void *arg, const struct sessions_source *s), void *arg)
@@ -79,13 +71,13 @@ give_usage(sqlite3_stmt *st, int rc,
 			.message = text(st, 5),
 			.model = text(st, 6),
 			.fast = sqlite3_column_int(st, 7) != 0,
-			.input = count(st, 8),
-			.cache_read = count(st, 9),
-			.cache_write_5m = count(st, 10),
-			.cache_write_1h = count(st, 11),
-			.output = count(st, 12),
-			.reasoning = count(st, 13),
-			.searches = count(st, 16),
+			.input = sql_count(st, 8),
+			.cache_read = sql_count(st, 9),
+			.cache_write_5m = sql_count(st, 10),
+			.cache_write_1h = sql_count(st, 11),
+			.output = sql_count(st, 12),
+			.reasoning = sql_count(st, 13),
+			.searches = sql_count(st, 16),
 			.stated_usd = sqlite3_column_type(st, 14) == SQLITE_NULL
 					  ? -1
 					  : sqlite3_column_double(st, 14),
@@ -200,7 +192,7 @@ sessions_read_list(sqlite3 *db, const struct sessions_filter *f, int64_t limit, 
 		    .pane = text(st, 9),
 		    .prompt = text(st, 10),
 		    .fork = sqlite3_column_int(st, 12) != 0,
-		    .state = (int)count(st, 13),
+		    .state = (int)sql_count(st, 13),
 		    .started_ms = sqlite3_column_int64(st, 14),
 		    .updated_ms = sqlite3_column_int64(st, 15),
 		    .turns = sqlite3_column_int64(st, 16),
@@ -291,10 +283,10 @@ give_tools(sqlite3_stmt *st, int rc, bool (*cb)(void *arg, const struct sessions
 		    .name = text(st, 4),
 		    .input = text(st, 5),
 		    .output = text(st, 6),
-		    .outcome = (int)count(st, 7),
+		    .outcome = (int)sql_count(st, 7),
 		    .started_ms = sqlite3_column_int64(st, 8),
 		    .finished_ms = sqlite3_column_int64(st, 9),
-		    .latency_ms = count(st, 10)};
+		    .latency_ms = sql_count(st, 10)};
 
 		rc = cb(arg, &r) ? 0 : -ECANCELED;
 	}

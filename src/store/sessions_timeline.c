@@ -20,14 +20,6 @@ static const char turns_sql[] =
     " COALESCE(d.n, 0), COALESCE(d.failed, 0)"
     " FROM page p LEFT JOIN done d ON d.turn=p.seq ORDER BY p.seq";
 
-static int64_t
-count(sqlite3_stmt *st, int column)
-{
-	return sqlite3_column_type(st, column) == SQLITE_NULL
-		   ? SESSIONS_UNKNOWN
-		   : sqlite3_column_int64(st, column);
-}
-
 int
 sessions_read_turns(sqlite3 *db, int64_t session, int64_t after, int64_t limit, int64_t offset,
     bool (*cb)(void *arg, const struct sessions_turn_row *row), void *arg)
@@ -39,11 +31,11 @@ sessions_read_turns(sqlite3 *db, int64_t session, int64_t after, int64_t limit, 
 		struct sessions_turn_row r = {.seq = sqlite3_column_int64(st, 0),
 		    .prompt = (const char *)sqlite3_column_text(st, 1),
 		    .error = (const char *)sqlite3_column_text(st, 2),
-		    .outcome = (int)count(st, 3),
+		    .outcome = (int)sql_count(st, 3),
 		    .started_ms = sqlite3_column_int64(st, 4),
 		    .ended_ms = sqlite3_column_int64(st, 5),
 		    .until_ms = sqlite3_column_int64(st, 6),
-		    .duration_ms = count(st, 7),
+		    .duration_ms = sql_count(st, 7),
 		    .tools = sqlite3_column_int64(st, 8),
 		    .tools_failed = sqlite3_column_int64(st, 9)};
 

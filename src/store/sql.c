@@ -171,6 +171,14 @@ sql_get(sqlite3 *db, int64_t *out, const char *sql, const char *types, ...)
 	return sql_finish(st, rc);
 }
 
+int64_t
+sql_count(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_type(st, column) == SQLITE_NULL
+		   ? -1
+		   : sqlite3_column_int64(st, column);
+}
+
 char *
 sql_text(sqlite3_stmt *st, int column)
 {

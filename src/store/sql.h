@@ -39,6 +39,9 @@ int sql_prepare(sqlite3 *db, sqlite3_stmt **st, const char *sql, const char *typ
 int sql_step(sqlite3_stmt *st); /* 1: a row, 0: the end */
 int sql_finish(sqlite3_stmt *st, int rc);
 
+/* A number that cannot be below 0; -1 for NULL. */
+int64_t sql_count(sqlite3_stmt *st, int column);
+
 /* A text column as a string for the caller to free; NULL for NULL. */
 char *sql_text(sqlite3_stmt *st, int column);
 
