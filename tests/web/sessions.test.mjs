@@ -176,7 +176,7 @@ test('the list shows what there is, by text and agent, in pages', async () => {
 
 test('a transcript has messages, thoughts and calls in their order', async () => {
   const v = await open('#session=story', { context: { colorScheme: 'light' } });
-  await v.page.getByText('No. Nothing else in tests/ sleeps.').waitFor();
+  await v.scroller.getByText('No. Nothing else in tests/ sleeps.').waitFor();
   const kinds = await v.said.evaluateAll((l) =>
     l.map((e) => e.dataset.role ?? `${e.querySelector('.tool-name').textContent} ${e.dataset.outcome}`));
   assert.deepEqual(kinds, [
@@ -223,7 +223,7 @@ test('by keyboard: there, choose, open, back', async () => {
   await until('one', async () => (await v.rows.count()) === 1);
   await v.page.keyboard.press('ArrowDown');
   await v.page.keyboard.press('Enter');
-  await v.page.getByText('No. Nothing else in tests/ sleeps.').waitFor();
+  await v.scroller.getByText('No. Nothing else in tests/ sleeps.').waitFor();
   assert.match(hash(v), /^#session=\d+$/);
   await v.page.keyboard.press('Escape');
   await until('the list as it was', async () => (await focused()).startsWith('The lamp test fails'));
@@ -252,7 +252,7 @@ test('it follows as the session goes on', async () => {
   const before = talk.text.length;
   talk.result('l1', 'made').says(`More. ${'\nline'.repeat(80)}`);
   await appendFile(file, talk.text.slice(before));
-  await v.page.getByText('More.').waitFor();
+  await v.scroller.getByText('More.').waitFor();
   await until('the result', async () => (await call.getAttribute('data-outcome')) === 'ok');
   await call.getByText('made').waitFor(); // it is still open
   await until('its end', v.atEnd);
@@ -261,8 +261,8 @@ test('it follows as the session goes on', async () => {
 
 test('20,000 messages are there, a part at a time', async () => {
   const v = await open('#session=long');
-  await v.page.getByText(`answer ${LONG / 2 - 1}`, { exact: true }).waitFor();
-  assert.ok(await v.atEnd(), 'at its end');
+  await v.scroller.getByText(`answer ${LONG / 2 - 1}`, { exact: true }).waitFor();
+  await until('its end', v.atEnd);
   assert.ok((await v.said.count()) <= 600);
   const numbers = () =>
     v.page.locator('article.said .text').evaluateAll((l) => l.map((e) => e.textContent));
@@ -301,7 +301,7 @@ test('20,000 messages are there, a part at a time', async () => {
   }
   await gapless();
   await v.page.getByRole('button', { name: 'Go to the start' }).click();
-  await v.page.getByText('question 0', { exact: true }).waitFor();
+  await v.scroller.getByText('question 0', { exact: true }).waitFor();
   await gapless();
   for (let i = 0; i < 8; i++) {
     const end = (await numbers()).at(-1);
@@ -310,15 +310,15 @@ test('20,000 messages are there, a part at a time', async () => {
   }
   await gapless();
   await v.scroller.press('End');
-  await v.page.getByText(`answer ${LONG / 2 - 1}`, { exact: true }).waitFor();
+  await v.scroller.getByText(`answer ${LONG / 2 - 1}`, { exact: true }).waitFor();
   await v.scroller.press('Home');
-  await v.page.getByText('question 0', { exact: true }).waitFor();
+  await v.scroller.getByText('question 0', { exact: true }).waitFor();
   await v.close();
 });
 
 test('hostile texts are text', async () => {
   const v = await open('#session=hostile');
-  await v.page.getByText('after the big ones').waitFor();
+  await v.scroller.getByText('after the big ones').waitFor();
   const first = v.said.first();
   assert.ok((await first.innerText()).includes(EVIL));
   for (const summary of await v.page.locator('.said > summary').all()) await summary.click();
@@ -369,7 +369,7 @@ test('only what is seen asks again', async () => {
   v.page.on('request', (r) => (asked += r.url().includes('/sessions?') ? 1 : 0));
   await until('another question', () => asked > 0);
   await v.page.goto(`${v.origin}/#session=story`);
-  await v.page.getByText('No. Nothing else in tests/ sleeps.').waitFor();
+  await v.scroller.getByText('No. Nothing else in tests/ sleeps.').waitFor();
   asked = 0;
   let followed = 0;
   v.page.on('request', (r) => (followed += r.url().includes('/messages?') ? 1 : 0));
@@ -386,7 +386,7 @@ test('on a phone', async () => {
   await v.filter.fill('lamp test');
   await until('one', async () => (await v.rows.count()) === 1);
   await v.rows.first().tap();
-  await v.page.getByText('No. Nothing else in tests/ sleeps.').waitFor();
+  await v.scroller.getByText('No. Nothing else in tests/ sleeps.').waitFor();
   await v.shot('session-phone');
   await v.page.emulateMedia({ colorScheme: 'dark' });
   await v.page.getByRole('button', { name: 'Go to the start' }).tap();

@@ -96,6 +96,13 @@ export class TranscriptView {
   private readonly onVisible = (): void => {
     if (document.visibilityState === 'visible') void this.follow();
   };
+  private height = 0;
+  /** Who was at the end stays there when the head grows, or the window shrinks. */
+  private readonly resized = new ResizeObserver(() => {
+    const was = this.height;
+    this.height = this.scroller.clientHeight;
+    if (this.ended && this.isAtEnd(was)) this.scroller.scrollTop = this.scroller.scrollHeight;
+  });
 
   constructor(
     readonly session: string,
@@ -144,6 +151,7 @@ export class TranscriptView {
       e.preventDefault();
       e.stopPropagation();
     });
+    this.resized.observe(this.scroller);
     document.addEventListener('visibilitychange', this.onVisible);
     document.title = 'Session – panescry';
     void this.follow();
@@ -156,6 +164,7 @@ export class TranscriptView {
   dispose(): void {
     clearTimeout(this.again);
     this.asking.abort();
+    this.resized.disconnect();
     document.removeEventListener('visibilitychange', this.onVisible);
     this.element.remove();
   }
@@ -377,9 +386,9 @@ export class TranscriptView {
     });
   }
 
-  private isAtEnd(): boolean {
-    const { scrollTop, clientHeight, scrollHeight } = this.scroller;
-    return scrollHeight - scrollTop - clientHeight < AT_END;
+  private isAtEnd(height = this.scroller.clientHeight): boolean {
+    const { scrollTop, scrollHeight } = this.scroller;
+    return scrollHeight - scrollTop - height < AT_END;
   }
 
   /** What is at the top of the window stays there, whatever comes and goes above it. */
