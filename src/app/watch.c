@@ -101,7 +101,11 @@ run_command(struct watch *w, const struct sighting *s)
 		log_warn("watch", "w%llu: %d commands run already: this one is left out",
 		    (unsigned long long)w->id, COMMANDS_MAX);
 	} else {
-		struct spawn_spec how = {argv, envp = env_make(&env), -1, -1, -1};
+		struct spawn_spec how = {.argv = argv,
+		    .envp = (envp = env_make(&env)),
+		    .in = -1,
+		    .out = -1,
+		    .err = -1};
 
 		if ((rc = spawn_process(&how, &all->commands[i])) != 0) {
 			all->commands[i] = 0;

@@ -17,7 +17,7 @@
 #include "pane/pane.h"
 #include "proto/json.h"
 
-enum { ENV_MAX = 1024, COLS = 80, ROWS = 24 };
+enum { ENV_MAX = 1024, COLS = 80, ROWS = 24, RETRIES = 3 };
 
 static const char *const names[] = {"command", "cwd", "env", "name", "correlation", "agent",
     "model", "prompt", "pane", "session", "pty", "cols", "rows", "input", "watch",
@@ -193,7 +193,8 @@ read_retries(const cJSON *o, struct job_spec *s, char **cause)
 {
 	const cJSON *on = member(o, "retry_on"), *backoff = member(o, "backoff_s"), *v;
 	uint64_t retries;
-	int rc = read_count(o, "retries", 0, JOB_RETRIES_MAX, 0, &retries, cause);
+	uint64_t usual = s->agent != NULL || on != NULL ? RETRIES : 0;
+	int rc = read_count(o, "retries", 0, JOB_RETRIES_MAX, usual, &retries, cause);
 
 	if (rc != 0)
 		return rc;
@@ -335,7 +336,7 @@ add_retries(cJSON *o, const struct job_spec *s)
 {
 	cJSON *list;
 
-	if (s->retries != 0)
+	if (s->retries != 0 || s->agent != NULL || s->nretry_on != 0)
 		cJSON_AddNumberToObject(o, "retries", s->retries);
 	if (s->nretry_on != 0) {
 		list = cJSON_AddArrayToObject(o, "retry_on");
