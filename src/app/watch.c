@@ -14,6 +14,7 @@
 #include "app/app_priv.h"
 #include "app/events.h"
 #include "app/lookout.h"
+#include "app/job_panes.h"
 #include "app/mux.h"
 #include "app/search_json.h"
 #include "app/webhook.h"
@@ -212,7 +213,7 @@ post(struct watch *w, struct entry *e)
 	struct post *p;
 
 	if (pane_state(e->pane) == PANE_EXITED || mux_catching_up(e) ||
-	    (w->pane != NULL && !entry_matches(e, w->pane)))
+	    (w->pane == NULL ? e->job != NULL : !entry_matches(e, w->pane)))
 		return;
 	p = xcalloc(1, sizeof *p);
 	p->watch = w;
@@ -290,7 +291,7 @@ add(struct app *a, struct watch *w, const cJSON *o)
 	DL_APPEND(a->watches->list, w);
 	a->watches->count++;
 	DL_FOREACH (a->entries, e) {
-		if (e->listed)
+		if (e->listed || e->job != NULL)
 			post(w, e);
 	}
 }
