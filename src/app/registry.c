@@ -85,7 +85,7 @@ entry_matches(const struct entry *e, const char *glob)
 	bool yes;
 
 	if (e->job != NULL)
-		return job_panes_glob(glob) && fnmatch(glob, pane_id(e->pane), 0) == 0;
+		return fnmatch(glob, pane_id(e->pane), 0) == 0;
 	if (fnmatch(glob, pane_id(e->pane), 0) == 0 ||
 	    (name != NULL && fnmatch(glob, name, 0) == 0))
 		return true;

@@ -213,7 +213,8 @@ post(struct watch *w, struct entry *e)
 	struct post *p;
 
 	if (pane_state(e->pane) == PANE_EXITED || mux_catching_up(e) ||
-	    (w->pane == NULL ? e->job != NULL : !entry_matches(e, w->pane)))
+	    (e->job != NULL && !job_panes_glob(w->pane)) ||
+	    (w->pane != NULL && !entry_matches(e, w->pane)))
 		return;
 	p = xcalloc(1, sizeof *p);
 	p->watch = w;
