@@ -14,6 +14,7 @@
 #include "app/app_priv.h"
 #include "app/events.h"
 #include "app/lookout.h"
+#include "app/job_panes.h"
 #include "app/mux.h"
 #include "app/search_json.h"
 #include "app/webhook.h"
@@ -216,6 +217,7 @@ post(struct watch *w, struct entry *e)
 	struct post *p;
 
 	if (pane_state(e->pane) == PANE_EXITED || mux_catching_up(e) ||
+	    (e->job != NULL && !job_panes_glob(w->pane)) ||
 	    (w->pane != NULL && !entry_matches(e, w->pane)))
 		return;
 	p = xcalloc(1, sizeof *p);
@@ -294,7 +296,7 @@ add(struct app *a, struct watch *w, const cJSON *o)
 	DL_APPEND(a->watches->list, w);
 	a->watches->count++;
 	DL_FOREACH (a->entries, e) {
-		if (e->listed)
+		if (e->listed || e->job != NULL)
 			post(w, e);
 	}
 }
