@@ -378,6 +378,12 @@ job_await_cancel(struct job_waiter *w)
 	free(w);
 }
 
+const char *
+job_waiter_id(const struct job_waiter *w)
+{
+	return w->job->id;
+}
+
 /* Processes. */
 
 void

@@ -153,5 +153,6 @@ int job_signal(struct job *j, int sig);                      /* to its process g
 struct job_waiter;
 struct job_waiter *job_await(struct job *j, void (*ended)(void *arg, struct job *j), void *arg);
 void job_await_cancel(struct job_waiter *w); /* before it has been told */
+const char *job_waiter_id(const struct job_waiter *w);
 
 #endif
