@@ -117,6 +117,18 @@ void worker_gone(struct entry *e);
 void worker_start(struct app *a);
 void worker_stop(struct app *a);
 
+/*
+ * jobs_keep.c: jobs that a worker before this one left running, `number` with KEEP_JOB, each before
+ * GO. The descriptors are the receiver's: standard input, output or PTY's master, standard error,
+ * or -1. Its end, when nobody but the keeper could reap it, is told by `ended` or later by
+ * worker_job_exited, which can come for a job that is known to have ended or is not known.
+ */
+void worker_job_found(
+    struct app *a, uint64_t number, pid_t pid, bool ended, int wait_status, int fds[KEEP_FDS]);
+void worker_job_exited(struct app *a, uint64_t number, pid_t pid, int wait_status);
+/* The keeper holds jobs from now on, and knows none of those that run. */
+void worker_jobs_held(struct app *a);
+
 extern const struct pane_callbacks app_pane_callbacks;
 
 /* pane_new.c: it runs, which is put on record and told. */

@@ -291,6 +291,7 @@ add_keeper(cJSON *o, const struct keep_status *s)
 	cJSON_AddNumberToObject(k, "upgrades_failed", s->upgrades_failed);
 	json_add_text(k, "last_failure", *s->last_failure != '\0' ? s->last_failure : NULL);
 	cJSON_AddNumberToObject(k, "panes", s->panes);
+	cJSON_AddNumberToObject(k, "jobs", s->jobs);
 	cJSON_AddNumberToObject(k, "open_descriptors", s->descriptors);
 	cJSON_AddNumberToObject(k, "resident_bytes", (double)s->resident);
 }

@@ -1,7 +1,7 @@
 /*
  * The daemon as a worker under its keeper: what it is told, and what it tells.
  *
- * Panes are restored as they are named, before anything is read or accepted; GO starts both. An
+ * Panes and jobs are restored as they are named, before anything is read or accepted; GO starts both. An
  * upgrade's other side is YIELD: nothing is read any more, viewers are asked to come again, and
  * when what they and the panes' programs were promised has gone out, the next worker may have
  * the panes.
@@ -225,8 +225,30 @@ exited(struct app *a, const struct keep_message *m)
 {
 	struct entry *e = by_number(a, m->pane);
 
-	if (e != NULL && pane_pid(e->pane) == m->pid)
+	if (keep_is_job(m->pane))
+		worker_job_exited(a, m->pane, m->pid, m->status);
+	else if (e != NULL && pane_pid(e->pane) == m->pid)
 		pane_reaped(e->pane, m->status);
+}
+
+/* The keeper has become another build. */
+static void
+greeted(struct app *a, const struct keep_message *m)
+{
+	bool holds = keep_greeted(a->keep, m);
+
+	keep_say_here(a->keep, a->cfg.keeper_program);
+	if (holds)
+		worker_jobs_held(a);
+}
+
+static void
+found_job(struct app *a, const struct keep_message *m, int *fds, unsigned nfds)
+{
+	int held[KEEP_FDS];
+
+	keep_unpack_fds(m->flags, fds, nfds, held);
+	worker_job_found(a, m->pane, m->pid, (m->flags & KEEP_ENDED) != 0, m->status, held);
 }
 
 /* Nobody will tell of the end of what an earlier worker started: it has had its SIGHUP. */
@@ -264,8 +286,13 @@ on_message(void *arg, const struct keep_packet *p, int fds[], unsigned nfds)
 		return;
 	}
 	switch (p->m.type) {
+	case KEEP_HELLO:
+		greeted(a, &p->m);
+		break;
 	case KEEP_PANE:
-		if (nfds != 0 && by_number(a, p->m.pane) == NULL)
+		if (keep_is_job(p->m.pane))
+			found_job(a, &p->m, fds, nfds);
+		else if (nfds != 0 && by_number(a, p->m.pane) == NULL)
 			restore(a, &p->m, fds, nfds);
 		break;
 	case KEEP_PANES:
@@ -302,7 +329,7 @@ worker_start(struct app *a)
 	uv_timer_init(a->loop, &a->yield);
 	a->yield.data = a;
 	keep_start(a->keep, a->loop, on_message, a);
-	keep_say_text(a->keep, KEEP_HERE, KEEP_VERSION, a->cfg.keeper_program);
+	keep_say_here(a->keep, a->cfg.keeper_program);
 }
 
 void
