@@ -126,8 +126,9 @@ put_off(struct keep *k, const struct keep_packet *p, size_t len, const int *fds,
 	w->len = len;
 	for (unsigned i = 0; i < nfds; i++) {
 		int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
-		if (fd >= 0)
-			w->fds[w->nfds++] = fd;
+		if (fd < 0)
+			break; /* what is missing must be the last */
+		w->fds[w->nfds++] = fd;
 	}
 	DL_APPEND(k->queue, w);
 	update_poll(k);

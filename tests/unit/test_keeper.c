@@ -219,7 +219,7 @@ an_older_keepers_state_is_read(void **state)
 static void
 damaged_state_is_refused(void **state)
 {
-	struct keeper k;
+	struct keeper k, next = {0};
 	char data[4096];
 	ssize_t n;
 	int fd;
@@ -231,8 +231,7 @@ damaged_state_is_refused(void **state)
 	assert_true(n > 0 && n < (ssize_t)sizeof data);
 	close(fd);
 	for (ssize_t len = 0; len < n; len++) {
-		struct keeper next = {0};
-
+		next = (struct keeper){0};
 		fd = memfd_create("cut", MFD_CLOEXEC);
 		assert_int_equal(write(fd, data, (size_t)len), len);
 		assert_int_not_equal(state_read(&next, fd), 0);
@@ -241,11 +240,14 @@ damaged_state_is_refused(void **state)
 		free(next.socket);
 	}
 	/* The count of jobs lies before the jobs. */
+	next = (struct keeper){0};
 	data[n - JOBS * (ssize_t)sizeof(struct pane) - 4]++;
 	fd = memfd_create("more", MFD_CLOEXEC);
 	assert_int_equal(write(fd, data, (size_t)n), n);
-	assert_int_not_equal(state_read(&(struct keeper){0}, fd), 0);
+	assert_int_not_equal(state_read(&next, fd), 0);
 	close(fd);
+	free(next.panes);
+	free(next.socket);
 	release(&k);
 }
 
