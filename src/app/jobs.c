@@ -118,8 +118,8 @@ on_changed(void *arg, struct job *j)
 }
 
 static void
-on_output(void *arg, struct job *j, unsigned channel, uint64_t offset, const void *data,
-    size_t len)
+on_output(
+    void *arg, struct job *j, unsigned channel, uint64_t offset, const void *data, size_t len)
 {
 	struct app *a = arg;
 	struct job_output from = {j->number, channel, &j->spec, j->created_ms};
@@ -360,15 +360,22 @@ jobs_free(struct app *a)
 }
 
 void
-jobs_found(struct app *a, uint64_t number, pid_t pid, bool ended, int wait_status, int fds[3])
+worker_job_found(
+    struct app *a, uint64_t number, pid_t pid, bool ended, int wait_status, int fds[KEEP_FDS])
 {
-	runner_found(a->jobs->runner, number, pid, ended, wait_status, fds);
+	runner_found(a->jobs->runner, number & ~KEEP_JOB, pid, ended, wait_status, fds);
 }
 
 void
-jobs_exited(struct app *a, uint64_t number, pid_t pid, int wait_status)
+worker_job_exited(struct app *a, uint64_t number, pid_t pid, int wait_status)
 {
-	runner_exited(a->jobs->runner, number, pid, wait_status);
+	runner_exited(a->jobs->runner, number & ~KEEP_JOB, pid, wait_status);
+}
+
+void
+worker_jobs_held(struct app *a)
+{
+	runner_hold(a->jobs->runner);
 }
 
 bool
