@@ -187,19 +187,6 @@ open_channels(struct job *j, const int fds[FDS])
 }
 
 void
-process_hold(struct job *j)
-{
-	struct runner *r = j->runner;
-	int fds[FDS] = {j->spec.pty ? -1 : j->priv->in, -1, -1};
-
-	for (unsigned i = 0; i < JOB_CHANNELS; i++)
-		if (j->channels[i].spool != NULL)
-			fds[i + 1] = spool_fd(j->channels[i].spool);
-	r->cfg.held(r->cfg.arg, held_number(j), j->pid, fds);
-	j->priv->held = true;
-}
-
-void
 process_replay(struct job *j)
 {
 	for (unsigned i = 0; i < JOB_CHANNELS; i++) {

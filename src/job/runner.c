@@ -404,16 +404,6 @@ runner_exited(struct runner *r, uint64_t number, pid_t pid, int wait_status)
 		run_reaped(j, wait_status);
 }
 
-void
-runner_hold(struct runner *r)
-{
-	struct job *j;
-
-	DL_FOREACH (r->jobs, j)
-		if (j->priv->phase == PHASE_RUNS && j->pid > 0)
-			process_hold(j);
-}
-
 /* As wait(2) would say it. */
 static int
 status_of(const siginfo_t *si)

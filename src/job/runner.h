@@ -103,8 +103,6 @@ struct runner_config {
 int runner_new(const struct runner_config *config, struct runner **out, char **cause);
 void runner_free(struct runner *r); /* processes are left as they are; after runner_stop */
 
-/* The keeper holds jobs from now on: `held` is called for each that runs. */
-void runner_hold(struct runner *r);
 /* Takes the descriptors; before runner_start. */
 void runner_found(
     struct runner *r, uint64_t number, pid_t pid, bool ended, int wait_status, int fds[3]);
