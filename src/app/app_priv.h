@@ -32,6 +32,9 @@ struct mux;
 struct mux_pane;
 struct job_pane;
 struct job_panes;
+struct job_reader;
+struct job_streams;
+struct job_events;
 typedef struct cJSON cJSON;
 struct save;
 
@@ -97,6 +100,10 @@ struct app {
 	struct mux *mux;
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
 	struct job_panes *job_panes;
+	struct job_reader *job_readers; /* of channels, utlist */
+	unsigned job_readers_count;
+	struct job_streams *job_streams;
+	struct job_events *job_events;
 
 	struct agents *agents;
 	struct live *live;
