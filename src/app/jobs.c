@@ -49,6 +49,15 @@ on_reaped(void *arg, uint64_t number, int wait_status)
 }
 
 static void
+on_input_ends(void *arg, uint64_t number)
+{
+	struct app *a = arg;
+
+	if (a->keep != NULL)
+		keep_say_pane(a->keep, KEEP_DRAINED, KEEP_JOB | number, KEEP_INPUT);
+}
+
+static void
 on_released(void *arg, uint64_t number)
 {
 	struct app *a = arg;
@@ -118,8 +127,8 @@ on_changed(void *arg, struct job *j)
 }
 
 static void
-on_output(void *arg, struct job *j, unsigned channel, uint64_t offset, const void *data,
-    size_t len)
+on_output(
+    void *arg, struct job *j, unsigned channel, uint64_t offset, const void *data, size_t len)
 {
 	struct app *a = arg;
 	struct job_output from = {j->number, channel, &j->spec, j->created_ms};
@@ -229,7 +238,7 @@ on_ready(void *arg)
 }
 
 static int
-pane_input(struct app *a, uint64_t job, const void *data, size_t len)
+input_from_pane(struct app *a, uint64_t job, const void *data, size_t len)
 {
 	struct job *j = runner_find(a->jobs->runner, job);
 
@@ -237,7 +246,7 @@ pane_input(struct app *a, uint64_t job, const void *data, size_t len)
 }
 
 static int
-pane_resize_job(struct app *a, uint64_t job, unsigned cols, unsigned rows)
+resize_from_pane(struct app *a, uint64_t job, unsigned cols, unsigned rows)
 {
 	struct job *j = runner_find(a->jobs->runner, job);
 	int rc = j != NULL ? job_resize(j, cols, rows) : -ENOTTY;
@@ -250,7 +259,7 @@ pane_resize_job(struct app *a, uint64_t job, unsigned cols, unsigned rows)
 int
 jobs_open(struct app *a, char **cause)
 {
-	static const struct job_panes_hooks hooks = {pane_input, pane_resize_job};
+	static const struct job_panes_hooks hooks = {input_from_pane, resize_from_pane};
 	const struct app_limits *l = &a->cfg.limits;
 	struct jobs *all = xcalloc(1, sizeof *all);
 	struct runner_config cfg = {
@@ -266,6 +275,7 @@ jobs_open(struct app *a, char **cause)
 	    .arg = a,
 	    .held = on_held,
 	    .reaped = on_reaped,
+	    .input_ends = on_input_ends,
 	    .released = on_released,
 	    .changed = on_changed,
 	    .output = on_output,
@@ -360,15 +370,22 @@ jobs_free(struct app *a)
 }
 
 void
-jobs_found(struct app *a, uint64_t number, pid_t pid, bool ended, int wait_status, int fds[3])
+worker_job_found(
+    struct app *a, uint64_t number, pid_t pid, bool ended, int wait_status, int fds[KEEP_FDS])
 {
-	runner_found(a->jobs->runner, number, pid, ended, wait_status, fds);
+	runner_found(a->jobs->runner, number & ~KEEP_JOB, pid, ended, wait_status, fds);
 }
 
 void
-jobs_exited(struct app *a, uint64_t number, pid_t pid, int wait_status)
+worker_job_exited(struct app *a, uint64_t number, pid_t pid, int wait_status)
 {
-	runner_exited(a->jobs->runner, number, pid, wait_status);
+	runner_exited(a->jobs->runner, number & ~KEEP_JOB, pid, wait_status);
+}
+
+void
+worker_jobs_held(struct app *a)
+{
+	(void)a; /* what began under an older keeper ends with this worker */
 }
 
 bool

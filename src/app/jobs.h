@@ -28,14 +28,12 @@ int jobs_open(struct app *a, char **cause); /* behind the store, before the keep
 void jobs_start(struct app *a);             /* behind what the keeper held */
 void jobs_pause(struct app *a, bool pause);
 bool jobs_idle(struct app *a);
-void jobs_stop(struct app *a);          /* what runs is to end; then app_check_stopped */
+void jobs_stop(struct app *a); /* what runs is to end; then app_check_stopped */
 bool jobs_stopped(const struct app *a);
 void jobs_close(struct app *a); /* behind the store */
 
-/* worker.c: what the keeper says of jobs; numbers without KEEP_JOB. Takes the descriptors. */
-void jobs_found(struct app *a, uint64_t number, pid_t pid, bool ended, int wait_status, int fds[3]);
-void jobs_exited(struct app *a, uint64_t number, pid_t pid, int wait_status);
-bool jobs_reap(struct app *a, pid_t pid); /* whether the child was a job's; then it has been reaped */
+bool jobs_reap(
+    struct app *a, pid_t pid); /* whether the child was a job's; then it has been reaped */
 
 cJSON *jobs_live_json(const struct job *j); /* as in lists */
 /* One more event of type "job" for those who listen; for a stream, too. */

@@ -21,7 +21,7 @@ struct jobs {
 
 void jobs_on_sweep(uv_timer_t *t);
 void jobs_unlink(struct app *a, uint64_t *take, size_t n); /* their files, on the pool */
-void jobs_go_on(struct app *a);     /* requests that came before the runner was ready */
+void jobs_go_on(struct app *a);      /* requests that came before the runner was ready */
 void jobs_drop_asked(struct app *a); /* the server has gone */
 const char *jobs_home(void);
 
@@ -33,6 +33,6 @@ void jobs_unavailable(struct http_req *r, int rc); /* 404, or 503 */
 bool jobs_number(struct http_req *r, uint64_t *number);
 void jobs_answer_row(struct http_req *r, struct app *a, uint64_t id, bool again);
 
-void jobs_free(struct app *a);      /* when the loop has run out */
+void jobs_free(struct app *a); /* when the loop has run out */
 
 #endif

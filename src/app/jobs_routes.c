@@ -141,8 +141,7 @@ submit(struct asked *q)
 	struct job *j;
 	int rc;
 
-	rc = runner_submit(
-	    q->app->jobs->runner, &q->spec, &how, &j, &q->again, &ended);
+	rc = runner_submit(q->app->jobs->runner, &q->spec, &how, &j, &q->again, &ended);
 	q->submitted = true;
 	if (rc != 0) {
 		refuse(q, rc);
@@ -164,9 +163,14 @@ jobs_go_on(struct app *a)
 {
 	struct asked *q, *next;
 
-	DL_FOREACH_SAFE (a->jobs->asked, q, next)
-		if (!q->submitted)
+	DL_FOREACH_SAFE (a->jobs->asked, q, next) {
+		if (q->submitted)
+			continue;
+		if (q->req != NULL)
 			submit(q);
+		else
+			finish(q);
+	}
 }
 
 void
@@ -367,7 +371,8 @@ jobs_cancel(struct http_req *r, void *arg)
 		return;
 	reason = json_string(o, "reason");
 	if (reason != NULL && strlen(reason) > JOB_NAME_MAX)
-		http_reply_error(r, 400, "bad_params", "reason has at most %d bytes", JOB_NAME_MAX);
+		http_reply_error(
+		    r, 400, "bad_params", "reason has at most %d bytes", JOB_NAME_MAX);
 	else if (job_cancel(j, reason != NULL ? reason : "cancelled") != 0)
 		http_reply_error(r, 409, "ended", "its end is under way");
 	else
@@ -431,7 +436,7 @@ jobs_signal(struct http_req *r, void *arg)
 	if (j == NULL || (o = http_body_json(r)) == NULL)
 		return;
 	sig = signal_from_json(o);
-	if (sig < 0)
+	if (sig == 0)
 		http_reply_error(r, 400, "bad_params", "there is no such signal");
 	else if (job_signal(j, sig) != 0)
 		http_reply_error(r, 409, "not_running", "nothing of it runs");
@@ -467,7 +472,7 @@ on_removed(int rc, void *arg)
 		jobs_unlink(m->app, ids, 1);
 	}
 	if (m->req != NULL && rc == 0)
-		http_reply(m->req, 204, "application/json", "", 0);
+		http_reply(m->req, 204, NULL, NULL, 0);
 	else if (m->req != NULL && rc == -EBUSY)
 		http_reply_error(m->req, 409, "running", "it has not ended");
 	else if (m->req != NULL)

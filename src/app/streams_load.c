@@ -79,7 +79,7 @@ go_on(struct app *a, const struct jobs_row *row)
 		spec = (struct job_spec){0};
 	cJSON_Delete(o);
 	if (spec.max_output == 0)
-		spec.max_output = JOB_OUTPUT_MAX;
+		spec.max_output = a->cfg.limits.jobs_max_output;
 	s = stream_new(a, row->id);
 	s->spec = spec;
 	s->row.spec = copy(row->spec);

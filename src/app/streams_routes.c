@@ -74,7 +74,7 @@ read_channels(const cJSON *list, bool wanted[JOBS_CHANNELS_MAX + 1])
 }
 
 static bool
-read_spec(struct http_req *r, cJSON *o, struct job_spec *spec)
+read_spec(struct app *a, struct http_req *r, cJSON *o, struct job_spec *spec)
 {
 	const char *kind = json_string(o, "kind");
 	char *cause = NULL;
@@ -91,7 +91,7 @@ read_spec(struct http_req *r, cJSON *o, struct job_spec *spec)
 		return false;
 	}
 	if (spec->max_output == 0)
-		spec->max_output = JOB_OUTPUT_MAX;
+		spec->max_output = a->cfg.limits.jobs_max_output;
 	if (spec->kind == JOB_STREAM)
 		return true;
 	job_spec_release(spec);
@@ -148,7 +148,7 @@ streams_create(struct http_req *r, void *arg)
 	else if (streams_count(a) >= STREAMS_MAX)
 		http_reply_error(
 		    r, 429, "too_many_streams", "there are %d streams", STREAMS_MAX);
-	else if (read_spec(r, o, &spec))
+	else if (read_spec(a, r, o, &spec))
 		create(a, r, &spec, wanted);
 	cJSON_Delete(o);
 }
