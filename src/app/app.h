@@ -43,12 +43,12 @@ struct app_limits {
 	bool sessions;           /* agents' transcripts are read */
 	unsigned sessions_days;  /* after which they are removed; 0: never */
 	char prices[1024];       /* a file with the user's, or "" */
-	unsigned jobs_running, jobs_queue;
-	unsigned jobs_days;       /* after which their records go */
-	uint64_t jobs_max_output; /* bytes of one */
+	bool webhooks_remote;    /* watches may call other machines */
+	unsigned jobs_running, jobs_queue, jobs_days; /* days 0: for ever */
+	uint64_t jobs_max_output;                     /* bytes */
 	int64_t jobs_dedup_ms;
-	int64_t jobs_backoff[8];      /* ms before each retry; 0 ends them */
-	bool webhooks_remote;         /* watches may call other machines */
+	int64_t jobs_backoff_ms[8]; /* before each retry */
+	size_t jobs_nbackoff;
 	struct record_options record; /* of every pane */
 };
 
@@ -57,10 +57,10 @@ struct app_limits {
 	{ \
 		.ring_size = 1024 * 1024, .panes_max = 256, .viewers_max = 4096, \
 		.crashes_max = 5, .archive = true, .archive_bytes = 1024 * 1024 * 1024, \
-		.archive_days = 30, .jobs_running = 16, .jobs_queue = 1000, .jobs_days = 30, \
+		.archive_days = 30, .tmux_sockets = "default\n", .sessions = true, \
+		.jobs_running = 16, .jobs_queue = 1000, .jobs_days = 30, \
 		.jobs_max_output = 50 * 1024 * 1024, .jobs_dedup_ms = 600 * 1000, \
-		.jobs_backoff = {15000, 30000, 60000}, .tmux_sockets = "default\n", \
-		.sessions = true, \
+		.jobs_backoff_ms = {15 * 1000, 30 * 1000, 60 * 1000}, .jobs_nbackoff = 3, \
 		.record = { \
 		    .lines = 50000, \
 		    .bytes = 16 * 1024 * 1024, \

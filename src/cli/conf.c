@@ -45,10 +45,10 @@ static const struct key {
     {"prices", PATH, AT(prices), 0, 0},
     {"jobs_running", COUNT, AT(jobs_running), 1, 1000},
     {"jobs_queue", COUNT, AT(jobs_queue), 1, 100000},
-    {"jobs_days", COUNT, AT(jobs_days), 1, 36500},
+    {"jobs_days", COUNT, AT(jobs_days), 0, 36500},
     {"jobs_max_output", BYTES, AT(jobs_max_output), 4096, 1ull << 40},
     {"jobs_dedup", SECONDS, AT(jobs_dedup_ms), 0, 366 * 86400},
-    {"jobs_backoff", BACKOFF, AT(jobs_backoff), 1, 86400},
+    {"jobs_backoff", BACKOFF, AT(jobs_backoff_ms), 1, 86400},
     {"tmux", TMUX, AT(tmux_mode), 0, 0},
     {"tmux_sockets", NAMES, AT(tmux_sockets), 0, 0},
     {"max_viewers", COUNT, AT(viewers_max), 1, 1000000},
@@ -151,7 +151,7 @@ parse_path(const char *value, struct app_limits *limits)
 static int
 parse_backoff(const char *value, const struct key *k, struct app_limits *limits)
 {
-	enum { MOST = sizeof limits->jobs_backoff / sizeof *limits->jobs_backoff };
+	enum { MOST = sizeof limits->jobs_backoff_ms / sizeof *limits->jobs_backoff_ms };
 	char *copy = xstrdup(value), *at = copy, *word;
 	int64_t ms[MOST] = {0};
 	uint64_t s;
@@ -168,7 +168,8 @@ parse_backoff(const char *value, const struct key *k, struct app_limits *limits)
 	free(copy);
 	if (rc != 0 || n == 0)
 		return -EINVAL;
-	memcpy(limits->jobs_backoff, ms, sizeof ms);
+	memcpy(limits->jobs_backoff_ms, ms, sizeof ms);
+	limits->jobs_nbackoff = n;
 	return 0;
 }
 

@@ -70,6 +70,8 @@ bind_one(sqlite3_stmt *st, int i, char type, va_list *ap)
 		return sqlite3_bind_int(st, i, va_arg(*ap, int));
 	case 'l':
 		return sqlite3_bind_int64(st, i, va_arg(*ap, int64_t));
+	case 'd':
+		return sqlite3_bind_double(st, i, va_arg(*ap, double));
 	case 't':
 		return sqlite3_bind_text(st, i, va_arg(*ap, const char *), -1, SQLITE_STATIC);
 	case 'b':

@@ -5,6 +5,7 @@
  *
  *	i	int
  *	l	int64_t
+ *	d	double
  *	t	const char *, NULL for NULL; must stay as it is until the statement is finished
  *	b	const void *, size_t; the same
  *	n	NULL, takes no argument
