@@ -385,7 +385,8 @@ static int
 run_command(struct run_args *a, char **command)
 {
 	uint64_t begun_us = clock_mono_us();
-	bool input = !a->on[DETACH] && !a->on[WAIT] && run_live_has_input();
+	/* Each try would need it anew. */
+	bool input = !a->on[DETACH] && !a->on[WAIT] && !a->on[RETRIES] && run_live_has_input();
 	cJSON *body = json_object(), *job;
 	struct buf out;
 	int rc;

@@ -35,7 +35,7 @@ struct live {
 	bool interrupted, cancelled, resized;
 
 	struct lane *in; /* NULL: no input */
-	struct ask *send;
+	struct ask *send, *look;
 	uv_timer_t later;
 	char *piece; /* not taken yet */
 	size_t piece_len;
@@ -205,6 +205,19 @@ on_read(void *arg, long rc, const char *data)
 	send_piece(l);
 }
 
+/* Nobody takes the input: it is kept for a command that has not begun. */
+static void
+on_looked(void *arg, int rc, int status, const char *body, size_t len)
+{
+	struct live *l = arg;
+	cJSON *job = rc == 0 && status == 200 ? json_parse(body, len) : NULL;
+
+	if (job != NULL && !cli_job_ended(job) &&
+	    !cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(job, "pid")))
+		uv_timer_start(&l->later, on_later, NOT_READ_MS, 0);
+	cJSON_Delete(job);
+}
+
 static void
 on_sent(void *arg, int rc, int status, const char *body, size_t len)
 {
@@ -222,8 +235,9 @@ on_sent(void *arg, int rc, int status, const char *body, size_t len)
 		uv_timer_start(&l->later, on_later, NOT_READ_MS, 0);
 	} else if (rc == 0 && status < 300 && !l->eof) {
 		lane_read(l->in, INPUT_PIECE);
+	} else if (rc == 0 && status == 409) {
+		ask_send(l->look, "GET", l->path, NULL, 0);
 	}
-	/* Else it has all of it, or reads no more. */
 }
 
 static void
@@ -232,6 +246,9 @@ start_input(struct live *l)
 	struct ask_config ask = {&l->loop, l->socket, true, on_sent, l};
 
 	l->send = ask_new(&ask);
+	ask.once = false;
+	ask.answer = on_looked;
+	l->look = ask_new(&ask);
 	uv_timer_init(&l->loop, &l->later);
 	l->later.data = l;
 	l->in = lane_new(&l->loop, STDIN_FILENO, on_read, l);
