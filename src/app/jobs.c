@@ -52,6 +52,15 @@ on_reaped(void *arg, uint64_t number, int wait_status)
 }
 
 static void
+on_input_ends(void *arg, uint64_t number)
+{
+	struct app *a = arg;
+
+	if (a->keep != NULL)
+		keep_say_pane(a->keep, KEEP_DRAINED, KEEP_JOB | number, KEEP_INPUT);
+}
+
+static void
 on_released(void *arg, uint64_t number)
 {
 	struct app *a = arg;
@@ -269,6 +278,7 @@ jobs_open(struct app *a, char **cause)
 	    .arg = a,
 	    .held = on_held,
 	    .reaped = on_reaped,
+	    .input_ends = on_input_ends,
 	    .released = on_released,
 	    .changed = on_changed,
 	    .output = on_output,

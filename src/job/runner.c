@@ -330,6 +330,8 @@ runner_submit(struct runner *r, struct job_spec *take, const struct job_submit *
 			return 0;
 		}
 	}
+	if (take->max_output == 0)
+		take->max_output = r->cfg.max_output;
 	runner_count(r, &running, &queued);
 	if (queued >= r->cfg.queue_max)
 		return -ENOSPC;

@@ -86,6 +86,7 @@ struct runner_config {
 	 * does no more. `number` tells tries apart. */
 	void (*held)(void *arg, uint64_t number, pid_t pid, const int fds[3]);
 	void (*reaped)(void *arg, uint64_t number, int wait_status); /* will be */
+	void (*input_ends)(void *arg, uint64_t number); /* what it holds of it must be closed */
 	void (*released)(void *arg, uint64_t number);
 	/* It is new, its state is another, a try began or ended, or it has an error. For the last
 	 * time with a terminal state, on record; then it is freed. */

@@ -393,10 +393,12 @@ about_pane(struct keeper *k, struct worker *w, const struct keep_packet *p)
 		pane->tell = w->state == YIELDED || w->state == LEAVING;
 		break;
 	case KEEP_DRAINED:
-		if (keep_is_job(pane->id))
-			panes_drop(pane);
-		else
+		if (!keep_is_job(pane->id))
 			close_fd(&pane->master);
+		else if (p->m.status == KEEP_INPUT)
+			close_fd(&pane->memory);
+		else
+			panes_drop(pane);
 		break;
 	default:
 		panes_remove(k, p->m.pane);

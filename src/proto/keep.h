@@ -53,11 +53,11 @@
  *	READY	everything is restored
  *	BORN	pane, pid; descriptors: the memory file, then the master if it is open; for a pane
  *		that is known already, a new memory. Of a job, pid leads its process group, and the
- *		descriptors are as above; said again, these are held in place of those before: a
- *		standard input that the worker closes must go here, too, for the job to see its end
+ *		descriptors are as above; said again, these are held in place of those before
  *	TRY	pane: it is about to be restored
  *	REAPED	pane, status: its command has ended; sent before it is reaped
- *	DRAINED	pane: its PTY is at its end; the master can be closed; of a job, all it has
+ *	DRAINED	pane: its PTY is at its end; the master can be closed. Of a job, all it has, or with
+ *		status KEEP_INPUT its standard input, whose end it sees when nobody holds it
  *	GONE	pane: it has been removed; forget it
  *	YIELDED, STOPPED
  *	UPGRADE	text: the program to start a worker from; empty for the one in use
@@ -116,6 +116,8 @@ enum {
 	KEEP_JOBS = 1 << 2,  /* HELLO, HERE: the sender knows jobs */
 	KEEP_FD = 1 << 3, /* BORN and PANE of a job: has descriptor 0; 1 and 2 the next bits */
 };
+
+enum { KEEP_INPUT = 1 }; /* status of DRAINED */
 
 struct keep_message {
 	uint32_t size;

@@ -132,7 +132,7 @@ static int
 add_run(sqlite3 *db, struct act *a)
 {
 	const struct flows_run *r = &a->run;
-	int rc = sql_run(db,
+	int rc = sql_run_kept(db,
 	    "INSERT INTO flow_runs(id, state, name, file, created_ms, ended_ms, error,"
 	    " definition) SELECT NULLIF(?1, 0), ?2, ?3, ?4, ?5, NULLIF(?6, 0), ?7, ?8"
 	    " WHERE ?1=0 OR NOT EXISTS(SELECT 1 FROM sqlite_sequence"
@@ -155,7 +155,7 @@ add(sqlite3 *db, void *data)
 	for (size_t i = 0; rc == 0 && i < a->run.nsteps; i++) {
 		const struct flows_step *t = &a->run.steps[i];
 
-		rc = sql_run(db,
+		rc = sql_run_kept(db,
 		    "INSERT INTO flow_steps(run, " STEP_COLUMNS ") VALUES(?, ?, ?, ?, ?,"
 		    " NULLIF(?, 0), NULLIF(?, 0), NULLIF(?, 0), NULLIF(?, 0), ?, ?)",
 		    "ltlibllll"
@@ -184,7 +184,7 @@ step_set(sqlite3 *db, void *data)
 {
 	const struct act *a = data;
 	const struct flows_step *t = &a->step;
-	int rc = sql_run(db,
+	int rc = sql_run_kept(db,
 	    "UPDATE flow_steps SET state=?3, hash=?4, job=NULLIF(?5, 0),"
 	    " cached_from=NULLIF(?6, 0), started_ms=NULLIF(?7, 0), ended_ms=NULLIF(?8, 0),"
 	    " result=?9, error=?10 WHERE run=?1 AND name=?2",
@@ -213,7 +213,7 @@ end(sqlite3 *db, void *data)
 	const struct flows_run *r = &((struct act *)data)->run;
 	int rc = r->state < 2 || r->state > 5
 		     ? -EINVAL
-		     : sql_run(db,
+		     : sql_run_kept(db,
 			   "UPDATE flow_runs SET state=?2, ended_ms=?3, error=?4"
 			   " WHERE id=?1 AND " OPEN,
 			   "lilt", jobs_number(r->id), r->state, r->ended_ms, r->error);
@@ -237,9 +237,9 @@ static int
 reopen(sqlite3 *db, void *data)
 {
 	const struct act *a = data;
-	int rc =
-	    sql_run(db, "UPDATE flow_runs SET state=1, ended_ms=NULL, error=NULL WHERE id=?",
-		"l", jobs_number(a->run.id));
+	int rc = sql_run_kept(db,
+	    "UPDATE flow_runs SET state=1, ended_ms=NULL, error=NULL WHERE id=?", "l",
+	    jobs_number(a->run.id));
 
 	return rc == 0 && sqlite3_changes(db) == 0 ? -ENOENT : rc;
 }
@@ -254,7 +254,7 @@ static int
 remove_one(sqlite3 *db, void *data)
 {
 	const struct act *a = data;
-	int rc = sql_run(
+	int rc = sql_run_kept(
 	    db, "DELETE FROM flow_runs WHERE id=? AND " TERMINAL, "l", jobs_number(a->run.id));
 
 	return rc == 0 && sqlite3_changes(db) == 0 ? why_unchanged(db, a->run.id, -EBUSY) : rc;

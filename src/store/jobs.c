@@ -125,7 +125,7 @@ put_channel(sqlite3 *db, uint64_t job, const struct jobs_channel *c)
 {
 	if (c->n == 0 || c->n > JOBS_CHANNELS_MAX)
 		return -EINVAL;
-	return sql_run(db,
+	return sql_run_kept(db,
 	    "INSERT INTO job_channels(job, n, state, bytes, name, exit_status, duration_ms,"
 	    " reason) VALUES(?, ?, ?, ?, ?, NULLIF(?, -1), NULLIF(?, -1), ?)"
 	    " ON CONFLICT(job, n) DO UPDATE SET state=excluded.state,"
@@ -170,7 +170,7 @@ insert(sqlite3 *db, const struct jobs_row *r, const cJSON *spec)
 {
 	const struct jobs_usage *u = &r->usage;
 	char *command = command_of(spec);
-	int rc = sql_run(db,
+	int rc = sql_run_kept(db,
 	    "INSERT INTO jobs(id, kind, state, key, created_ms, started_ms, ended_ms,"
 	    " exit_status, pid, error, session, input, cache_read, cache_write_5m,"
 	    " cache_write_1h, output, reasoning, cost_usd, cost_source, agent, pane, "
@@ -225,7 +225,7 @@ try_begin(sqlite3 *db, void *data)
 {
 	const struct act *a = data;
 	const struct jobs_try *t = &a->try;
-	int rc = sql_run(db,
+	int rc = sql_run_kept(db,
 	    "UPDATE jobs SET state=1, started_ms=COALESCE(started_ms, NULLIF(?2, 0)), pid=NULL"
 	    " WHERE id=?1 AND state<2",
 	    "ll", jobs_number(a->row.id), t->started_ms);
@@ -234,7 +234,7 @@ try_begin(sqlite3 *db, void *data)
 		return rc;
 	if (sqlite3_changes(db) == 0)
 		return -ENOENT;
-	return sql_run(db,
+	return sql_run_kept(db,
 	    "INSERT INTO job_tries(job, n, started_ms, from1, from2)"
 	    " VALUES(?, ?, NULLIF(?, 0), ?, ?)",
 	    "lllll", jobs_number(a->row.id), (int64_t)t->n, t->started_ms,
@@ -257,8 +257,8 @@ set_pid(sqlite3 *db, void *data)
 {
 	const struct act *a = data;
 
-	return sql_run(db, "UPDATE jobs SET pid=NULLIF(?2, 0) WHERE id=?1 AND state<2", "li",
-	    jobs_number(a->row.id), a->row.pid);
+	return sql_run_kept(db, "UPDATE jobs SET pid=NULLIF(?2, 0) WHERE id=?1 AND state<2",
+	    "li", jobs_number(a->row.id), a->row.pid);
 }
 
 void
@@ -275,7 +275,7 @@ try_end(sqlite3 *db, void *data)
 {
 	const struct act *a = data;
 	const struct jobs_try *t = &a->try;
-	int rc = sql_run(db,
+	int rc = sql_run_kept(db,
 	    "UPDATE job_tries SET ended_ms=?3, exit_status=NULLIF(?4, -1), reason=?5,"
 	    " retry_ms=NULLIF(?6, 0) WHERE job=?1 AND n=?2 AND ended_ms IS NULL"
 	    " AND (SELECT state FROM jobs WHERE id=?1)<2",
@@ -287,7 +287,7 @@ try_end(sqlite3 *db, void *data)
 	if (sqlite3_changes(db) == 0)
 		return -ENOENT;
 	return t->retry_ms <= 0 ? 0
-				: sql_run(db, "UPDATE jobs SET state=0 WHERE id=?", "l",
+				: sql_run_kept(db, "UPDATE jobs SET state=0 WHERE id=?", "l",
 				      jobs_number(a->row.id));
 }
 
@@ -327,7 +327,7 @@ end_row(sqlite3 *db, const struct jobs_row *r)
 {
 	const struct jobs_usage *u = &r->usage;
 
-	return sql_run(db,
+	return sql_run_kept(db,
 	    SET_USAGE
 	    ", state=?11, started_ms=COALESCE(NULLIF(?12, 0), started_ms), ended_ms=?13,"
 	    " exit_status=NULLIF(?14, -1), pid=COALESCE(NULLIF(?15, 0), pid), error=?16"
@@ -348,7 +348,7 @@ end(sqlite3 *db, void *data)
 	if (rc == 0 && sqlite3_changes(db) == 0)
 		return why_unchanged(db, a, -EALREADY);
 	if (rc == 0)
-		rc = sql_run(db,
+		rc = sql_run_kept(db,
 		    "UPDATE job_tries SET ended_ms=?2, exit_status=NULLIF(?3, -1), reason=?4"
 		    " WHERE job=?1 AND n=(SELECT MAX(n) FROM job_tries WHERE job=?1"
 		    " AND ended_ms IS NULL)",
@@ -396,9 +396,9 @@ usage_set(sqlite3 *db, void *data)
 {
 	const struct act *a = data;
 	const struct jobs_usage *u = &a->row.usage;
-	int rc = sql_run(db, SET_USAGE " WHERE id=?1", "ltlllllldi", jobs_number(a->row.id),
-	    a->row.session, u->input, u->cache_read, u->cache_write_5m, u->cache_write_1h,
-	    u->output, u->reasoning, u->cost_usd, u->cost_source);
+	int rc = sql_run_kept(db, SET_USAGE " WHERE id=?1", "ltlllllldi",
+	    jobs_number(a->row.id), a->row.session, u->input, u->cache_read, u->cache_write_5m,
+	    u->cache_write_1h, u->output, u->reasoning, u->cost_usd, u->cost_source);
 
 	return rc == 0 && sqlite3_changes(db) == 0 ? -ENOENT : rc;
 }
@@ -419,7 +419,7 @@ static int
 remove_one(sqlite3 *db, void *data)
 {
 	const struct act *a = data;
-	int rc = sql_run(
+	int rc = sql_run_kept(
 	    db, "DELETE FROM jobs WHERE id=? AND state>=2", "l", jobs_number(a->row.id));
 
 	return rc == 0 && sqlite3_changes(db) == 0 ? why_unchanged(db, a, -EBUSY) : rc;

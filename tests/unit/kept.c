@@ -17,6 +17,8 @@
 
 enum { WAIT_MS = 20000, STEP_MS = 10, TEXT_MAX = 512 };
 
+#define DIR_ENV "PANESCRY_KEPT_DIR"
+
 enum order_kind { RUN, RUN_PTY, REAP, QUIT };
 
 struct order {
@@ -102,10 +104,12 @@ be_worker(const char *path)
 }
 
 void
-kept_main(int argc, char **argv)
+kept_main(void)
 {
-	if (argc == 3 && strcmp(argv[1], "worker") == 0)
-		be_worker(argv[2]);
+	const char *dir = getenv(DIR_ENV);
+
+	if (dir != NULL && getenv(KEEP_ENV) != NULL)
+		be_worker(dir);
 }
 
 /* The keeper. */
@@ -133,25 +137,39 @@ listen_tcp(void)
 	return fd;
 }
 
+/* A program of the build directory, where this one is in tests/unit/. */
+static void
+program_path(const char *name, char *buf, size_t size)
+{
+	char self[4000];
+
+	assert_int_equal(os_program_path(self, sizeof self), 0);
+	for (unsigned i = 0; i < 3; i++)
+		*strrchr(self, '/') = '\0';
+	snprintf(buf, size, "%s/%s", self, name);
+}
+
+/* Workers are started as the daemon's are. */
 static _Noreturn void
 be_keeper(const struct kept_keeper *k, int tcp, int local)
 {
-	char self[4096], keeper[4200], numbers[2][16], path[80];
+	char self[4096], keeper[4096], numbers[2][16], path[80];
 
 	if (os_program_path(self, sizeof self) != 0)
 		_exit(127);
-	snprintf(keeper, sizeof keeper, "%s", self);
-	for (unsigned i = 0; i < 3; i++) /* tests/unit/ of the build directory */
-		*strrchr(keeper, '/') = '\0';
-	strcat(keeper, "/panescry-keeper");
+	program_path("panescry-keeper", keeper, sizeof keeper);
 	snprintf(numbers[0], sizeof *numbers, "%d", tcp);
 	snprintf(numbers[1], sizeof *numbers, "%d", local);
 	snprintf(path, sizeof path, "%s/s", k->dir);
 	fcntl(tcp, F_SETFD, 0);
 	fcntl(local, F_SETFD, 0);
 	dup2(k->log, 2);
-	execl(keeper, keeper, "start", numbers[0], numbers[1], "-1", "0", path, self, "worker",
-	    k->dir, (char *)NULL);
+	setenv(DIR_ENV, k->dir, 1);
+	setenv("HOME", k->dir, 1);
+	setenv("XDG_CONFIG_HOME", k->dir, 1);
+	execl(keeper, keeper, "start", numbers[0], numbers[1], "-1", "0", path, self, "serve",
+	    "--foreground", "--no-tmux", "--listen", "127.0.0.1:0", "--socket", path,
+	    "--state-dir", k->dir, (char *)NULL);
 	_exit(127);
 }
 
@@ -314,6 +332,19 @@ kept_hear(struct kept_worker *w, enum keep_type type, struct kept_message *m)
 	assert_true(n > 0);
 	assert_int_equal(keep_unpack(&m->p, (size_t)n), 0);
 	assert_int_equal(m->p.m.type, type);
+}
+
+void
+kept_upgrade_to_daemon(struct kept_worker *w)
+{
+	struct keep_packet p = {0};
+	struct kept_message m;
+
+	program_path("panescry", p.text, sizeof p.text);
+	p.m.text = (uint32_t)strlen(p.text);
+	kept_say(w, &p, KEEP_UPGRADE, NULL, 0);
+	kept_hear(w, KEEP_YIELD, &m);
+	kept_say_pane(w, KEEP_YIELDED, 0, 0);
 }
 
 void

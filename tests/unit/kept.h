@@ -41,7 +41,7 @@ struct kept_message {
 };
 
 /* Of main: goes on as a worker and never returns if that is what this process is. */
-void kept_main(int argc, char **argv);
+void kept_main(void);
 
 int kept_setup(void **state); /* *state: a struct kept_keeper * */
 int kept_teardown(void **state);
@@ -64,6 +64,9 @@ struct keep_status kept_status(struct kept_worker *w);
 /* Starts sh -c script as a child of the worker, in a group of its own, in the keeper's directory.
  * Its pipes, or its terminal, are the test's alone. */
 pid_t kept_run(struct kept_worker *w, const char *script, bool pty, int fds[KEEP_FDS]);
+/* Upgrades to the daemon's own program, which takes over as it does anywhere. */
+void kept_upgrade_to_daemon(struct kept_worker *w);
+
 /* Waits until a child of the worker has ended, and reaps it. Returns its wait status. */
 int kept_reap(struct kept_worker *w, pid_t pid);
 

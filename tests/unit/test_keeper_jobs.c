@@ -479,10 +479,32 @@ the_end_is_that_of_groups(void **state)
 	close_fds(deaf);
 }
 
+/* It takes over with them, and neither they nor what they were held by is there at its end. */
+static void
+a_daemon_lets_go_of_jobs_that_are_not_its_own(void **state)
+{
+	struct kept_keeper *k = *state;
+	struct kept_worker w;
+	int fds[KEEP_FDS];
+	pid_t pid;
+
+	start(k, &w);
+	pid = kept_run(&w, "cat; exit 8", false, fds);
+	born(&w, job, pid, fds);
+	kept_say_job(&w, other, kept_run(&w, "exit 2", false, fds), fds);
+	close_fds(fds);
+	holds(&w, 0, 2);
+	kept_upgrade_to_daemon(&w);
+	quits(&w);
+	assert_int_equal(kill(k->pid, SIGTERM), 0);
+	kept_ended(k, 0);
+	kept_group_gone(pid);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, kept_setup, kept_teardown)
 
 int
-main(int argc, char **argv)
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    CASE(a_job_outlives_its_worker),
@@ -495,9 +517,10 @@ main(int argc, char **argv)
 	    CASE(an_upgrade_that_fails_tells_what_ended),
 	    CASE(a_keeper_with_jobs_becomes_no_older_one),
 	    CASE(the_end_is_that_of_groups),
+	    CASE(a_daemon_lets_go_of_jobs_that_are_not_its_own),
 	};
 
-	kept_main(argc, argv);
+	kept_main();
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
