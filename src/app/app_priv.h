@@ -30,6 +30,9 @@ struct retention;
 struct sessions_places;
 struct mux;
 struct mux_pane;
+struct jobs;
+struct job_pane;
+struct job_panes;
 typedef struct cJSON cJSON;
 struct save;
 
@@ -39,6 +42,7 @@ struct entry {
 	struct app *app;
 	struct pane *pane;
 	struct mux_pane *mux;     /* of a tmux pane whose server is known; mux.c's */
+	struct job_pane *job;     /* of a job's channel; job_panes.c's. It is not `listed` */
 	uint64_t number;          /* for the keeper: the id's, or KEEP_REMOTE and another */
 	struct http_req *creator; /* waits for the command to start; NULL: nobody */
 	struct lookout *lookouts; /* utlist */
@@ -93,6 +97,8 @@ struct app {
 
 	struct mux *mux;
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
+	struct job_panes *job_panes;
+	struct jobs *jobs;
 
 	struct agents *agents;
 	struct live *live;
@@ -116,6 +122,18 @@ void worker_drained(struct entry *e);
 void worker_gone(struct entry *e);
 void worker_start(struct app *a);
 void worker_stop(struct app *a);
+
+/*
+ * jobs.c: jobs that a worker before this one left running, `number` with KEEP_JOB, each before
+ * GO. The descriptors are the receiver's: standard input, output or PTY's master, standard error,
+ * or -1. Its end, when nobody but the keeper could reap it, is told by `ended` or later by
+ * worker_job_exited, which can come for a job that is known to have ended or is not known.
+ */
+void worker_job_found(
+    struct app *a, uint64_t number, pid_t pid, bool ended, int wait_status, int fds[KEEP_FDS]);
+void worker_job_exited(struct app *a, uint64_t number, pid_t pid, int wait_status);
+/* The keeper holds jobs from now on, and knows none of those that run. */
+void worker_jobs_held(struct app *a);
 
 extern const struct pane_callbacks app_pane_callbacks;
 
@@ -151,6 +169,7 @@ bool entry_matches(const struct entry *e, const char *glob);
 bool registry_name_taken(const struct app *a, const char *name);
 
 /* Removes what may go: ended, asked to be removed, and without viewers. */
+bool registry_may_go(struct entry *e);
 void registry_sweep(struct app *a);
 
 /* Makes room for one more pane, at the cost of the oldest that has ended and is not watched. */
@@ -178,6 +197,9 @@ void search_pane(struct http_req *r, void *arg);
 void search_older(struct http_req *r, void *arg);
 
 void panes_wait(struct http_req *r, void *arg);
+
+/* Of a body's member "signal", by name; 0: it has none that can be sent. */
+int signal_from_json(const cJSON *o);
 
 /* wait.c. A pattern as in a JSON body; NULL when an error has been sent. */
 struct sighting;

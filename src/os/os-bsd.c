@@ -48,6 +48,12 @@ os_memory_create(const char *name, size_t size, int *fd, void **map)
 {
 	(void)name;
 	*fd = -1;
+	return os_memory_private(size, map);
+}
+
+int
+os_memory_private(size_t size, void **map)
+{
 	*map = map_private(NULL, size, 0);
 	return *map != NULL ? 0 : -errno;
 }
@@ -233,6 +239,16 @@ os_socket_ended(int fd)
 	char c;
 
 	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+ssize_t
+os_move(int pipe, int file, uint64_t at, size_t len)
+{
+	(void)pipe;
+	(void)file;
+	(void)at;
+	(void)len;
+	return -ENOSYS;
 }
 
 int
