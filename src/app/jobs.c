@@ -122,6 +122,7 @@ on_changed(void *arg, struct job *j)
 		return;
 	if (j->state != JOB_COMPLETED && j->state != JOB_CANCELLED)
 		all->failed_ms = clock_wall_ms();
+	jobs_agent_ended(a, j);
 	job_panes_ended(a, j->number, 0);
 	job_channels_closed(a, j->number);
 }
@@ -135,6 +136,8 @@ on_output(
 
 	job_panes_output(a, &from, offset, data, len);
 	job_channels_grew(a, j->number, channel);
+	if (channel == 1)
+		jobs_agent_output(a, j);
 }
 
 static uint64_t
@@ -293,7 +296,8 @@ jobs_open(struct app *a, char **cause)
 		return rc;
 	}
 	uv_timer_init(a->loop, &all->sweep);
-	all->sweep.data = a;
+	uv_timer_init(a->loop, &all->reads);
+	all->sweep.data = all->reads.data = a;
 	a->jobs = all;
 	job_panes_open(a, &hooks);
 	return 0;
@@ -352,6 +356,7 @@ jobs_close(struct app *a)
 	if (all == NULL)
 		return;
 	jobs_drop_asked(a);
+	jobs_agent_close(a);
 	streams_close(a);
 	uv_close((uv_handle_t *)&all->sweep, NULL);
 	runner_free(all->runner);
