@@ -1,10 +1,10 @@
 /*
  * The daemon as a worker under its keeper: what it is told, and what it tells.
  *
- * Panes and jobs are restored as they are named, before anything is read or accepted; GO starts both. An
- * upgrade's other side is YIELD: nothing is read any more, viewers are asked to come again, and
- * when what they and the panes' programs were promised has gone out, the next worker may have
- * the panes.
+ * Panes and jobs are restored as they are named, before anything is read or accepted; GO starts
+ * both. An upgrade's other side is YIELD: nothing is read any more, viewers are asked to come
+ * again, and when what they and the panes' programs were promised has gone out, the next worker
+ * may have the panes.
  */
 #include "config.h"
 
