@@ -12,8 +12,8 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
-#include "app/events.h"
 #include "app/job_channels.h"
+#include "app/job_events.h"
 #include "app/job_panes.h"
 #include "app/jobs_json.h"
 #include "app/jobs_priv.h"
@@ -24,7 +24,7 @@
 #include "job/runner.h"
 #include "proto/json.h"
 
-enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000, EVENT_TOPIC = 40 };
+enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000 };
 
 #define DAY_MS ((int64_t)86400 * 1000)
 
@@ -99,25 +99,14 @@ jobs_live_json(const struct job *j)
 	return o;
 }
 
-void
-jobs_tell(struct app *a, const char *id, cJSON *take)
-{
-	char topic[EVENT_TOPIC];
-	cJSON *o = json_object();
-
-	snprintf(topic, sizeof topic, "job:%s", id);
-	cJSON_AddStringToObject(o, "type", "job");
-	cJSON_AddItemToObject(o, "job", take);
-	events_add_alias(a, "jobs", topic, o);
-}
-
 static void
 on_changed(void *arg, struct job *j)
 {
 	struct app *a = arg;
 	struct jobs *all = a->jobs;
 
-	jobs_tell(a, j->id, jobs_live_json(j));
+	if (job_events_wanted(a, j->number))
+		jobs_tell(a, j->id, jobs_live_json(j));
 	if (!job_is_terminal(j->state))
 		return;
 	if (j->state != JOB_COMPLETED && j->state != JOB_CANCELLED)
@@ -135,6 +124,7 @@ on_output(
 	struct job_output from = {j->number, channel, &j->spec, j->created_ms};
 
 	job_panes_output(a, &from, offset, data, len);
+	job_events_output(a, j->number, channel, offset, data, len);
 	job_channels_grew(a, j->number, channel);
 	if (channel == 1)
 		jobs_agent_output(a, j);
