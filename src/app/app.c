@@ -22,11 +22,13 @@
 #include "app/events.h"
 #include "app/hooks.h"
 #include "app/imports.h"
+#include "app/job_channels.h"
 #include "app/jobs.h"
 #include "app/jobs_priv.h"
 #include "job/job.h"
 #include "app/job_panes.h"
 #include "app/producers.h"
+#include "app/streams.h"
 #include "app/watch.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -95,6 +97,17 @@ const struct http_route app_routes[] = {
 	"write to a job's standard input"},
     {"POST", "/api/v1/jobs/:id/resize", AUTH_WRITE, K, jobs_resize, "set a job's size"},
     {"POST", "/api/v1/jobs/:id/signal", AUTH_WRITE, K, jobs_signal, "signal a job's processes"},
+    {"GET", "/api/v1/jobs/:id/channels/:n", AUTH_READ, 0, jobs_channel_get,
+	"what a job has written"},
+    {"POST", "/api/v1/streams", AUTH_WRITE, JOB_SPEC_MAX, streams_create,
+	"begin a job that is fed from outside"},
+    {"POST", "/api/v1/streams/:id/channels/:n", AUTH_WRITE, STREAM_PIECE_MAX, streams_append,
+	"what it has written"},
+    {"POST", "/api/v1/streams/:id/complete", AUTH_WRITE, 8 * K, streams_complete,
+	"it is done, or a channel of it"},
+    {"POST", "/api/v1/streams/:id/abort", AUTH_WRITE, 8 * K, streams_abort, "it has failed"},
+    {"POST", "/api/v1/streams/:id/cancel", AUTH_WRITE, 8 * K, streams_cancel_route,
+	"it is wanted no more"},
     {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
     {"GET", "/api/v1/usage/cache", AUTH_READ, 0, usage_cache, "how well caches were hit"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
@@ -262,6 +275,7 @@ close_all(struct app *a)
 		return;
 	a->closed = true;
 	searches_cancel(a);
+	job_channels_stop(a);
 	mux_close(a);
 	while (a->entries != NULL)
 		registry_remove(a->entries);

@@ -33,6 +33,9 @@ struct mux_pane;
 struct jobs;
 struct job_pane;
 struct job_panes;
+struct job_reader;
+struct job_streams;
+struct job_events;
 typedef struct cJSON cJSON;
 struct save;
 
@@ -98,6 +101,10 @@ struct app {
 	struct mux *mux;
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
 	struct job_panes *job_panes;
+	struct job_reader *job_readers; /* of channels, utlist */
+	unsigned job_readers_count;
+	struct job_streams *job_streams;
+	struct job_events *job_events;
 	struct jobs *jobs;
 
 	struct agents *agents;

@@ -13,20 +13,17 @@
 
 #include "app/app_priv.h"
 #include "app/events.h"
+#include "app/job_channels.h"
 #include "app/job_panes.h"
 #include "app/jobs_json.h"
 #include "app/jobs_priv.h"
+#include "app/streams.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "job/runner.h"
 #include "proto/json.h"
 
-#define job_channels_closed(a, n) ((void)0)
-#define job_channels_grew(a, n, c) ((void)0)
-#define streams_open(a) ((void)0)
-#define streams_stop(a) ((void)0)
-#define streams_close(a) ((void)0)
 enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000, EVENT_TOPIC = 40 };
 
 #define DAY_MS ((int64_t)86400 * 1000)
