@@ -1,13 +1,16 @@
-// `panescry run`, `jobs` and `flow` against a responder that can be made to fail at any moment.
+// `panescry run`, `jobs` and `flow`: against a responder that can be made to fail at any moment, and
+// against the daemon.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { privateDir } from './lib/daemon.mjs';
 import { Responder } from './lib/jobs-responder.mjs';
-import { assertDone, assertRefused, BINARY, cleanEnv, run } from './lib/run.mjs';
+import { killWorker, startKept } from './lib/keeper.mjs';
+import { assertDone, assertRefused, BINARY, cleanEnv, panescry, run } from './lib/run.mjs';
 import { until, within } from './lib/until.mjs';
 
 const sha = (bytes) => createHash('sha256').update(bytes).digest('hex');
@@ -396,5 +399,136 @@ describe('a talk', () => {
     happens({ type: 'ending', reason: 'quit' }, { type: 'ended' });
     assert.equal(await again.ended(), 0);
     assert.equal(again.err.toString(), '');
+  });
+});
+
+describe('with the daemon', () => {
+  let d;
+  before(async () => {
+    d = await startKept({ conf: { jobs_running: 3, jobs_max_output: '100M', jobs_backoff: '1' } });
+  });
+  after(async () => {
+    try {
+      await d?.well();
+    } finally {
+      await d?.stop();
+    }
+  });
+  const wait = (name) => `until [ -e ${join(d.dir, name)} ]; do sleep 0.02; done`;
+  const go = (name) => writeFile(join(d.dir, name), '');
+  const last = async () => (await d.ok('GET', 'jobs?limit=1')).jobs[0];
+
+  it('a job ends as its command did', async () => {
+    const a = await d.cli(['run', '--', 'sh', '-c', 'echo out; echo err >&2; exit 3']);
+    assert.deepEqual([a.status, a.out, a.err], [3, 'out\n', 'err\n']);
+    for (const [args, status, said] of [[['sh', '-c', 'kill -9 $$'], 137, ''], [['/none/such'], 2, /^panescry: j\d+: failed: [^\n]*\/none\/such[^\n]*\n$/],
+      [['--timeout', '1', 'sleep', '100'], 124, /timed out/], [['--idle-timeout', '1', 'sleep', '100'], 124, /timed out/]]) {
+      const r = await d.cli(['run', ...args]);
+      assert.equal(r.status, status, r.err);
+      assert.match(r.err, said === '' ? /^$/ : said);
+    }
+    const much = await d.cli(['run', '--max-output', '4K', 'yes']);
+    assert.equal(much.out, 'y\n'.repeat(2048));
+    assert.notEqual(much.status, 0);
+    const tty = await d.cli(['run', '--pty', 'sh', '-c', 'test -t 0 && test -t 1 && echo is one']);
+    assert.deepEqual([tty.status, tty.out, tty.err], [0, 'is one\r\n', '']);
+  });
+
+  it('every byte comes while workers are killed', async () => {
+    const file = join(d.dir, 'bytes');
+    const bytes = randomBytes(20_000_000);
+    await writeFile(file, bytes);
+    const c = start(d, ['run', 'sh', '-c', `echo up; ${wait('first')}; cat ${file}; ${wait('second')}; cat ${file} >&2; exit 5`]);
+    await c.says('up\n');
+    await killWorker(d);
+    await go('first');
+    await killWorker(d);
+    await until('all of channel 1', () => c.out.length === bytes.length + 3);
+    await go('second');
+    await killWorker(d);
+    assert.equal(await c.ended(), 5);
+    assert.equal(sha(c.out.subarray(3)), sha(bytes));
+    assert.equal(sha(c.err), sha(bytes));
+    const job = await last();
+    const o = start(d, ['jobs', 'output', job.id]);
+    assert.equal(await o.ended(), 0);
+    assert.equal(sha(o.out), sha(c.out));
+    assert.equal(sha(o.err), sha(bytes));
+  });
+
+  it('one that waits for a slot gets its input when it runs', async () => {
+    const full = [];
+    for (let i = 0; i < 3; i++) full.push(assertDone(await d.cli(['run', '-d', 'sleep', '1000'])).trim());
+    const bytes = randomBytes(2_500_000);
+    const c = start(d, ['run', 'cat'], { stdin: 'pipe' });
+    c.child.stdin.end(bytes);
+    await until('it to be queued', async () => (await last()).state === 'queued');
+    const queued = (await last()).id;
+    assert.match(assertDone(await d.cli(['jobs'])), new RegExp(`^${queued} +queued `, 'm'));
+    for (const id of full) assertDone(await d.cli(['jobs', 'cancel', id]));
+    assert.equal(await c.ended(), 0);
+    assert.equal(sha(c.out), sha(bytes));
+  });
+
+  it('Ctrl-C cancels, once more leaves', async () => {
+    const c = start(d, ['run', 'sh', '-c', 'trap "" TERM; echo up; while :; do sleep 0.1; done']);
+    await c.says('up');
+    const { id } = await last();
+    c.child.kill('SIGINT');
+    await until('the cancel to be taken', async () => (await d.request('POST', `/api/v1/jobs/${id}/cancel`, { json: {} })).status === 409);
+    c.child.kill('SIGINT');
+    assert.equal(await c.ended(), 130);
+    assert.match(c.err.toString(), new RegExp(`${id} goes on`));
+    await until('SIGKILL', async () => (await d.ok('GET', `jobs/${id}`)).state === 'cancelled');
+    const s = start(d, ['run', 'sh', '-c', 'echo up; exec sleep 100']);
+    await s.says('up');
+    s.child.kill('SIGINT');
+    assert.equal(await s.ended(), 130);
+    assert.equal((await last()).state, 'cancelled');
+  });
+
+  it('tries again, and takes one that has run', async () => {
+    const counted = join(d.dir, 'tries');
+    const r = await d.cli(['run', '--retries', '2', '--retry-on', '75', 'sh', '-c', `echo x >>${counted}; echo try; [ $(wc -l <${counted}) -ge 3 ] || exit 75`]);
+    assert.deepEqual([r.status, r.out, r.err], [0, 'try\ntry\ntry\n', '']);
+    const { id } = await last();
+    assert.match(assertDone(await d.cli(['jobs', 'show', id])), /^try 3 /m);
+    const once = ['run', '--dedup', '--', 'sh', '-c', 'echo $PANESCRY_JOB'];
+    const first = assertDone(await d.cli(once));
+    assert.equal(assertDone(await d.cli(once)), first);
+    assert.equal(assertDone(await d.cli([...once.slice(0, 2), '--env', 'A=1', ...once.slice(2)])) === first, false);
+    assert.notEqual(assertDone(await d.cli(['run', '--force-refresh', ...once.slice(1)])), first);
+    assert.equal(assertDone(await d.cli(['run', '--wait', '20', 'echo', 'x'])), 'x\n');
+    const later = JSON.parse(assertDone(await d.cli(['run', '--wait', '1', 'sleep', '100'])));
+    assert.deepEqual(later, { deferred: true, job: (await last()).id });
+    assertDone(await d.cli(['jobs', 'cancel', later.job, '--reason', 'enough']));
+    await until('its end', async () => (await d.ok('GET', `jobs/${later.job}`)).state === 'cancelled');
+    assert.match(assertDone(await d.cli(['jobs', 'show', later.job])), /enough/);
+    const again = assertDone(await d.cli(['jobs', 'retry', id])).trim();
+    await until('its end', async () => (await d.ok('GET', `jobs/${again}`)).state === 'completed');
+    assertDone(await d.cli(['jobs', 'rm', again, id]));
+    assertRefused(await d.cli(['jobs', 'show', id]), 2);
+  });
+
+  it('what jobs have written is searched when that is asked for', async () => {
+    assertDone(await d.cli(['run', 'echo', 'needle in a job']));
+    const { id } = await last();
+    const line = `${id}.1:1:needle in a job\n`;
+    await until('it to be found', async () => (await d.cli(['search', '--jobs', 'needle in'])).out === line);
+    assert.equal((await d.cli(['search', 'needle in'])).status, 1);
+    assert.equal(assertDone(await d.cli(['search', '--pane', `${id}*`, 'needle in'])), line);
+    assertRefused(await d.cli(['search', '--jobs', '--sessions', 'x']), 2, /--jobs/);
+  });
+});
+
+describe('what panescry.conf says of jobs', () => {
+  it('is read, and what is wrong is named', async () => {
+    for (const line of ['jobs_running = 0', 'jobs_queue = x', 'jobs_backoff = 1,2,x', 'jobs_backoff =', 'jobs_backoff = 1 2 3 4 5 6 7 8 9', 'jobs_max_output = 1K', 'jobs_dedup = -1']) {
+      const dir = await privateDir();
+      await writeFile(join(dir, 'c'), `${line}\n`);
+      const r = await panescry(['serve', '--foreground', '--listen', '127.0.0.1:0', '--socket', join(dir, 's'), '--state-dir', dir], { env: { PANESCRY_CONFIG: join(dir, 'c') } });
+      assertRefused(r, 2, new RegExp(`:1: .*${line.split(' ')[0]}`));
+      await rm(dir, { recursive: true });
+    }
   });
 });
