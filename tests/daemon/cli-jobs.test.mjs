@@ -285,7 +285,7 @@ describe('flow', () => {
     const steps = (n) => [
       step('fetch', 'completed', { cached: true, cached_from: 'f1', started: at(0), ended: at(0) }),
       step('build', n > 0 ? 'completed' : 'running', { depends_on: ['fetch'], job: 'j4', started: at(0), ended: n > 0 ? at(30) : null }),
-      step('ask', n > 1 ? 'completed' : n > 0 ? 'waiting' : 'pending', { type: 'approval', depends_on: ['fetch'], ended: n > 1 ? at(40) : null, started: n > 0 ? at(30) : null }),
+      step('ask', n > 1 ? 'completed' : n > 0 ? 'waiting' : 'pending', { type: 'approval', message: 'ship\u001b it?', depends_on: ['fetch'], ended: n > 1 ? at(40) : null, started: n > 0 ? at(30) : null }),
       step('ship', n > 2 ? 'failed' : 'pending', { depends_on: ['build', 'ask'], job: n > 2 ? 'j5' : null, started: n > 2 ? at(40) : null, ended: n > 2 ? at(60) : null, error: n > 2 ? 'exit status 1' : null }),
     ];
     let looks = 0;
@@ -297,7 +297,7 @@ describe('flow', () => {
     assert.deepEqual(JSON.parse(r.log.find((w) => w.method === 'POST').body), { definition: { name: 'demo', steps: [] }, file, force: true });
     const [progress, tree] = a.out.split(/^(?=f3 demo)/m);
     assert.deepEqual(progress.split('\n').map((l) => l.split(/ +/).slice(0, 2).join(' ')), ['f3', 'fetch cached', 'build running', 'build completed', 'ask waiting', 'ask completed', 'ship failed', '']);
-    assert.match(progress, /^ask +waiting +panescry flow approve f3 ask$/m);
+    assert.match(progress, /^ask +waiting +panescry flow approve f3 ask: ship\? it\?$/m);
     const lines = tree.split('\n');
     assert.equal(lines[0], 'f3 demo: failed, 1m00s');
     assert.match(lines[2], /^fetch +cached .* from f1$/);
