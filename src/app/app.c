@@ -22,6 +22,7 @@
 #include "app/events.h"
 #include "app/hooks.h"
 #include "app/imports.h"
+#include "app/job_panes.h"
 #include "app/producers.h"
 #include "app/watch.h"
 #include "base/clock.h"
@@ -139,6 +140,7 @@ free_parts(struct app *a)
 	watches_free(a);
 	events_free(a->events);
 	mux_free(a);
+	job_panes_free(a);
 	hooks_free(a);
 	imports_free(a);
 	producers_free(a);
@@ -294,6 +296,8 @@ app_stop(struct app *a)
 	uv_timer_start(&a->last_words, on_last_words, STOP_MS, 0);
 	DL_FOREACH_SAFE (a->entries, e, next) {
 		pane_pause(e->pane, false); /* it may come before the start, or in a yield */
+		if (e->job != NULL)
+			continue; /* it ends with its job */
 		if (pane_is_remote(e->pane)) {
 			archiver_leave(e);
 			pane_gone(e->pane);

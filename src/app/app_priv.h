@@ -30,6 +30,8 @@ struct retention;
 struct sessions_places;
 struct mux;
 struct mux_pane;
+struct job_pane;
+struct job_panes;
 typedef struct cJSON cJSON;
 struct save;
 
@@ -39,6 +41,7 @@ struct entry {
 	struct app *app;
 	struct pane *pane;
 	struct mux_pane *mux;     /* of a tmux pane whose server is known; mux.c's */
+	struct job_pane *job;     /* of a job's channel; job_panes.c's. It is not `listed` */
 	uint64_t number;          /* for the keeper: the id's, or KEEP_REMOTE and another */
 	struct http_req *creator; /* waits for the command to start; NULL: nobody */
 	struct lookout *lookouts; /* utlist */
@@ -93,6 +96,7 @@ struct app {
 
 	struct mux *mux;
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
+	struct job_panes *job_panes;
 
 	struct agents *agents;
 	struct live *live;
@@ -151,6 +155,7 @@ bool entry_matches(const struct entry *e, const char *glob);
 bool registry_name_taken(const struct app *a, const char *name);
 
 /* Removes what may go: ended, asked to be removed, and without viewers. */
+bool registry_may_go(struct entry *e);
 void registry_sweep(struct app *a);
 
 /* Makes room for one more pane, at the cost of the oldest that has ended and is not watched. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/app_priv.h"
+#include "app/job_panes.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "pane/viewer.h"
@@ -81,6 +82,8 @@ attach_open(struct ws_conn *c, const struct ws_request *req, void *arg, void **d
 		*reason = "offset, cols, rows or mode is wrong";
 		return 1008;
 	}
+	if (!job_pane_takes_input(e))
+		spec.read_only = true;
 	if (a->viewer_count >= a->cfg.limits.viewers_max) {
 		*reason = "too many viewers";
 		return 1013;

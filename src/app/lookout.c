@@ -233,6 +233,8 @@ look_done(uv_work_t *w, int status)
 		e->watched->look = NULL;
 		if (e->watched->again && !uv_is_active((uv_handle_t *)&e->watched->pause))
 			start_look(e);
+		if (e->job != NULL && registry_may_go(e))
+			registry_remove(e);
 	}
 	free(pane);
 	free(k->lookouts);

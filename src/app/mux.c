@@ -275,8 +275,8 @@ find_restored(struct app *a, const char *from)
 	struct entry *e;
 
 	DL_FOREACH (a->entries, e) {
-		if (e->mux == NULL && e->pane != NULL && pane_is_remote(e->pane) &&
-		    pane_state(e->pane) != PANE_EXITED &&
+		if (e->mux == NULL && e->job == NULL && e->pane != NULL &&
+		    pane_is_remote(e->pane) && pane_state(e->pane) != PANE_EXITED &&
 		    strcmp(pane_origin(e->pane), from) == 0)
 			return e;
 	}
@@ -494,8 +494,8 @@ drop_lost(struct app *a)
 	struct entry *e, *next;
 
 	DL_FOREACH_SAFE (a->entries, e, next) {
-		if (e->mux != NULL || e->pane == NULL || !pane_is_remote(e->pane) ||
-		    pane_state(e->pane) == PANE_EXITED)
+		if (e->mux != NULL || e->job != NULL || e->pane == NULL ||
+		    !pane_is_remote(e->pane) || pane_state(e->pane) == PANE_EXITED)
 			continue;
 		e->remove = true;
 		pane_pause(e->pane, false);

@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/job_panes.h"
 #include "app/live.h"
 #include "app/mux.h"
 #include "app/pane_json.h"
@@ -42,7 +43,10 @@ pane_json(const struct entry *e)
 	char text[PATH_MAX];
 
 	cJSON_AddStringToObject(o, "id", pane_id(p));
-	cJSON_AddStringToObject(o, "kind", pane_is_remote(p) ? "tmux" : "native");
+	cJSON_AddStringToObject(o, "kind",
+	    e->job != NULL      ? "job"
+	    : pane_is_remote(p) ? "tmux"
+				: "native");
 	json_add_text(o, "name", entry_name(e));
 	json_add_text(o, "title", *title != '\0' ? title : NULL);
 	cJSON_AddItemToObject(o, "command", json_texts(pane_argv(p)));
@@ -64,6 +68,7 @@ pane_json(const struct entry *e)
 	add_time(o, "last_activity", pane_last_activity(p));
 	live_pane_json(e, o);
 	mux_pane_json(e, o);
+	job_pane_json(e, o);
 	return o;
 }
 
@@ -91,11 +96,13 @@ void
 panes_list(struct http_req *r, void *arg)
 {
 	struct app *a = arg;
+	const char *jobs = http_query(r, "jobs");
+	bool all = jobs != NULL && strcmp(jobs, "1") == 0;
 	cJSON *o = json_object(), *list = cJSON_AddArrayToObject(o, "panes"), *alarms;
 	struct entry *e;
 
 	DL_FOREACH (a->entries, e) {
-		if (e->listed)
+		if (e->listed || (all && e->job != NULL))
 			cJSON_AddItemToArray(list, pane_json(e));
 	}
 	alarms = cJSON_AddArrayToObject(o, "alarms");
@@ -112,10 +119,23 @@ panes_get(struct http_req *r, void *arg)
 		http_reply_json_take(r, 200, pane_json(e));
 }
 
+/* Those of jobs end with them, and are signalled as jobs. */
+static struct entry *
+resolve_own(struct http_req *r, struct app *a)
+{
+	struct entry *e = panes_resolve(r, a);
+
+	if (e == NULL || e->job == NULL)
+		return e;
+	http_reply_error(r, 409, "job_pane", "%s is a channel of a job: that is what to name",
+	    pane_id(e->pane));
+	return NULL;
+}
+
 void
 panes_delete(struct http_req *r, void *arg)
 {
-	struct entry *e = panes_resolve(r, arg);
+	struct entry *e = resolve_own(r, arg);
 	cJSON *o;
 
 	if (e == NULL)
@@ -146,6 +166,8 @@ panes_input(struct http_req *r, void *arg)
 	rc = pane_input(e->pane, data, len);
 	if (rc == -ENOBUFS)
 		http_reply_error(r, 503, "input_full", "the command does not read its input");
+	else if (rc != 0 && e->job != NULL)
+		http_reply_error(r, 409, "no_input", "the job takes no input, or has ended");
 	else if (rc != 0 && pane_state(e->pane) != PANE_EXITED)
 		http_reply_error(r, 503, "no_tmux", "its tmux server is not connected");
 	else if (rc != 0)
@@ -167,10 +189,11 @@ panes_resize(struct http_req *r, void *arg)
 	    json_u64(o, "rows", 1, PANE_SIZE_MAX, &rows) != 0)
 		http_reply_error(r, 400, "bad_params",
 		    "cols and rows must be numbers from 1 to %d", PANE_SIZE_MAX);
-	else if (pane_is_remote(e->pane))
+	else if (pane_is_remote(e->pane) && e->job == NULL)
 		mux_resize(e, (unsigned)cols, (unsigned)rows, r);
 	else if (pane_resize(e->pane, (unsigned)cols, (unsigned)rows) != 0)
-		http_reply_error(r, 409, "pane_exited", "the pane has ended");
+		http_reply_error(r, 409, "pane_exited",
+		    e->job != NULL ? "it has no terminal, or has ended" : "the pane has ended");
 	else
 		http_reply_json_take(r, 200, pane_json(e));
 	cJSON_Delete(o);
@@ -198,7 +221,7 @@ signal_number(const char *name)
 void
 panes_signal(struct http_req *r, void *arg)
 {
-	struct entry *e = panes_resolve(r, arg);
+	struct entry *e = resolve_own(r, arg);
 	cJSON *o = e != NULL ? http_body_json(r) : NULL;
 	const char *name;
 	int sig;

@@ -11,6 +11,7 @@
 #include "app/app_priv.h"
 #include "app/archiver.h"
 #include "app/events.h"
+#include "app/job_panes.h"
 #include "app/lookout.h"
 #include "app/mux.h"
 #include "base/str.h"
@@ -54,12 +55,14 @@ registry_remove(struct entry *e)
 	DL_DELETE(a->entries, e);
 	a->entry_count--;
 	if (e->pane != NULL) {
-		a->output_gone += ring_end(pane_ring(e->pane));
+		if (e->job == NULL)
+			a->output_gone += ring_end(pane_ring(e->pane));
 		worker_gone(e);
 		registry_unlist(e);
 		mux_entry_gone(e);
 		lookouts_gone(e);
 		archiver_gone(e);
+		job_pane_gone(e);
 		pane_free(e->pane);
 	}
 	free(e);
@@ -81,6 +84,8 @@ entry_matches(const struct entry *e, const char *glob)
 	char *target;
 	bool yes;
 
+	if (e->job != NULL)
+		return fnmatch(glob, pane_id(e->pane), 0) == 0;
 	if (fnmatch(glob, pane_id(e->pane), 0) == 0 ||
 	    (name != NULL && fnmatch(glob, name, 0) == 0))
 		return true;
@@ -127,13 +132,14 @@ registry_find(struct app *a, const char *ref, struct entry **out)
 	unsigned count = 0;
 
 	DL_FOREACH (a->entries, e) {
-		if (e->listed && strcmp(pane_id(e->pane), ref) == 0)
+		if ((e->listed || e->job != NULL) && strcmp(pane_id(e->pane), ref) == 0)
 			goto exact;
 	}
 	DL_FOREACH (a->entries, e) {
 		if (e->listed && has_name(e, ref))
 			goto exact;
-		if (e->listed && !is_whole_id(ref) && has_prefix(e, ref)) {
+		if ((e->listed && !is_whole_id(ref) && has_prefix(e, ref)) ||
+		    job_pane_named(e, ref)) {
 			found = e;
 			count++;
 		}
@@ -165,10 +171,19 @@ registry_name_taken(const struct app *a, const char *name)
 	const struct entry *e;
 
 	DL_FOREACH (a->entries, e) {
-		if (has_name(e, name) || strcmp(pane_id(e->pane), name) == 0)
+		if ((e->job == NULL && has_name(e, name)) ||
+		    strcmp(pane_id(e->pane), name) == 0)
 			return true;
 	}
 	return false;
+}
+
+bool
+registry_may_go(struct entry *e)
+{
+	/* A job's pane goes so soon that nobody may have looked at what it printed last. */
+	return e->remove && pane_state(e->pane) == PANE_EXITED && pane_viewers(e->pane) == 0 &&
+	       (e->job == NULL || e->lookouts == NULL) && archiver_has_all(e);
 }
 
 void
@@ -177,8 +192,7 @@ registry_sweep(struct app *a)
 	struct entry *e, *next;
 
 	DL_FOREACH_SAFE (a->entries, e, next) {
-		if (e->remove && pane_state(e->pane) == PANE_EXITED &&
-		    pane_viewers(e->pane) == 0 && archiver_has_all(e))
+		if (registry_may_go(e))
 			registry_remove(e);
 	}
 }
@@ -188,10 +202,11 @@ registry_make_room(struct app *a)
 {
 	struct entry *e;
 
-	if (a->entry_count < a->cfg.limits.panes_max)
+	if (a->entry_count - job_panes_count(a) < a->cfg.limits.panes_max)
 		return true;
 	DL_FOREACH (a->entries, e) {
-		if (pane_state(e->pane) == PANE_EXITED && pane_viewers(e->pane) == 0) {
+		if (e->job == NULL && pane_state(e->pane) == PANE_EXITED &&
+		    pane_viewers(e->pane) == 0) {
 			registry_remove(e);
 			return true;
 		}

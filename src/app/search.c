@@ -12,6 +12,7 @@
 
 #include "app/app_priv.h"
 #include "app/archiver.h"
+#include "app/job_panes.h"
 #include "app/mux.h"
 #include "app/search_archive.h"
 #include "app/search_capture.h"
@@ -74,10 +75,12 @@ struct search {
 static bool
 is_meant(const struct search *s, const struct entry *e)
 {
-	if (!e->listed)
+	if (!e->listed && e->job == NULL)
 		return false;
 	if (s->spec.one)
 		return strcmp(pane_id(e->pane), s->pane) == 0;
+	if (s->spec.jobs ? e->job == NULL : e->job != NULL && !job_panes_glob(s->pane))
+		return false;
 	return s->pane == NULL || entry_matches(e, s->pane);
 }
 
@@ -235,6 +238,7 @@ search_in_archive(struct search *s)
 	    .options = &s->spec.options,
 	    .deadline_us = s->began_us + s->spec.options.budget_us,
 	    .glob = s->pane,
+	    .jobs = s->spec.jobs,
 	    .runs = s->runs,
 	    .nruns = s->nruns,
 	    .live = s->live,

@@ -41,6 +41,7 @@ struct search_spec {
 	unsigned sources;
 	const char *pane; /* a glob over ids and names; NULL: all */
 	bool one;         /* pane is an id, and the only one that is meant */
+	bool jobs;        /* panes of jobs are meant, and no others (app/job_panes.h) */
 	struct search_sessions_filter sessions; /* of SEARCH_SESSIONS; its pane is the above */
 	struct query_options options;
 	bool older; /* the shape of /api/term */

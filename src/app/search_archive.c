@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/job_panes.h"
 #include "base/clock.h"
 #include "base/xmalloc.h"
 #include "history/history.h"
@@ -41,7 +42,7 @@ is_ours(const struct archive_search *s, const struct archive_run *run)
 	for (size_t i = 0; i < s->nruns; i++)
 		if (is_same(run, &s->runs[i]))
 			return true;
-	return false;
+	return job_panes_is_run(run);
 }
 
 static const struct archive_live *
@@ -58,7 +59,10 @@ static bool
 wanted(const struct archive_run *run, const char *id, void *arg)
 {
 	const struct archive_search *s = arg;
+	bool job = job_panes_is_run(run);
 
+	if (s->jobs ? !job : job && !job_panes_glob(s->glob))
+		return false;
 	return s->glob == NULL || fnmatch(s->glob, id, 0) == 0 || live_pane(s, run, id) != NULL;
 }
 

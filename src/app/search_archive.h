@@ -28,6 +28,7 @@ struct archive_search {
 	const struct query_options *options;
 	uint64_t deadline_us;
 	const char *glob; /* over ids; NULL: all */
+	bool jobs;        /* as in struct search_spec */
 	const struct archive_run
 	    *runs; /* the daemon's own, and those of servers that are there */
 	size_t nruns;

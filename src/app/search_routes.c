@@ -152,6 +152,20 @@ read_sessions(struct http_req *r, struct search_spec *spec)
 }
 
 static bool
+read_jobs(struct http_req *r, struct search_spec *spec)
+{
+	unsigned jobs = 0;
+
+	if (!read_switch(r, "jobs", 1, &jobs))
+		return false;
+	spec->jobs = jobs != 0;
+	if (!spec->jobs || !(spec->sources & SEARCH_SESSIONS))
+		return true;
+	http_reply_error(r, 400, "bad_params", "jobs does not go with source=sessions");
+	return false;
+}
+
+static bool
 read_time(struct http_req *r, const char *name, int64_t *ms)
 {
 	const char *value = http_query(r, name);
@@ -197,7 +211,8 @@ read_spec(struct http_req *r, struct search_spec *spec)
 	       read_switch(r, "smart", PATTERN_SMART_CASE, &spec->flags) &&
 	       read_switch(r, "fixed", PATTERN_FIXED, &spec->flags) &&
 	       read_switch(r, "word", PATTERN_WORD, &spec->flags) && read_sources(r, spec) &&
-	       read_sessions(r, spec) && read_time(r, "since", &spec->options.since_ms) &&
+	       read_sessions(r, spec) && read_jobs(r, spec) &&
+	       read_time(r, "since", &spec->options.since_ms) &&
 	       read_time(r, "until", &spec->options.until_ms) && read_order(r, spec) &&
 	       read_bounds(r, spec, QUERY_LIMIT_MAX);
 }

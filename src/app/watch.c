@@ -14,6 +14,7 @@
 #include "app/app_priv.h"
 #include "app/events.h"
 #include "app/lookout.h"
+#include "app/job_panes.h"
 #include "app/mux.h"
 #include "app/search_json.h"
 #include "app/webhook.h"
@@ -101,7 +102,11 @@ run_command(struct watch *w, const struct sighting *s)
 		log_warn("watch", "w%llu: %d commands run already: this one is left out",
 		    (unsigned long long)w->id, COMMANDS_MAX);
 	} else {
-		struct spawn_spec how = {argv, envp = env_make(&env), -1, -1, -1};
+		struct spawn_spec how = {.argv = argv,
+		    .envp = (envp = env_make(&env)),
+		    .in = -1,
+		    .out = -1,
+		    .err = -1};
 
 		if ((rc = spawn_process(&how, &all->commands[i])) != 0) {
 			all->commands[i] = 0;
@@ -212,6 +217,7 @@ post(struct watch *w, struct entry *e)
 	struct post *p;
 
 	if (pane_state(e->pane) == PANE_EXITED || mux_catching_up(e) ||
+	    (e->job != NULL && !job_panes_glob(w->pane)) ||
 	    (w->pane != NULL && !entry_matches(e, w->pane)))
 		return;
 	p = xcalloc(1, sizeof *p);
@@ -290,7 +296,7 @@ add(struct app *a, struct watch *w, const cJSON *o)
 	DL_APPEND(a->watches->list, w);
 	a->watches->count++;
 	DL_FOREACH (a->entries, e) {
-		if (e->listed)
+		if (e->listed || e->job != NULL)
 			post(w, e);
 	}
 }

@@ -91,14 +91,14 @@ struct job_spec {
 	bool input;                /* standard input is a pipe (job_write), not /dev/null */
 	bool watch;                /* files it touches are watched for collisions */
 	int64_t idle_ms, total_ms; /* 0: no such limit */
-	uint64_t max_output;       /* bytes, of all channels */
+	uint64_t max_output;       /* bytes, of all channels; 0: as configured */
 	unsigned retries;          /* most tries after the first */
 	int retry_on[16];          /* exit statuses that are tried again */
 	size_t nretry_on;
 	int64_t backoff_ms[8]; /* before each retry; the last one counts for all that follow */
 	size_t nbackoff;
 	bool dedup;
-	int64_t dedup_ms; /* the window behind the end of the one before */
+	int64_t dedup_ms; /* the window behind the end of the one before; -1: as configured */
 };
 
 /*

@@ -77,6 +77,10 @@ struct runner_config {
 	const char *dir;         /* of the channels; copied */
 	const char *socket_path; /* for PANESCRY_SOCKET; copied */
 	unsigned running_max, queue_max;
+	uint64_t max_output;       /* of a job that says none */
+	int64_t dedup_ms;          /* the window of one that says none */
+	const int64_t *backoff_ms; /* and its delays; copied */
+	size_t nbackoff;
 	void *arg;
 	/* It holds these now ([0] input, [1], [2] the channels; -1: none), or again for the next try; and
 	 * does no more. `number` tells tries apart. */
@@ -88,6 +92,10 @@ struct runner_config {
 	void (*changed)(void *arg, struct job *j);
 	void (*output)(void *arg, struct job *j, unsigned channel, uint64_t offset,
 	    const void *data, size_t len);
+	/* It has read the store: jobs can be submitted. */
+	void (*ready)(void *arg);
+	/* Around work on the pool that reads the store, which must not be closed meanwhile. */
+	void (*reads)(void *arg, bool begins);
 	/* Where `output` is to go on for a job that was taken up again. NULL: at the end. */
 	uint64_t (*resume)(void *arg, struct job *j, unsigned channel);
 };
@@ -98,21 +106,23 @@ void runner_free(struct runner *r); /* processes are left as they are; after run
 /* Takes the descriptors; before runner_start. */
 void runner_found(
     struct runner *r, uint64_t number, pid_t pid, bool ended, int wait_status, int fds[3]);
-/* Reads the store, on the pool; from then on jobs run. Those submitted before wait. */
+/* Reads the store, on the pool; from then on jobs can be submitted, and run. */
 void runner_start(struct runner *r);
 void runner_exited(struct runner *r, uint64_t number, pid_t pid, int wait_status);
 /* A child has ended and can be reaped: whether it is a job's; then it has been. */
 bool runner_reap(struct runner *r, pid_t pid);
 void runner_pause(struct runner *r, bool pause); /* starts nothing, reads nothing */
 bool runner_idle(const struct runner *r);        /* paused, and owes nothing to the store */
+bool runner_ready(const struct runner *r);
 
 /* Everything that runs is to end (SIGTERM, then SIGKILL) and be on record; `done` when it is. */
 void runner_stop(struct runner *r, void (*done)(void *arg), void *arg);
 
 /*
  * Takes the spec. *out is the job, or with *existing the one that has the same key and lives; for
- * one that has ended, within the window, *ended is its number. `stored` is called when it is on
- * record (rc 0) or could not be (then it is gone). -ENOSPC: the queue is full; -ESHUTDOWN: it stops.
+ * one that has completed, within the window, *ended is its number and *out NULL. `stored` is called
+ * when it is on record (rc 0) or could not be (then it is gone). -ENOSPC: the queue is full;
+ * -EAGAIN: it is not ready; -ESHUTDOWN: it stops.
  */
 struct job_submit {
 	bool force; /* whatever there is with this key */
@@ -125,6 +135,8 @@ int runner_submit(struct runner *r, struct job_spec *take, const struct job_subm
 struct job *runner_find(struct runner *r, uint64_t number); /* that lives; or NULL */
 struct job *runner_jobs(struct runner *r);                  /* utlist */
 uint64_t runner_new_number(struct runner *r);               /* for a stream */
+/* It is the answer to nobody any more: it was removed. */
+void runner_forget(struct runner *r, uint64_t number);
 void runner_count(const struct runner *r, unsigned *running, unsigned *queued);
 
 /* -EALREADY when its end is under way. */

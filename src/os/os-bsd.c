@@ -48,6 +48,12 @@ os_memory_create(const char *name, size_t size, int *fd, void **map)
 {
 	(void)name;
 	*fd = -1;
+	return os_memory_private(size, map);
+}
+
+int
+os_memory_private(size_t size, void **map)
+{
 	*map = map_private(NULL, size, 0);
 	return *map != NULL ? 0 : -errno;
 }

@@ -82,6 +82,20 @@ os_memory_create(const char *name, size_t size, int *fd, void **map)
 	return rc;
 }
 
+/* Pages are small ones: of all that is mapped few are ever touched, here and there. */
+int
+os_memory_private(size_t size, void **map)
+{
+	*map = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (*map == MAP_FAILED) {
+		*map = NULL;
+		return -errno;
+	}
+	madvise(*map, size, MADV_NOHUGEPAGE);
+	return 0;
+}
+
 int
 os_memory_map(int fd, size_t *size, void **map)
 {
@@ -106,8 +120,11 @@ os_memory_unmap(void *map, size_t size)
 void
 os_memory_discard(int fd, void *map, size_t at, size_t len)
 {
-	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)len) !=
-	    0)
+	bool given = fd < 0 ? madvise((char *)map + at, len, MADV_DONTNEED) == 0
+			    : fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				  (off_t)at, (off_t)len) == 0;
+
+	if (!given)
 		memset((char *)map + at, 0, len);
 }
 

@@ -26,12 +26,15 @@ void os_cloexec_from(int first);
  * first touched, mapped whole and shared. Its descriptor can be sent to another process, which
  * maps it again; it cannot be shrunk or grown by anybody who holds it. Where the system has none,
  * os_memory_create gives private memory and *fd is -1.
+ * os_memory_private gives that in any case: for what another process can make anew.
  */
 int os_memory_create(const char *name, size_t size, int *fd, void **map);
+int os_memory_private(size_t size, void **map);
 int os_memory_map(int fd, size_t *size, void **map); /* -EINVAL: not made by os_memory_create */
 void os_memory_unmap(void *map, size_t size);
 
-/* Gives pages back; they read as zeroes from then on. at and len are whole pages. */
+/* Gives pages back; they read as zeroes from then on. at and len are whole pages; fd is -1 of
+ * private memory. */
 void os_memory_discard(int fd, void *map, size_t at, size_t len);
 size_t os_memory_taken(int fd); /* bytes of pages that are in use; 0 where unknown */
 

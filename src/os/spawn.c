@@ -29,6 +29,8 @@ spawn_process(const struct spawn_spec *spec, pid_t *pid)
 	add(&files, spec->in, STDIN_FILENO);
 	add(&files, spec->out, STDOUT_FILENO);
 	add(&files, spec->err, STDERR_FILENO);
+	if (spec->cwd != NULL)
+		posix_spawn_file_actions_addchdir_np(&files, spec->cwd);
 	posix_spawnattr_init(&attr);
 	sigemptyset(&none);
 	sigfillset(&all);
@@ -37,7 +39,10 @@ spawn_process(const struct spawn_spec *spec, pid_t *pid)
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setflags(
 	    &attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-	rc = posix_spawnp(pid, spec->argv[0], &files, &attr, spec->argv, spec->envp);
+	if (spec->program != NULL)
+		rc = posix_spawn(pid, spec->program, &files, &attr, spec->argv, spec->envp);
+	else
+		rc = posix_spawnp(pid, spec->argv[0], &files, &attr, spec->argv, spec->envp);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
 	return -rc;

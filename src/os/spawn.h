@@ -12,7 +12,9 @@
 struct spawn_spec {
 	char *const *argv; /* argv[0] is looked up in PATH */
 	char *const *envp;
-	int in, out, err; /* borrowed; -1: /dev/null */
+	int in, out, err;    /* borrowed; -1: /dev/null */
+	const char *cwd;     /* NULL: the daemon's own */
+	const char *program; /* its path; NULL: as argv[0] says */
 };
 
 /* Returns -errno when it cannot be started. */

@@ -133,6 +133,7 @@ pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callba
 	    .created_ms = clock_wall_ms(),
 	    .ring_size = spec->ring_size,
 	    .history_bytes = spec->record->bytes,
+	    .private = spec->private,
 	};
 	struct pty_spec how = {spec->argv, spec->envp, spec->cwd, spec->cols, spec->rows};
 	struct pty pty = {.master = -1, .status_fd = -1};

@@ -354,7 +354,10 @@ memory_new(const struct memory_birth *birth, struct memory **out, char **cause)
 
 	*out = NULL;
 	plan(&m->at, birth->ring_size, birth->history_bytes);
-	if ((rc = os_memory_create("panescry-pane", m->at.size, &m->fd, &map)) != 0) {
+	m->fd = -1;
+	rc = birth->private ? os_memory_private(m->at.size, &map)
+			    : os_memory_create("panescry-pane", m->at.size, &m->fd, &map);
+	if (rc != 0) {
 		free(m);
 		return err_sys(cause, rc, "memory for the pane");
 	}

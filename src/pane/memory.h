@@ -26,8 +26,8 @@
  * in between are in the slot's list, and so are the times of a shell's marks. Of two slots the older one will do, since they are never more
  * than half a ring apart.
  *
- * Loop's thread. Where the system has no memory files it is private memory, and nothing of this
- * helps anybody but the one process.
+ * Loop's thread. Where the system has no memory files, or is not to use one, it is private memory,
+ * and nothing of this helps anybody but the one process.
  */
 #ifndef PANE_MEMORY_H
 #define PANE_MEMORY_H
@@ -56,6 +56,7 @@ struct memory_birth {
 	int64_t created_ms;
 	size_t ring_size;
 	uint64_t history_bytes; /* that the history may take */
+	bool private;           /* in no file */
 };
 
 int memory_new(const struct memory_birth *birth, struct memory **out, char **cause);

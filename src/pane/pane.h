@@ -62,6 +62,7 @@ struct pane_spec {
 	const struct record_options *record;
 	size_t ring_size;                 /* bytes */
 	bool unarchived;                  /* pane_unarchived */
+	bool private;                     /* no other process can take it up (pane_memory) */
 	const struct pane_remote *remote; /* NULL: native */
 	const char *origin;               /* of a remote one: kept in its memory */
 };

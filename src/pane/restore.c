@@ -80,8 +80,10 @@ record_save(struct record *r)
 
 	buf_init(&screen, BUF_NO_MAX);
 	buf_init(&tail, BUF_NO_MAX);
-	term_snapshot(r->term, NULL, NULL, &screen);
-	put_tail(r, &tail);
+	if (memory_fd(r->memory) >= 0) { /* else nobody is to go on from there */
+		term_snapshot(r->term, NULL, NULL, &screen);
+		put_tail(r, &tail);
+	}
 	memory_save_styles(r->memory, term_styles(r->term));
 	term_get_state(r->term, &state);
 	s.offset = r->saved_at = memory_state(r->memory)->fed;
@@ -89,9 +91,9 @@ record_save(struct record *r)
 	s.lines = r->lines;
 	s.cols = state.cols;
 	s.rows = state.rows;
-	s.screen = screen.data;
+	s.screen = screen.data != NULL ? screen.data : "";
 	s.screen_len = screen.len;
-	s.tail = tail.data;
+	s.tail = tail.data != NULL ? tail.data : "";
 	s.tail_len = tail.len;
 	memory_save(r->memory, &s);
 	buf_release(&screen);

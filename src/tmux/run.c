@@ -89,7 +89,7 @@ static int
 start(struct tmux_run *r, const char *socket, const char *const *words)
 {
 	char *argv[WORDS_MAX + 5], tmux[] = "tmux", u[] = "-u", s[] = "-S";
-	struct spawn_spec how = {argv, environ, -1, -1, -1};
+	struct spawn_spec how = {.argv = argv, .envp = environ, .in = -1, .out = -1, .err = -1};
 	size_t n = 0, i;
 	int fd[2], rc;
 
