@@ -233,7 +233,7 @@ take_env(struct parse *p, const cJSON *v, const struct member *m)
 static int
 take_numbers(struct parse *p, const cJSON *v, const struct member *m)
 {
-	bool statuses = m->offset == offsetof(struct flow_step, retry_on);
+	bool statuses = m->offset == offsetof(struct flow_step, retry_on); /* else seconds */
 	int n = cJSON_IsArray(v) ? cJSON_GetArraySize(v) : 0, most = statuses ? 16 : 8;
 	const cJSON *item;
 	bool ok = n >= 1 && n <= most;
@@ -242,7 +242,7 @@ take_numbers(struct parse *p, const cJSON *v, const struct member *m)
 		cJSON_ArrayForEach (item, v)
 			ok = ok && cJSON_IsNumber(item) && item->valuedouble >= m->lo &&
 			     item->valuedouble <= m->hi &&
-			     floor(item->valuedouble) == item->valuedouble;
+			     (!statuses || floor(item->valuedouble) == item->valuedouble);
 	if (!ok)
 		return flow_fail(p->error, p->step,
 		    "%s must be an array of 1 to %d whole numbers from %.0f to %.0f", m->name,
@@ -392,6 +392,7 @@ check_limits(struct parse *p, unsigned seen)
 	if (s->retries == 0 && (s->retry_on != NULL || s->backoff_s != NULL))
 		return flow_fail(p->error, s->name, "it has %s, but no max_retries",
 		    s->retry_on != NULL ? "retry_on" : "backoff_s");
+	s->retries_said = seen_member(seen, "max_retries");
 	if (s->type != FLOW_APPROVAL && !seen_member(seen, "timeout_s"))
 		s->timeout_s = FLOW_TIMEOUT_S;
 	if (s->idle_s != 0 && s->idle_s > s->timeout_s)

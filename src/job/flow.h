@@ -14,6 +14,9 @@
  * agent's. An approval asks somebody, with a message; its time-out counts as a no, and is none unless
  * given. Members that are of no use to a step's type are errors.
  *
+ * Retries are those of jobs (job/runner.h): after an agent's rate limit or overload, and after the exit
+ * statuses of retry_on, which are 1 to 16 for a command unless given. The time-outs are of each try.
+ *
  * Triggers. all_success: all that it depends on have completed; if one ends otherwise the step is
  * skipped. one_success: one has completed, others may still run; if none does it is skipped.
  * all_done: all have ended, however. Then the condition decides: false skips it.
@@ -106,6 +109,7 @@ struct flow_step {
 	struct flow_expr *expr;     /* of it */
 	unsigned timeout_s, idle_s; /* 0: none */
 	unsigned retries;
+	bool retries_said;           /* else an agent's is tried again as jobs of agents are */
 	cJSON *retry_on, *backoff_s; /* arrays of numbers, or NULL */
 	enum flow_result result;
 };
