@@ -22,8 +22,13 @@
 #include "app/events.h"
 #include "app/hooks.h"
 #include "app/imports.h"
+#include "app/job_channels.h"
+#include "app/jobs.h"
+#include "app/jobs_priv.h"
+#include "job/job.h"
 #include "app/job_panes.h"
 #include "app/producers.h"
+#include "app/streams.h"
 #include "app/watch.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -82,6 +87,27 @@ const struct http_route app_routes[] = {
 	"remove the sessions before a time"},
     {"POST", "/api/v1/hooks", AUTH_LOCAL, K, hooks_notice,
 	"there are events of agents' hooks, from the Unix socket only"},
+    {"GET", "/api/v1/jobs", AUTH_READ, 0, jobs_list, "jobs, the newest first"},
+    {"POST", "/api/v1/jobs", AUTH_WRITE, JOB_SPEC_MAX, jobs_create, "run a command as a job"},
+    {"GET", "/api/v1/jobs/:id", AUTH_READ, 0, jobs_get, "a job"},
+    {"DELETE", "/api/v1/jobs/:id", AUTH_WRITE, 0, jobs_delete, "remove a job that has ended"},
+    {"POST", "/api/v1/jobs/:id/cancel", AUTH_WRITE, 4 * K, jobs_cancel, "end a job"},
+    {"POST", "/api/v1/jobs/:id/retry", AUTH_WRITE, K, jobs_retry, "run a job's command again"},
+    {"POST", "/api/v1/jobs/:id/input", AUTH_WRITE, PANE_BODY, jobs_input,
+	"write to a job's standard input"},
+    {"POST", "/api/v1/jobs/:id/resize", AUTH_WRITE, K, jobs_resize, "set a job's size"},
+    {"POST", "/api/v1/jobs/:id/signal", AUTH_WRITE, K, jobs_signal, "signal a job's processes"},
+    {"GET", "/api/v1/jobs/:id/channels/:n", AUTH_READ, 0, jobs_channel_get,
+	"what a job has written"},
+    {"POST", "/api/v1/streams", AUTH_WRITE, JOB_SPEC_MAX, streams_create,
+	"begin a job that is fed from outside"},
+    {"POST", "/api/v1/streams/:id/channels/:n", AUTH_WRITE, STREAM_PIECE_MAX, streams_append,
+	"what it has written"},
+    {"POST", "/api/v1/streams/:id/complete", AUTH_WRITE, 8 * K, streams_complete,
+	"it is done, or a channel of it"},
+    {"POST", "/api/v1/streams/:id/abort", AUTH_WRITE, 8 * K, streams_abort, "it has failed"},
+    {"POST", "/api/v1/streams/:id/cancel", AUTH_WRITE, 8 * K, streams_cancel_route,
+	"it is wanted no more"},
     {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
     {"GET", "/api/v1/usage/cache", AUTH_READ, 0, usage_cache, "how well caches were hit"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
@@ -115,6 +141,10 @@ on_child(uv_signal_t *h, int signum)
 	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0) {
 		int status = wait_status(&si);
 
+		if (jobs_reap(a, si.si_pid)) {
+			si.si_pid = 0;
+			continue;
+		}
 		e = registry_by_pid(a, si.si_pid);
 		if (e != NULL)
 			worker_reaped(e, status);
@@ -139,6 +169,7 @@ free_parts(struct app *a)
 	auth_free(a->auth);
 	watches_free(a);
 	events_free(a->events);
+	jobs_free(a);
 	mux_free(a);
 	job_panes_free(a);
 	hooks_free(a);
@@ -207,11 +238,12 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		return rc;
 	}
 	if ((rc = stored_open(a, cause)) != 0 || (rc = archiver_open(a, cause)) != 0 ||
-	    (rc = start_server(a, cause)) != 0) {
+	    (rc = jobs_open(a, cause)) != 0 || (rc = start_server(a, cause)) != 0) {
 		if (a->server != NULL)
 			server_stop(a->server);
 		archiver_close(a);
 		stored_close(a);
+		jobs_close(a);
 		uv_run(loop, UV_RUN_DEFAULT);
 		server_free(a->server);
 		free_parts(a);
@@ -228,6 +260,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		mux_open(a);
 		agents_open(a);
 		hooks_open(a);
+		jobs_start(a);
 	}
 	*out = a;
 	return 0;
@@ -242,6 +275,7 @@ close_all(struct app *a)
 		return;
 	a->closed = true;
 	searches_cancel(a);
+	job_channels_stop(a);
 	mux_close(a);
 	while (a->entries != NULL)
 		registry_remove(a->entries);
@@ -251,6 +285,7 @@ close_all(struct app *a)
 	hooks_close(a);
 	live_close(a);
 	stored_close(a);
+	jobs_close(a);
 	if (a->keep != NULL)
 		worker_stop(a);
 	uv_close((uv_handle_t *)&a->child, NULL);
@@ -278,7 +313,7 @@ panes_left(const struct app *a)
 void
 app_check_stopped(struct app *a)
 {
-	if (!a->stopping || a->closed || panes_left(a) != 0)
+	if (!a->stopping || a->closed || panes_left(a) != 0 || !jobs_stopped(a))
 		return;
 	uv_timer_start(
 	    &a->last_words, on_last_words, a->viewer_count != 0 ? LAST_WORDS_MS : 0, 0);
@@ -305,6 +340,7 @@ app_stop(struct app *a)
 			pane_end(e->pane);
 		}
 	}
+	jobs_stop(a);
 	app_check_stopped(a);
 }
 

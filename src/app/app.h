@@ -39,11 +39,16 @@ struct app_limits {
 	uint64_t archive_bytes;
 	unsigned archive_days;
 	enum mux_mode tmux_mode;
-	char tmux_sockets[2048];      /* names or paths, each with a newline behind it */
-	bool sessions;                /* agents' transcripts are read */
-	unsigned sessions_days;       /* after which they are removed; 0: never */
-	char prices[1024];            /* a file with the user's, or "" */
-	bool webhooks_remote;         /* watches may call other machines */
+	char tmux_sockets[2048]; /* names or paths, each with a newline behind it */
+	bool sessions;           /* agents' transcripts are read */
+	unsigned sessions_days;  /* after which they are removed; 0: never */
+	char prices[1024];       /* a file with the user's, or "" */
+	bool webhooks_remote;    /* watches may call other machines */
+	unsigned jobs_running, jobs_queue, jobs_days; /* days 0: for ever */
+	uint64_t jobs_max_output;                     /* bytes */
+	int64_t jobs_dedup_ms;
+	int64_t jobs_backoff_ms[8]; /* before each retry */
+	size_t jobs_nbackoff;
 	struct record_options record; /* of every pane */
 };
 
@@ -53,6 +58,9 @@ struct app_limits {
 		.ring_size = 1024 * 1024, .panes_max = 256, .viewers_max = 4096, \
 		.crashes_max = 5, .archive = true, .archive_bytes = 1024 * 1024 * 1024, \
 		.archive_days = 30, .tmux_sockets = "default\n", .sessions = true, \
+		.jobs_running = 16, .jobs_queue = 1000, .jobs_days = 30, \
+		.jobs_max_output = 50 * 1024 * 1024, .jobs_dedup_ms = 600 * 1000, \
+		.jobs_backoff_ms = {15 * 1000, 30 * 1000, 60 * 1000}, .jobs_nbackoff = 3, \
 		.record = { \
 		    .lines = 50000, \
 		    .bytes = 16 * 1024 * 1024, \

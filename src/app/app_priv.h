@@ -30,8 +30,12 @@ struct retention;
 struct sessions_places;
 struct mux;
 struct mux_pane;
+struct jobs;
 struct job_pane;
 struct job_panes;
+struct job_reader;
+struct job_streams;
+struct job_events;
 typedef struct cJSON cJSON;
 struct save;
 
@@ -97,6 +101,11 @@ struct app {
 	struct mux *mux;
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
 	struct job_panes *job_panes;
+	struct job_reader *job_readers; /* of channels, utlist */
+	unsigned job_readers_count;
+	struct job_streams *job_streams;
+	struct job_events *job_events;
+	struct jobs *jobs;
 
 	struct agents *agents;
 	struct live *live;
@@ -120,6 +129,18 @@ void worker_drained(struct entry *e);
 void worker_gone(struct entry *e);
 void worker_start(struct app *a);
 void worker_stop(struct app *a);
+
+/*
+ * jobs.c: jobs that a worker before this one left running, `number` with KEEP_JOB, each before
+ * GO. The descriptors are the receiver's: standard input, output or PTY's master, standard error,
+ * or -1. Its end, when nobody but the keeper could reap it, is told by `ended` or later by
+ * worker_job_exited, which can come for a job that is known to have ended or is not known.
+ */
+void worker_job_found(
+    struct app *a, uint64_t number, pid_t pid, bool ended, int wait_status, int fds[KEEP_FDS]);
+void worker_job_exited(struct app *a, uint64_t number, pid_t pid, int wait_status);
+/* The keeper holds jobs from now on, and knows none of those that run. */
+void worker_jobs_held(struct app *a);
 
 extern const struct pane_callbacks app_pane_callbacks;
 
@@ -183,6 +204,9 @@ void search_pane(struct http_req *r, void *arg);
 void search_older(struct http_req *r, void *arg);
 
 void panes_wait(struct http_req *r, void *arg);
+
+/* Of a body's member "signal", by name; 0: it has none that can be sent. */
+int signal_from_json(const cJSON *o);
 
 /* wait.c. A pattern as in a JSON body; NULL when an error has been sent. */
 struct sighting;

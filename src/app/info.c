@@ -10,6 +10,7 @@
 #include "app/app_priv.h"
 #include "app/agents.h"
 #include "app/archiver.h"
+#include "app/jobs.h"
 #include "app/live.h"
 #include "app/mux.h"
 #include "app/watch.h"
@@ -147,6 +148,7 @@ info_status(struct http_req *r, void *arg)
 	cJSON_AddNumberToObject(o, "fired", fired);
 	cJSON_AddNumberToObject(o, "alarms", cJSON_GetArraySize(alarms));
 	live_status_json(a, o);
+	jobs_status_json(a, o);
 	cJSON_Delete(alarms);
 	http_reply_json_take(r, 200, o);
 }
@@ -291,6 +293,7 @@ add_keeper(cJSON *o, const struct keep_status *s)
 	cJSON_AddNumberToObject(k, "upgrades_failed", s->upgrades_failed);
 	json_add_text(k, "last_failure", *s->last_failure != '\0' ? s->last_failure : NULL);
 	cJSON_AddNumberToObject(k, "panes", s->panes);
+	cJSON_AddNumberToObject(k, "jobs", s->jobs);
 	cJSON_AddNumberToObject(k, "open_descriptors", s->descriptors);
 	cJSON_AddNumberToObject(k, "resident_bytes", (double)s->resident);
 }

@@ -31,6 +31,7 @@ struct keep {
 	int fd;
 	uv_poll_t poll;
 	bool started;
+	bool jobs; /* the keeper knows jobs */
 	keep_cb *cb;
 	void *arg;
 	struct waiting *queue; /* utlist */
@@ -99,6 +100,7 @@ keep_hello(struct keep *k, struct keep_hello *hello, char **cause)
 	    .last_pane = p.m.number,
 	    .pid = p.m.pid,
 	    .started_ms = p.m.time_ms};
+	keep_greeted(k, &p.m);
 	close_all(fds + 3, nfds > 3 ? nfds - 3 : 0);
 	return 0;
 }
@@ -124,8 +126,9 @@ put_off(struct keep *k, const struct keep_packet *p, size_t len, const int *fds,
 	w->len = len;
 	for (unsigned i = 0; i < nfds; i++) {
 		int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
-		if (fd >= 0)
-			w->fds[w->nfds++] = fd;
+		if (fd < 0)
+			break; /* what is missing must be the last */
+		w->fds[w->nfds++] = fd;
 	}
 	DL_APPEND(k->queue, w);
 	update_poll(k);
@@ -195,6 +198,35 @@ keep_say_born(struct keep *k, uint64_t pane, pid_t pid, int memory, int master)
 	int fds[] = {memory, master};
 
 	send_packet(k, &p, keep_pack(&p, KEEP_BORN, NULL, 0), fds, master >= 0 ? 2 : 1);
+}
+
+void
+keep_say_here(struct keep *k, const char *keeper_program)
+{
+	struct keep_packet p = {.m = {.number = KEEP_VERSION, .flags = KEEP_JOBS}};
+
+	send_packet(
+	    k, &p, keep_pack(&p, KEEP_HERE, keeper_program, strlen(keeper_program)), NULL, 0);
+}
+
+void
+keep_say_job(struct keep *k, uint64_t number, pid_t pid, const int fds[KEEP_FDS])
+{
+	struct keep_packet p = {.m = {.pane = number, .pid = pid}};
+	int out[KEEP_FDS];
+	unsigned n = keep_pack_fds(fds, &p.m.flags, out);
+
+	if (k->jobs)
+		send_packet(k, &p, keep_pack(&p, KEEP_BORN, NULL, 0), out, n);
+}
+
+bool
+keep_greeted(struct keep *k, const struct keep_message *hello)
+{
+	bool knew = k->jobs;
+
+	k->jobs = (hello->flags & KEEP_JOBS) != 0;
+	return k->jobs && !knew;
 }
 
 /* Receiving. */

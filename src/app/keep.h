@@ -46,6 +46,18 @@ void keep_say(struct keep *k, enum keep_type type);
 void keep_say_pane(struct keep *k, enum keep_type type, uint64_t pane, int status);
 void keep_say_text(struct keep *k, enum keep_type type, uint64_t number, const char *text);
 void keep_say_born(struct keep *k, uint64_t pane, pid_t pid, int memory, int master);
+void keep_say_here(struct keep *k, const char *keeper_program);
+
+/*
+ * A job that runs, its number with KEEP_JOB: `pid` leads its process group; of the descriptors,
+ * which stay the caller's, -1 is none. Said again when one of them is closed. Nothing is said to a
+ * keeper that knows no jobs; it can become one that does (keep_greeted). REAPED, DRAINED and GONE
+ * are keep_say_pane's.
+ */
+void keep_say_job(struct keep *k, uint64_t number, pid_t pid, const int fds[KEEP_FDS]);
+
+/* HELLO came again. True when the keeper knows jobs from now on, and did not before. */
+bool keep_greeted(struct keep *k, const struct keep_message *hello);
 
 /* True when nothing waits to be sent. */
 bool keep_sent(const struct keep *k);

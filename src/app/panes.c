@@ -218,18 +218,24 @@ signal_number(const char *name)
 	return 0;
 }
 
+int
+signal_from_json(const cJSON *o)
+{
+	const char *name = json_string(o, "signal");
+
+	return name != NULL ? signal_number(name) : 0;
+}
+
 void
 panes_signal(struct http_req *r, void *arg)
 {
 	struct entry *e = resolve_own(r, arg);
 	cJSON *o = e != NULL ? http_body_json(r) : NULL;
-	const char *name;
 	int sig;
 
 	if (o == NULL)
 		return;
-	name = json_string(o, "signal");
-	sig = name != NULL ? signal_number(name) : 0;
+	sig = signal_from_json(o);
 	if (sig == 0)
 		http_reply_error(r, 400, "bad_params",
 		    "signal must be one of HUP INT QUIT KILL TERM USR1 USR2 STOP CONT TSTP "

@@ -1,10 +1,10 @@
 /*
  * The daemon as a worker under its keeper: what it is told, and what it tells.
  *
- * Panes are restored as they are named, before anything is read or accepted; GO starts both. An
- * upgrade's other side is YIELD: nothing is read any more, viewers are asked to come again, and
- * when what they and the panes' programs were promised has gone out, the next worker may have
- * the panes.
+ * Panes and jobs are restored as they are named, before anything is read or accepted; GO starts
+ * both. An upgrade's other side is YIELD: nothing is read any more, viewers are asked to come
+ * again, and when what they and the panes' programs were promised has gone out, the next worker
+ * may have the panes.
  */
 #include "config.h"
 
@@ -20,9 +20,11 @@
 #include "app/app_priv.h"
 #include "app/agents.h"
 #include "app/hooks.h"
+#include "app/jobs.h"
 #include "app/archiver.h"
 #include "app/live.h"
 #include "app/mux.h"
+#include "app/streams.h"
 #include "app/watch.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -147,6 +149,7 @@ go(struct app *a)
 	mux_open(a);
 	agents_open(a);
 	hooks_open(a);
+	jobs_start(a);
 	DL_FOREACH_SAFE (a->entries, e, next) {
 		pane_pause(e->pane, false);
 		/* Its SIGKILL was to come from the worker before. */
@@ -171,8 +174,8 @@ owes_nothing(struct app *a)
 		if (pane_input_pending(e->pane) != 0)
 			return false;
 	}
-	return a->viewer_count == 0 && a->saves == NULL && keep_sent(a->keep) &&
-	       stored_idle(a) && archiver_flushed(a);
+	return a->viewer_count == 0 && a->saves == NULL && keep_sent(a->keep) && jobs_idle(a) &&
+	       streams_idle(a) && stored_idle(a) && archiver_flushed(a);
 }
 
 static void
@@ -193,6 +196,7 @@ set_paused(struct app *a, bool paused)
 
 	server_accept(a->server, !paused);
 	mux_pause(a, paused);
+	jobs_pause(a, paused);
 	DL_FOREACH (a->entries, e)
 		pane_pause(e->pane, paused);
 }
@@ -225,8 +229,30 @@ exited(struct app *a, const struct keep_message *m)
 {
 	struct entry *e = by_number(a, m->pane);
 
-	if (e != NULL && pane_pid(e->pane) == m->pid)
+	if (keep_is_job(m->pane))
+		worker_job_exited(a, m->pane, m->pid, m->status);
+	else if (e != NULL && pane_pid(e->pane) == m->pid)
 		pane_reaped(e->pane, m->status);
+}
+
+/* The keeper has become another build. */
+static void
+greeted(struct app *a, const struct keep_message *m)
+{
+	bool holds = keep_greeted(a->keep, m);
+
+	keep_say_here(a->keep, a->cfg.keeper_program);
+	if (holds)
+		worker_jobs_held(a);
+}
+
+static void
+found_job(struct app *a, const struct keep_message *m, int *fds, unsigned nfds)
+{
+	int held[KEEP_FDS];
+
+	keep_unpack_fds(m->flags, fds, nfds, held);
+	worker_job_found(a, m->pane, m->pid, (m->flags & KEEP_ENDED) != 0, m->status, held);
 }
 
 /* Nobody will tell of the end of what an earlier worker started: it has had its SIGHUP. */
@@ -264,8 +290,13 @@ on_message(void *arg, const struct keep_packet *p, int fds[], unsigned nfds)
 		return;
 	}
 	switch (p->m.type) {
+	case KEEP_HELLO:
+		greeted(a, &p->m);
+		break;
 	case KEEP_PANE:
-		if (nfds != 0 && by_number(a, p->m.pane) == NULL)
+		if (keep_is_job(p->m.pane))
+			found_job(a, &p->m, fds, nfds);
+		else if (nfds != 0 && by_number(a, p->m.pane) == NULL)
 			restore(a, &p->m, fds, nfds);
 		break;
 	case KEEP_PANES:
@@ -302,7 +333,7 @@ worker_start(struct app *a)
 	uv_timer_init(a->loop, &a->yield);
 	a->yield.data = a;
 	keep_start(a->keep, a->loop, on_message, a);
-	keep_say_text(a->keep, KEEP_HERE, KEEP_VERSION, a->cfg.keeper_program);
+	keep_say_here(a->keep, a->cfg.keeper_program);
 }
 
 void

@@ -26,7 +26,8 @@ enum { OPTIONS_MAX = 64, HELP_COLUMN = 26 };
 
 static const struct cli_command *const commands[] = {&cmd_serve, &cmd_new, &cmd_ls, &cmd_attach,
     &cmd_search, &cmd_capture, &cmd_send, &cmd_wait, &cmd_watch, &cmd_resize, &cmd_kill,
-    &cmd_sessions, &cmd_usage, &cmd_hook, &cmd_token, &cmd_status, &cmd_doctor};
+    &cmd_run, &cmd_jobs, &cmd_flow, &cmd_sessions, &cmd_usage, &cmd_hook, &cmd_token,
+    &cmd_status, &cmd_doctor};
 
 int
 cli_error(const char *fmt, ...)
@@ -56,7 +57,7 @@ print_option(const struct cli_option *o)
 
 	snprintf(left, sizeof left, "  %c%c%s--%s%s%s", o->letter != 0 ? '-' : ' ',
 	    o->letter != 0 ? o->letter : ' ', o->letter != 0 ? ", " : "  ", o->name,
-	    o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
+	    o->arg != NULL && *o->arg != '[' ? " " : "", o->arg != NULL ? o->arg : "");
 	printf("%-*s  %s\n", HELP_COLUMN, left, o->help);
 }
 
@@ -100,7 +101,10 @@ fill(const struct cli_command *cmd, struct option *longs, char *shorts)
 	for (; cmd->options[n].name != NULL && n < OPTIONS_MAX - 2; n++) {
 		const struct cli_option *o = &cmd->options[n];
 		longs[n] = (struct option){o->name,
-		    o->arg != NULL ? required_argument : no_argument, NULL, (int)n + 256};
+		    o->arg == NULL   ? no_argument
+		    : *o->arg == '[' ? optional_argument
+				     : required_argument,
+		    NULL, (int)n + 256};
 		if (o->letter != 0) {
 			*shorts++ = o->letter;
 			if (o->arg != NULL)
@@ -152,9 +156,8 @@ cli_next(struct cli_walk *w)
 
 /* The daemon. */
 
-/* A JSON error as one line; anything else as its status. */
-static int
-print_refusal(int status, const struct buf *out)
+int
+cli_refused(int status, const struct buf *out)
 {
 	cJSON *o = json_parse(out->data != NULL ? out->data : "", out->len);
 	const char *message = json_string(o, "message");
@@ -169,6 +172,13 @@ print_refusal(int status, const struct buf *out)
 }
 
 int
+cli_no_daemon(const char *socket)
+{
+	cli_error("no daemon answers at %s: start one with panescry serve", socket);
+	return CLI_NO_DAEMON;
+}
+
+int
 cli_ask_raw(const char *method, const char *path, const void *body, size_t len, struct buf *out)
 {
 	char *socket = paths_socket(), *cause = NULL;
@@ -176,16 +186,25 @@ cli_ask_raw(const char *method, const char *path, const void *body, size_t len, 
 
 	rc = client_request(socket, method, path, body, len, &status, out, &cause);
 	if (rc == -ECONNREFUSED) {
-		cli_error("no daemon answers at %s: start one with panescry serve", socket);
-		rc = CLI_NO_DAEMON;
+		rc = cli_no_daemon(socket);
 	} else if (rc != 0) {
 		rc = cli_error("%s", cause);
 	} else if (status < 200 || status > 299) {
-		rc = print_refusal(status, out);
+		rc = cli_refused(status, out);
 	}
 	free(cause);
 	free(socket);
 	return rc;
+}
+
+int
+cli_ask_quietly(const char *path, struct buf *out)
+{
+	char *socket = paths_socket();
+	int status, rc = client_request(socket, "GET", path, NULL, 0, &status, out, NULL);
+
+	free(socket);
+	return rc == 0 && status == 200 ? 0 : -ENOENT;
 }
 
 int
@@ -223,6 +242,17 @@ cli_print_safe(const char *text, int width, int pad)
 	for (; pad && width != 0 && left > 0; left--)
 		putchar(' ');
 	buf_release(&b);
+}
+
+char *
+cli_safe_text(const char *text)
+{
+	unsigned left = UINT_MAX;
+	struct buf b;
+
+	buf_init(&b, BUF_NO_MAX);
+	columns_put(&b, text, strlen(text), &left);
+	return buf_take(&b);
 }
 
 int

@@ -310,6 +310,8 @@ shut_input(struct job *j)
 	}
 	close(p->in);
 	p->in = -1;
+	if (!j->spec.pty)
+		j->runner->cfg.input_ends(j->runner->cfg.arg, held_number(j));
 }
 
 static void

@@ -330,6 +330,8 @@ runner_submit(struct runner *r, struct job_spec *take, const struct job_submit *
 			return 0;
 		}
 	}
+	if (take->max_output == 0)
+		take->max_output = r->cfg.max_output;
 	runner_count(r, &running, &queued);
 	if (queued >= r->cfg.queue_max)
 		return -ENOSPC;
@@ -376,6 +378,12 @@ job_await_cancel(struct job_waiter *w)
 {
 	DL_DELETE(w->job->priv->waiters, w);
 	free(w);
+}
+
+const char *
+job_waiter_id(const struct job_waiter *w)
+{
+	return w->job->id;
 }
 
 /* Processes. */

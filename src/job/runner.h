@@ -86,6 +86,7 @@ struct runner_config {
 	 * does no more. `number` tells tries apart. */
 	void (*held)(void *arg, uint64_t number, pid_t pid, const int fds[3]);
 	void (*reaped)(void *arg, uint64_t number, int wait_status); /* will be */
+	void (*input_ends)(void *arg, uint64_t number); /* what it holds of it must be closed */
 	void (*released)(void *arg, uint64_t number);
 	/* It is new, its state is another, a try began or ended, or it has an error. For the last
 	 * time with a terminal state, on record; then it is freed. */
@@ -153,5 +154,6 @@ int job_signal(struct job *j, int sig);                      /* to its process g
 struct job_waiter;
 struct job_waiter *job_await(struct job *j, void (*ended)(void *arg, struct job *j), void *arg);
 void job_await_cancel(struct job_waiter *w); /* before it has been told */
+const char *job_waiter_id(const struct job_waiter *w);
 
 #endif

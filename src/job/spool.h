@@ -28,12 +28,13 @@ enum { SPOOL_AHEAD = 1024 * 1024, SPOOL_PIECE = 64 * 1024, SPOOL_RETRY_MS = 1000
 
 enum spool_end {
 	SPOOL_EOF,
-	SPOOL_LIMIT, /* the counter has reached its limit: nothing beyond it was taken */
-	SPOOL_ERROR, /* of the descriptor */
-	SPOOL_STOPPED,
+	SPOOL_LIMIT, /* there was more than its limit: exactly that much was taken */
+	SPOOL_ERROR, /* of the descriptor, or its file is none that can be read or written (a link) */
+	SPOOL_STOPPED, /* err, when what was there could not be written */
 };
 
-/* Shared by the channels of a job; made and freed by the owner, behind its channels. */
+/* Shared by the channels of a job; made and freed by the owner, behind its channels. What their
+ * files have already counts only if the owner begins with it. */
 struct spool_limit {
 	uint64_t max;
 	_Atomic uint64_t used;
@@ -62,16 +63,20 @@ void spool_free(struct spool *s); /* after all channels; waits for the thread */
 struct spool_channel *spool_add(struct spool *s, uint64_t job, unsigned channel, int fd,
     bool pty, uint64_t from, struct spool_limit *limit, void *user);
 
-/* Reads what is there and then no more: `end` comes with SPOOL_STOPPED. */
+/* Reads what is there and then no more: `end` comes with SPOOL_STOPPED, or with what had ended it
+ * before. */
 void spool_stop(struct spool_channel *c);
 
 /* At any time; no callback follows. The file stays. */
 void spool_remove(struct spool_channel *c);
 
+int spool_fd(const struct spool_channel *c);        /* borrowed; -1: none */
 uint64_t spool_size(const struct spool_channel *c); /* bytes in the file that have been given */
 
-/* Not read, or read on: for a worker that yields. Bytes that are in the file are still given. */
+/* Not read, or read on: for a worker that yields. Bytes that are in the file are still given. What is
+ * under way ends first: when spool_is_quiet, files are left alone. */
 void spool_pause(struct spool *s, bool pause);
+bool spool_is_quiet(struct spool *s);
 
 /* Any thread. Reads up to len bytes of a channel at an offset: how many, 0 at its end (or where
  * it has no file), or a negative errno value. */

@@ -86,8 +86,10 @@ end_panes(struct keeper *k)
 
 	if (k->kill_at_ms == 0) {
 		k->kill_at_ms = now + HUP_MS;
+		/* Jobs may have some last words, and get no signal from a pipe that breaks. */
 		for (size_t i = 0; i < k->npanes; i++)
-			close_fd(&k->panes[i].master);
+			if (!keep_is_job(k->panes[i].id))
+				close_fd(&k->panes[i].master);
 		return panes_signal(k, SIGHUP) == 0;
 	}
 	return panes_signal(k, now >= k->kill_at_ms ? SIGKILL : 0) == 0;
@@ -188,7 +190,14 @@ static void
 check_next_keeper(struct keeper *k)
 {
 	k->exec_due = false;
-	if (k->worker.keeper == NULL || (k->state_fd = state_write(k)) < 0)
+	if (k->worker.keeper == NULL)
+		return;
+	/* It is of the worker's build. */
+	if (!k->worker.jobs && panes_jobs(k) != 0) {
+		log_warn("keeper", "the new keeper knows no jobs: this one goes on");
+		return;
+	}
+	if ((k->state_fd = state_write(k)) < 0)
 		return;
 	k->checker = fork();
 	if (k->checker == 0) {

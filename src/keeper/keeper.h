@@ -2,10 +2,11 @@
  * The keeper: the small process that holds what must not die.
  *
  * It starts the worker, which does everything else, and starts another when that one dies. It
- * holds a duplicate of every PTY's master, of every pane's memory file and of the listening
- * sockets, reaps the children that a dead worker leaves, and keeps their statuses. It parses no
- * terminal data, reads no PTY, accepts no connection (but to refuse it while there is no worker),
- * writes no file, and holds no lock: what can fail is in the worker.
+ * holds a duplicate of every PTY's master, of every pane's memory file, of the worker's ends of
+ * the running jobs' pipes and of the listening sockets, reaps the children that a dead worker
+ * leaves, and keeps their statuses. It parses no terminal data, reads no PTY or pipe, accepts no
+ * connection (but to refuse it while there is no worker), writes no file, and holds no lock: what
+ * can fail is in the worker.
  *
  * One thread, one poll(2). Signals are blocked but for the time of the poll. Nothing is queued for
  * a worker: what it must be told is a set of flags and a position in the table of panes, and
@@ -13,13 +14,16 @@
  *
  * A worker goes through these states:
  *
- *	STARTING	HELLO and, but for an upgrade, the panes are being sent
+ *	STARTING	HELLO and, when it said HERE and is no upgrade's, the panes are being sent
  *	WAITING		an upgrade's: it said HERE and waits for the panes
  *	RESTORING	it has been given all panes
  *	SERVING		it said READY and was told GO
  *	YIELDING	it was told to yield to the one that is WAITING
  *	YIELDED		it did
  *	LEAVING		it was told to QUIT or STOP
+ *
+ * At the end panes get SIGHUP and jobs SIGTERM, each with its process group; 5 seconds later, what
+ * is left gets SIGKILL. A job's group counts as long as anything of it is there.
  */
 #ifndef KEEPER_KEEPER_H
 #define KEEPER_KEEPER_H
@@ -49,6 +53,7 @@ struct worker {
 	pid_t pid;
 	int fd;
 	bool first, hello, panes; /* the first of all; what has been sent */
+	bool here, jobs;          /* it said HERE, and that it knows jobs */
 	size_t next_pane;         /* that it has not been told of yet */
 	uint32_t due;             /* bit per type of message without more */
 	uint64_t deadline_ms;     /* monotonic; 0: none */
@@ -56,6 +61,8 @@ struct worker {
 	char *keeper;             /* path of the keeper it was built with */
 };
 
+/* Or a job, whose descriptors are in the places of memory, master and error, in that order. Only
+ * added to at the end. */
 struct pane {
 	uint64_t id;
 	pid_t pid;
@@ -63,6 +70,8 @@ struct pane {
 	bool reaped, tell;  /* tell: the worker must hear that it was */
 	int status;
 	unsigned tries; /* 2 for each worker that crashed while restoring it, 1 if killed */
+	int error;      /* -1: none */
+	bool ending;    /* its group was there when the keeper began to end it */
 };
 
 /* What one keeper passes to the next, apart from panes and worker. Only added to at the end. */
@@ -85,7 +94,7 @@ struct keeper {
 	struct worker worker; /* the one that serves, or is to */
 	struct worker next;   /* the one that is to replace it */
 	char *next_program;   /* what it was started from, or will be; NULL: none is wanted */
-	struct pane *panes;   /* in the order of their birth */
+	struct pane *panes;   /* and jobs, in the order of their birth */
 	size_t npanes, cap;
 
 	uint64_t
@@ -111,7 +120,11 @@ struct pane *panes_find(struct keeper *k, uint64_t id);
 struct pane *panes_by_pid(struct keeper *k, pid_t pid);
 struct pane *panes_add(struct keeper *k, uint64_t id); /* or the one that is there */
 void panes_remove(struct keeper *k, uint64_t id);
-unsigned panes_signal(struct keeper *k, int sig); /* returns how many are left */
+size_t panes_jobs(const struct keeper *k); /* how many of them are jobs */
+void panes_drop(struct pane *p);           /* closes what it has */
+
+/* SIGHUP is SIGTERM to jobs, and 0 none to any. Returns how many are left. */
+unsigned panes_signal(struct keeper *k, int sig);
 void close_fd(int *fd);
 
 /* worker.c */

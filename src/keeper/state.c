@@ -1,7 +1,9 @@
 /*
- * What one keeper passes to the next: a struct state, then its panes, then the socket's path, in
- * a file of memory. The structs are only ever added to at the end, and their sizes are said, so
- * that a keeper can be replaced by a newer or an older one.
+ * What one keeper passes to the next: a struct state, then its panes, then the socket's path, then
+ * a struct more and the jobs, in a file of memory. The structs are only ever added to at the end,
+ * and their sizes are said, so that a keeper can be replaced by a newer or an older one: jobs are
+ * behind what an older one reads, as it would take them for panes. (One that holds jobs does not
+ * let itself be replaced by such a one.)
  */
 #include "config.h"
 
@@ -22,22 +24,40 @@ struct state {
 	uint32_t magic, size, pane_size, npanes;
 	uint32_t socket; /* bytes of its path */
 	int32_t worker_fd, worker_pid;
-	uint32_t pad;
+	uint32_t more; /* bytes behind the path */
 	struct kept kept;
 };
+
+struct more {
+	uint32_t size, njobs; /* a job is of pane_size, too */
+};
+
+static int
+put(struct buf *b, const struct keeper *k, bool jobs)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < k->npanes; i++)
+		if (keep_is_job(k->panes[i].id) == jobs)
+			rc |= buf_append(b, &k->panes[i], sizeof *k->panes);
+	return rc;
+}
 
 int
 state_write(const struct keeper *k)
 {
-	struct state s = {STATE_MAGIC, sizeof s, sizeof(struct pane), (uint32_t)k->npanes,
-	    (uint32_t)strlen(k->socket), k->worker.fd, k->worker.pid, 0, k->kept};
+	uint32_t njobs = (uint32_t)panes_jobs(k);
+	struct more more = {sizeof more, njobs};
+	struct state s = {STATE_MAGIC, sizeof s, sizeof(struct pane),
+	    (uint32_t)k->npanes - njobs, (uint32_t)strlen(k->socket), k->worker.fd,
+	    k->worker.pid, (uint32_t)(sizeof more + njobs * sizeof(struct pane)), k->kept};
 	int fd = memfd_create("panescry-keeper", MFD_CLOEXEC), rc = -EIO;
 	struct buf b;
 
 	buf_init(&b, STATE_MAX);
 	buf_append(&b, &s, sizeof s);
-	buf_append(&b, k->panes, k->npanes * sizeof *k->panes);
-	if (fd >= 0 && buf_puts(&b, k->socket) == 0 &&
+	if (fd >= 0 && put(&b, k, false) == 0 && buf_puts(&b, k->socket) == 0 &&
+	    buf_append(&b, &more, sizeof more) == 0 && put(&b, k, true) == 0 &&
 	    write(fd, b.data, b.len) == (ssize_t)b.len)
 		rc = fd;
 	else
@@ -53,25 +73,49 @@ is_open(int fd)
 }
 
 static bool
-take(struct keeper *k, const struct state *s, const char *panes)
+take_panes(struct keeper *k, const char *panes, uint32_t n, size_t size)
 {
-	size_t known = s->pane_size < sizeof(struct pane) ? s->pane_size : sizeof(struct pane);
+	size_t known = size < sizeof(struct pane) ? size : sizeof(struct pane);
 
-	for (uint32_t i = 0; i < s->npanes; i++) {
-		struct pane p = {0};
+	for (uint32_t i = 0; i < n; i++) {
+		struct pane p = {.error = -1};
 
-		memcpy(&p, panes + (size_t)i * s->pane_size, known);
-		if (!is_open(p.memory) || !is_open(p.master))
+		memcpy(&p, panes + i * size, known);
+		if (!is_open(p.memory) || !is_open(p.master) || !is_open(p.error))
 			return false;
 		*panes_add(k, p.id) = p;
 	}
+	return true;
+}
+
+static bool
+take_jobs(struct keeper *k, const struct state *s, const char *data)
+{
+	struct more more = {0};
+
+	if (s->more < sizeof more)
+		return s->more == 0; /* it held none */
+	memcpy(&more, data, sizeof more);
+	return more.size <= s->more &&
+	       more.size + (uint64_t)more.njobs * s->pane_size <= s->more &&
+	       take_panes(k, data + more.size, more.njobs, s->pane_size);
+}
+
+static bool
+take(struct keeper *k, const struct state *s, const char *panes)
+{
+	const char *socket = panes + (size_t)s->npanes * s->pane_size;
+
+	if (!take_panes(k, panes, s->npanes, s->pane_size) ||
+	    !take_jobs(k, s, socket + s->socket))
+		return false;
 	k->kept = s->kept;
-	k->socket = xstrndup(panes + (size_t)s->npanes * s->pane_size, s->socket);
+	k->socket = xstrndup(socket, s->socket);
 	k->worker = (struct worker){.state = SERVING,
 	    .pid = s->worker_pid,
 	    .fd = s->worker_fd,
-	    .hello = true,
-	    .panes = true};
+	    .panes = true,
+	    .here = true}; /* to another keeper: it hears HELLO from this one */
 	k->first = false;
 	return is_open(k->kept.tcp) && is_open(k->kept.local) && is_open(k->worker.fd);
 }
@@ -88,7 +132,7 @@ state_read(struct keeper *k, int fd)
 		memcpy(&s, data, 4 * sizeof(uint32_t));
 		memcpy(&s, data, s.size < sizeof s && s.size <= (size_t)n ? s.size : sizeof s);
 		ok = s.magic == STATE_MAGIC && s.size <= (size_t)n &&
-		     s.size + (uint64_t)s.npanes * s.pane_size + s.socket <= (size_t)n;
+		     s.size + (uint64_t)s.npanes * s.pane_size + s.socket + s.more <= (size_t)n;
 	}
 	ok = ok && take(k, &s, data + s.size);
 	free(data);
@@ -112,5 +156,6 @@ state_pass(const struct keeper *k, bool on)
 	for (size_t i = 0; i < k->npanes; i++) {
 		pass(k->panes[i].memory, on);
 		pass(k->panes[i].master, on);
+		pass(k->panes[i].error, on);
 	}
 }

@@ -112,10 +112,10 @@ static int
 say_hello(struct keeper *k, struct worker *w)
 {
 	struct keep_packet p = {.m = {.number = k->kept.last_pane,
-				    .count = (uint32_t)k->npanes,
+				    .count = (uint32_t)(k->npanes - panes_jobs(k)),
 				    .pid = getpid(),
 				    .time_ms = k->kept.started_wall_ms,
-				    .flags = w->first ? KEEP_FIRST : 0}};
+				    .flags = KEEP_JOBS | (w->first ? KEEP_FIRST : 0)}};
 	int fds[KEEP_FDS] = {k->kept.tcp, k->kept.local, k->report};
 	unsigned n = w->first && k->report >= 0 ? 3 : 2;
 
@@ -127,6 +127,18 @@ say_hello(struct keeper *k, struct worker *w)
 	return 0;
 }
 
+static unsigned
+pack_fds(const struct pane *pane, uint32_t *flags, int out[KEEP_FDS])
+{
+	int fds[KEEP_FDS] = {pane->memory, pane->master, pane->error};
+
+	if (keep_is_job(pane->id))
+		return keep_pack_fds(fds, flags, out);
+	out[0] = pane->memory;
+	out[1] = pane->master;
+	return pane->master >= 0 ? 2 : 1;
+}
+
 /* All there is to know of a pane, or, while the worker serves, that it was reaped. */
 static int
 say_pane(struct worker *w, enum keep_type type, struct pane *pane)
@@ -136,8 +148,8 @@ say_pane(struct worker *w, enum keep_type type, struct pane *pane)
 				    .status = pane->status,
 				    .flags = pane->reaped ? KEEP_ENDED : 0,
 				    .count = pane->tries}};
-	int fds[2] = {pane->memory, pane->master};
-	unsigned n = type == KEEP_EXITED ? 0 : pane->master >= 0 ? 2 : 1;
+	int fds[KEEP_FDS];
+	unsigned n = type == KEEP_EXITED ? 0 : pack_fds(pane, &p.m.flags, fds);
 
 	if (say(w, type, &p, fds, n) != 0)
 		return -EAGAIN;
@@ -148,9 +160,12 @@ say_pane(struct worker *w, enum keep_type type, struct pane *pane)
 static int
 say_panes(struct keeper *k, struct worker *w)
 {
-	for (; w->next_pane < k->npanes; w->next_pane++)
-		if (say_pane(w, KEEP_PANE, &k->panes[w->next_pane]) != 0)
+	for (; w->next_pane < k->npanes; w->next_pane++) {
+		struct pane *pane = &k->panes[w->next_pane];
+
+		if ((w->jobs || !keep_is_job(pane->id)) && say_pane(w, KEEP_PANE, pane) != 0)
 			return -EAGAIN;
+	}
 	w->panes = true;
 	set_due(w, KEEP_PANES);
 	if (w->state == STARTING)
@@ -165,7 +180,8 @@ fill_status(const struct keeper *k, struct keep_packet *p)
 
 	s.size = sizeof s;
 	s.pid = getpid();
-	s.panes = (uint32_t)k->npanes;
+	s.jobs = (uint32_t)panes_jobs(k);
+	s.panes = (uint32_t)k->npanes - s.jobs;
 	s.descriptors = os_open_descriptors();
 	s.resident = os_resident_bytes();
 	s.uptime_ms = keeper_now() - k->kept.started_ms;
@@ -201,7 +217,9 @@ worker_has_due(const struct keeper *k, const struct worker *w)
 {
 	if (w->state == NO_WORKER)
 		return false;
-	if (!w->hello || w->due != 0 || wants_panes(k, w))
+	if (!w->hello || !w->here)
+		return !w->hello;
+	if (w->due != 0 || wants_panes(k, w))
 		return true;
 	for (size_t i = 0; w->state == SERVING && i < k->npanes; i++)
 		if (k->panes[i].tell)
@@ -212,7 +230,7 @@ worker_has_due(const struct keeper *k, const struct worker *w)
 void
 worker_send(struct keeper *k, struct worker *w)
 {
-	if (w->state == NO_WORKER || (!w->hello && say_hello(k, w) != 0) ||
+	if (w->state == NO_WORKER || (!w->hello && say_hello(k, w) != 0) || !w->here ||
 	    (wants_panes(k, w) && say_panes(k, w) != 0) || say_due(k, w) != 0)
 		return;
 	for (size_t i = 0; w->state == SERVING && i < k->npanes; i++)
@@ -299,6 +317,8 @@ is_here(struct keeper *k, struct worker *w, const struct keep_packet *p)
 	}
 	free(w->keeper);
 	w->keeper = xstrdup(p->text);
+	w->here = true;
+	w->jobs = (p->m.flags & KEEP_JOBS) != 0;
 	if (w != &k->next || w->state != STARTING)
 		return;
 	enter(w, WAITING, UPGRADE_MS);
@@ -340,20 +360,19 @@ has_yielded(struct keeper *k, struct worker *w)
 static void
 on_born(struct keeper *k, const struct keep_packet *p, int *fds, unsigned nfds)
 {
+	bool job = keep_is_job(p->m.pane);
 	struct pane *pane;
+	int held[KEEP_FDS];
 
-	if (nfds == 0 || p->m.pane == 0)
+	if ((nfds == 0 && !job) || p->m.pane == 0)
 		return;
 	pane = panes_add(k, p->m.pane);
-	close_fd(&pane->memory);
-	close_fd(&pane->master);
+	panes_drop(pane);
 	pane->pid = p->m.pid;
-	pane->memory = fds[0];
-	fds[0] = -1;
-	if (nfds > 1) {
-		pane->master = fds[1];
-		fds[1] = -1;
-	}
+	keep_unpack_fds(job ? p->m.flags : KEEP_FD | KEEP_FD << 1, fds, nfds, held);
+	pane->memory = held[0];
+	pane->master = held[1];
+	pane->error = held[2];
 }
 
 static void
@@ -370,9 +389,16 @@ about_pane(struct keeper *k, struct worker *w, const struct keep_packet *p)
 	case KEEP_REAPED:
 		pane->reaped = true;
 		pane->status = p->m.status;
+		/* The next worker may have been told of it as of one that runs. */
+		pane->tell = w->state == YIELDED || w->state == LEAVING;
 		break;
 	case KEEP_DRAINED:
-		close_fd(&pane->master);
+		if (!keep_is_job(pane->id))
+			close_fd(&pane->master);
+		else if (p->m.status == KEEP_INPUT)
+			close_fd(&pane->memory);
+		else
+			panes_drop(pane);
 		break;
 	default:
 		panes_remove(k, p->m.pane);
@@ -489,9 +515,8 @@ crashed(struct keeper *k, const struct worker *w, int status)
 	k->down = note_crash(k);
 	if (k->down)
 		log_error("keeper",
-		    "that was the %u. in a minute: %zu panes are kept, but no worker is "
-		    "started "
-		    "until SIGUSR2 to process %d or panescry serve --upgrade",
+		    "that was the %u. in a minute: %zu panes and jobs are kept, but no "
+		    "worker is started until SIGUSR2 to process %d or panescry serve --upgrade",
 		    k->kept.crashes_max, k->npanes, (int)getpid());
 	else
 		k->start_at_ms = keeper_now() + backoff(k);

@@ -241,6 +241,16 @@ os_socket_ended(int fd)
 	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
+ssize_t
+os_move(int pipe, int file, uint64_t at, size_t len)
+{
+	(void)pipe;
+	(void)file;
+	(void)at;
+	(void)len;
+	return -ENOSYS;
+}
+
 int
 os_peer_uid(int fd, uid_t *uid)
 {

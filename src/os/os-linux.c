@@ -457,6 +457,18 @@ os_socket_ended(int fd)
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+ssize_t
+os_move(int pipe, int file, uint64_t at, size_t len)
+{
+	off_t to = (off_t)at;
+	ssize_t n;
+
+	do {
+		n = splice(pipe, NULL, file, &to, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	} while (n < 0 && errno == EINTR);
+	return n >= 0 ? n : -errno;
+}
+
 static int
 peer(int fd, struct ucred *cred)
 {

@@ -106,6 +106,11 @@ size_t os_socket_room(int fd);
 /* The other end of a stream socket sends no more, whether or not all has been read. */
 bool os_socket_ended(int fd);
 
+/* Moves up to len bytes of a pipe to a file at an offset, within the system: a kill at any moment
+ * loses and doubles none. How many; 0: its writers are gone and it is empty; -EAGAIN: it is empty;
+ * -ENOSYS or -EINVAL where this cannot be done with these two. */
+ssize_t os_move(int pipe, int file, uint64_t at, size_t len);
+
 /* Peer of a Unix socket. */
 int os_peer_uid(int fd, uid_t *uid);
 

@@ -37,6 +37,40 @@ keep_unpack(struct keep_packet *p, size_t len)
 	return 0;
 }
 
+bool
+keep_is_job(uint64_t pane)
+{
+	return (pane & (KEEP_REMOTE | KEEP_JOB)) == KEEP_JOB;
+}
+
+unsigned
+keep_pack_fds(const int fds[KEEP_FDS], uint32_t *flags, int out[KEEP_FDS])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < KEEP_FDS; i++) {
+		if (fds[i] < 0)
+			continue;
+		*flags |= (uint32_t)KEEP_FD << i;
+		out[n++] = fds[i];
+	}
+	return n;
+}
+
+void
+keep_unpack_fds(uint32_t flags, int *fds, unsigned nfds, int out[KEEP_FDS])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < KEEP_FDS; i++) {
+		out[i] = -1;
+		if ((flags & (uint32_t)KEEP_FD << i) == 0 || n == nfds)
+			continue;
+		out[i] = fds[n];
+		fds[n++] = -1;
+	}
+}
+
 void
 keep_read_status(const struct keep_packet *p, struct keep_status *s)
 {

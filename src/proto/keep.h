@@ -13,34 +13,51 @@
  * A message of an unknown type is ignored. KEEP_VERSION changes only if that is not enough,
  * and a keeper refuses a worker of another version.
  *
+ * Jobs are held as panes are, in the same messages, under numbers of their own (KEEP_JOB). A build
+ * before them takes such a number for a pane's, so it must not get one: HELLO and HERE say with
+ * KEEP_JOBS that the sender knows them. A worker names jobs only to a keeper that said so, and a
+ * keeper, which sends nothing but HELLO before it has read HERE, only to a worker that did; what
+ * that is not told of stays held for the next. A job has up to three descriptors on the worker's
+ * side; those that there are travel in order, and flags has a KEEP_FD bit for each:
+ *
+ *	0	the write end of its standard input
+ *	1	the read end of its output, or the master of its PTY
+ *	2	the read end of its standard error
+ *
  * Keeper to worker:
  *
  *	HELLO	number: the highest pane id given out; count: panes that follow; flags; pid: the
  *		keeper's; time_ms: when it was started; descriptors:
  *		the listening sockets, TCP then Unix, and at the first start the pipe that the
- *		first link or error goes to
+ *		first link or error goes to. Comes again when the keeper has become another
+ *		build, of which flags is what is new; HERE answers it
  *	PANE	pane, pid, status, flags, count: 2 for each worker that crashed while restoring it, 1
  *		for one that was killed (SIGKILL);
- *		descriptors: the memory file, then the PTY's master if it is held
+ *		descriptors: the memory file, then the PTY's master if it is held; a job's as above
  *	PANES	all of them have been named: restore, then say READY; for an upgrade this comes when
  *		the worker before has yielded
  *	GO	take over: read the PTYs, accept connections
- *	EXITED	pid, status: a child that was left to the keeper has been reaped
+ *	EXITED	pane, pid, status: a child that was left to the keeper has been reaped; or one that a
+ *		worker before reaped when it had yielded, which that one hears again should the
+ *		upgrade fail
  *	YIELD	stop reading the PTYs and accepting connections, then say YIELDED
  *	RESUME	the other worker did not come up: go on
  *	QUIT	another worker has taken over: end, and touch no pane
- *	STOP	ask the panes to end, flush, then say STOPPED and end
+ *	STOP	ask the panes and jobs to end, flush, then say STOPPED and end
  *	STATUS	the answer to ASK: struct keep_status is in the text
  *
  * Worker to keeper:
  *
- *	HERE	it runs and has read HELLO; number: KEEP_VERSION; text: the path of its own keeper
+ *	HERE	it runs and has read HELLO; number: KEEP_VERSION; flags; text: the path of its own
+ *		keeper
  *	READY	everything is restored
  *	BORN	pane, pid; descriptors: the memory file, then the master if it is open; for a pane
- *		that is known already, a new memory
+ *		that is known already, a new memory. Of a job, pid leads its process group, and the
+ *		descriptors are as above; said again, these are held in place of those before
  *	TRY	pane: it is about to be restored
  *	REAPED	pane, status: its command has ended; sent before it is reaped
- *	DRAINED	pane: its PTY is at its end; the master can be closed
+ *	DRAINED	pane: its PTY is at its end; the master can be closed. Of a job, all it has, or with
+ *		status KEEP_INPUT its standard input, whose end it sees when nobody holds it
  *	GONE	pane: it has been removed; forget it
  *	YIELDED, STOPPED
  *	UPGRADE	text: the program to start a worker from; empty for the one in use
@@ -58,10 +75,14 @@
 
 #define KEEP_ENV "PANESCRY_KEEPER_FD"
 
-enum { KEEP_VERSION = 1, KEEP_TEXT_MAX = 4096, KEEP_FDS = 3 };
+enum { KEEP_VERSION = 1, KEEP_TEXT_MAX = 4096, KEEP_FDS = 3 }; /* KEEP_FDS: most in a message */
 
 /* In a pane's number: it is a remote one, which the keeper holds the memory of and nothing else. */
 #define KEEP_REMOTE ((uint64_t)1 << 63)
+
+/* In a pane's number, without KEEP_REMOTE: it is a job, and the rest is the worker's to choose,
+ * but never that of another job. */
+#define KEEP_JOB ((uint64_t)1 << 62)
 
 enum keep_type {
 	KEEP_HELLO = 1,
@@ -92,7 +113,11 @@ enum keep_type {
 enum {
 	KEEP_FIRST = 1 << 0, /* HELLO: the daemon has just been started */
 	KEEP_ENDED = 1 << 1, /* PANE: status is its wait(2) status */
+	KEEP_JOBS = 1 << 2,  /* HELLO, HERE: the sender knows jobs */
+	KEEP_FD = 1 << 3, /* BORN and PANE of a job: has descriptor 0; 1 and 2 the next bits */
 };
+
+enum { KEEP_INPUT = 1 }; /* status of DRAINED */
 
 struct keep_message {
 	uint32_t size;
@@ -119,6 +144,8 @@ struct keep_status {
 	uint32_t upgrades, upgrades_failed;
 	int32_t last_status;    /* wait(2) status of the worker that died last; 0: none did */
 	char last_failure[128]; /* why the last upgrade failed; NUL-terminated */
+	uint32_t jobs;          /* that are held; panes does not count them */
+	uint32_t reserved;
 };
 
 /* A packet as it is sent: the message with its text. */
@@ -133,6 +160,16 @@ size_t keep_pack(struct keep_packet *p, enum keep_type type, const void *text, s
 /* Checks a packet of `len` bytes in place, and makes its text follow the struct as it is known
  * here, with a NUL behind it. -EPROTO when it is not one. */
 int keep_unpack(struct keep_packet *p, size_t len);
+
+bool keep_is_job(uint64_t pane);
+
+/* A job's descriptors, of which -1 is none, as they travel: puts those that there are into `out`,
+ * sets their bits in *flags, and returns how many. */
+unsigned keep_pack_fds(const int fds[KEEP_FDS], uint32_t *flags, int out[KEEP_FDS]);
+
+/* The reverse: takes them out of `fds`, where -1 is left. Of fewer than flags says, which is what
+ * a receiver gets that can have no more descriptors, the last are none. */
+void keep_unpack_fds(uint32_t flags, int *fds, unsigned nfds, int out[KEEP_FDS]);
 
 /* Copies the struct out of the text of a STATUS. */
 void keep_read_status(const struct keep_packet *p, struct keep_status *s);

@@ -166,8 +166,12 @@ database_cut_log(struct database *d)
 void
 database_close(struct database *d, bool checkpoint)
 {
+	sqlite3_stmt *st;
+
 	if (d->db == NULL)
 		return;
+	while ((st = sqlite3_next_stmt(d->db, NULL)) != NULL)
+		sqlite3_finalize(st); /* sql_run_kept's */
 	set_checkpoint(d->db, checkpoint);
 	/* A reader keeps the log from being taken in at the close, but not this. */
 	if (checkpoint)

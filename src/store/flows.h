@@ -39,25 +39,30 @@ struct flows_run {
 	size_t nsteps;
 };
 
-/* With its steps. id is the run's. */
+/* With its steps. id is the run's. -EEXIST: the number is not above all that were given, or two steps
+ * have one name. */
 void flows_add(struct store *s, const struct flows_run *run,
     void (*done)(int rc, uint64_t id, void *arg), void *arg);
+/* All of a step but its place, also of a run that has ended. -ENOENT: it has no such step. */
 void flows_step_set(
     struct store *s, uint64_t run, const struct flows_step *step, jobs_done_cb done, void *arg);
-/* -EALREADY if it was terminal. */
+/* -EALREADY if it was terminal; -ENOENT. -EINVAL: the state is not terminal. */
 void flows_end(struct store *s, uint64_t run, int state, int64_t ended_ms, const char *error,
     jobs_done_cb done, void *arg);
-void flows_reopen(
-    struct store *s, uint64_t run, jobs_done_cb done, void *arg); /* for a resume */
-void flows_remove(
-    struct store *s, uint64_t run, jobs_done_cb done, void *arg); /* -EBUSY, -ENOENT */
+/* For a resume: running, without an end and an error. Its steps stay as they are. -ENOENT. */
+void flows_reopen(struct store *s, uint64_t run, jobs_done_cb done, void *arg);
+/* -EBUSY: it is not terminal; -ENOENT. */
+void flows_remove(struct store *s, uint64_t run, jobs_done_cb done, void *arg);
 
-/* Reading: newest first, without steps or definition; one whole; those not terminal. */
+/* Reading; a callback that returns other than 0 ends it, and that is returned. Newest first, without
+ * steps or definition (before 0: all); one whole, its steps by their place, or -ENOENT; those that are
+ * not terminal, whole, oldest first. */
 int flows_each(sqlite3 *db, uint64_t before, unsigned limit,
     int (*cb)(void *arg, const struct flows_run *run), void *arg);
 int flows_read(sqlite3 *db, uint64_t id, struct flows_run *out);
 int flows_open_ones(sqlite3 *db, int (*cb)(void *arg, const struct flows_run *run), void *arg);
-/* The newest completed step with this hash: 0 and its result, run and job; -ENOENT. */
+/* The completed step with this hash that ended last: 0 and all of it with its run, or -ENOENT. If that one
+ * took its result from another, it says so (cached_from). */
 int flows_cached(sqlite3 *db, const unsigned char hash[FLOWS_HASH_SIZE], struct flows_step *out,
     uint64_t *run);
 void flows_run_release(struct flows_run *run);

@@ -113,4 +113,57 @@ static const char v3[] = "CREATE TABLE events("
 			 " agent TEXT NOT NULL, native TEXT NOT NULL, time_ms INTEGER NOT NULL,"
 			 " PRIMARY KEY(agent, native)) WITHOUT ROWID;";
 
-const char *const store_schema[] = {v1, v2, v3, NULL};
+/* store/jobs.h, store/flows.h. What is looked for is beside the spec, which comes last: a row that
+ * is passed over is not read to its end. Of a job, `session` is what its output named,
+ * of_session what it was started for. */
+static const char v4[] =
+    "CREATE TABLE jobs("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " kind INTEGER NOT NULL, state INTEGER NOT NULL, key BLOB,"
+    " created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER,"
+    " exit_status INTEGER, pid INTEGER, error TEXT, session TEXT,"
+    " input INTEGER, cache_read INTEGER, cache_write_5m INTEGER, cache_write_1h INTEGER,"
+    " output INTEGER, reasoning INTEGER, cost_usd REAL, cost_source INTEGER NOT NULL,"
+    " agent TEXT, pane TEXT, of_session TEXT, flow TEXT, name TEXT, correlation TEXT,"
+    " command TEXT, spec TEXT NOT NULL);"
+    "CREATE INDEX jobs_state ON jobs(state);"
+    "CREATE INDEX jobs_kind ON jobs(kind);"
+    "CREATE INDEX jobs_agent ON jobs(agent, id, state) WHERE agent IS NOT NULL;"
+    "CREATE INDEX jobs_pane ON jobs(pane) WHERE pane IS NOT NULL;"
+    "CREATE INDEX jobs_session ON jobs(session) WHERE session IS NOT NULL;"
+    "CREATE INDEX jobs_of_session ON jobs(of_session) WHERE of_session IS NOT NULL;"
+    "CREATE INDEX jobs_flow ON jobs(flow) WHERE flow IS NOT NULL;"
+    "CREATE INDEX jobs_name ON jobs(name) WHERE name IS NOT NULL;"
+    "CREATE INDEX jobs_correlation ON jobs(correlation) WHERE correlation IS NOT NULL;"
+    "CREATE INDEX jobs_ended ON jobs(ended_ms) WHERE state>=2;"
+
+    "CREATE TABLE job_tries("
+    " job INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,"
+    " n INTEGER NOT NULL,"
+    " started_ms INTEGER, ended_ms INTEGER, exit_status INTEGER, reason TEXT,"
+    " retry_ms INTEGER, from1 INTEGER NOT NULL, from2 INTEGER NOT NULL,"
+    " PRIMARY KEY(job, n)) WITHOUT ROWID;"
+
+    "CREATE TABLE job_channels("
+    " job INTEGER NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,"
+    " n INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, bytes INTEGER NOT NULL, name TEXT,"
+    " exit_status INTEGER, duration_ms INTEGER, reason TEXT,"
+    " PRIMARY KEY(job, n)) WITHOUT ROWID;"
+
+    "CREATE TABLE flow_runs("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " state INTEGER NOT NULL, name TEXT, file TEXT,"
+    " created_ms INTEGER NOT NULL, ended_ms INTEGER, error TEXT,"
+    " definition TEXT NOT NULL);"
+    "CREATE INDEX flow_runs_open ON flow_runs(id) WHERE state NOT BETWEEN 2 AND 5;"
+
+    "CREATE TABLE flow_steps("
+    " run INTEGER NOT NULL REFERENCES flow_runs(id) ON DELETE CASCADE,"
+    " name TEXT NOT NULL, n INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, hash BLOB, job INTEGER, cached_from INTEGER,"
+    " started_ms INTEGER, ended_ms INTEGER, error TEXT, result TEXT,"
+    " UNIQUE(run, name));"
+    "CREATE INDEX flow_steps_hash ON flow_steps(hash, ended_ms, run) WHERE state=2;";
+
+const char *const store_schema[] = {v1, v2, v3, v4, NULL};

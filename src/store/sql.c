@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/xmalloc.h"
 
@@ -70,6 +71,8 @@ bind_one(sqlite3_stmt *st, int i, char type, va_list *ap)
 		return sqlite3_bind_int(st, i, va_arg(*ap, int));
 	case 'l':
 		return sqlite3_bind_int64(st, i, va_arg(*ap, int64_t));
+	case 'd':
+		return sqlite3_bind_double(st, i, va_arg(*ap, double));
 	case 't':
 		return sqlite3_bind_text(st, i, va_arg(*ap, const char *), -1, SQLITE_STATIC);
 	case 'b':
@@ -83,18 +86,24 @@ bind_one(sqlite3_stmt *st, int i, char type, va_list *ap)
 }
 
 static int
+bind_all(sqlite3_stmt *st, const char *types, va_list *ap)
+{
+	for (int i = 0; types[i] != '\0'; i++)
+		if (bind_one(st, i + 1, types[i], ap) != SQLITE_OK)
+			return -EINVAL;
+	return 0;
+}
+
+static int
 vprepare(sqlite3 *db, sqlite3_stmt **out, const char *sql, const char *types, va_list *ap)
 {
 	sqlite3_stmt *st = NULL;
-	int rc = 0;
+	int rc;
 
 	*out = NULL;
 	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
 		return sql_error(db);
-	for (int i = 0; rc == 0 && types[i] != '\0'; i++)
-		if (bind_one(st, i + 1, types[i], ap) != SQLITE_OK)
-			rc = -EINVAL;
-	if (rc != 0) {
+	if ((rc = bind_all(st, types, ap)) != 0) {
 		sqlite3_finalize(st);
 		return rc;
 	}
@@ -149,6 +158,38 @@ sql_run(sqlite3 *db, const char *sql, const char *types, ...)
 	while ((rc = sql_step(st)) == 1)
 		;
 	return sql_finish(st, rc);
+}
+
+/* One that was kept and is not in use. */
+static sqlite3_stmt *
+kept(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+
+	while ((st = sqlite3_next_stmt(db, st)) != NULL)
+		if (!sqlite3_stmt_busy(st) && strcmp(sqlite3_sql(st), sql) == 0)
+			break;
+	return st;
+}
+
+int
+sql_run_kept(sqlite3 *db, const char *sql, const char *types, ...)
+{
+	sqlite3_stmt *st = kept(db, sql);
+	va_list ap;
+	int rc;
+
+	if (st == NULL &&
+	    sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL) != SQLITE_OK)
+		return sql_error(db);
+	va_start(ap, types);
+	rc = bind_all(st, types, &ap);
+	va_end(ap);
+	while (rc == 0 && (rc = sql_step(st)) == 1)
+		rc = 0;
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st); /* what they point to goes */
+	return rc;
 }
 
 int

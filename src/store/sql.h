@@ -5,6 +5,7 @@
  *
  *	i	int
  *	l	int64_t
+ *	d	double
  *	t	const char *, NULL for NULL; must stay as it is until the statement is finished
  *	b	const void *, size_t; the same
  *	n	NULL, takes no argument
@@ -29,6 +30,10 @@ int sql_error(sqlite3 *db);
 
 /* Runs one statement to its end; rows that it gives are passed over. */
 int sql_run(sqlite3 *db, const char *sql, const char *types, ...);
+
+/* The same for what is run over and over: the statement stays with the connection, found by its text, until
+ * it is closed. Only for the writer's (database_close). */
+int sql_run_kept(sqlite3 *db, const char *sql, const char *types, ...);
 
 /* The first column of the first row; -ENOENT when there is none. */
 int sql_get(sqlite3 *db, int64_t *out, const char *sql, const char *types, ...);
