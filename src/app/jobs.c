@@ -13,6 +13,7 @@
 
 #include "app/app_priv.h"
 #include "app/events.h"
+#include "app/flows.h"
 #include "app/job_channels.h"
 #include "app/job_panes.h"
 #include "app/jobs_json.h"
@@ -234,6 +235,7 @@ on_ready(void *arg)
 
 	uv_timer_start(&a->jobs->sweep, jobs_on_sweep, 0, SWEEP_MS);
 	streams_open(a);
+	flows_start(a);
 	jobs_go_on(a);
 }
 
@@ -296,6 +298,7 @@ jobs_open(struct app *a, char **cause)
 	all->sweep.data = a;
 	a->jobs = all;
 	job_panes_open(a, &hooks);
+	flows_open(a);
 	return 0;
 }
 
@@ -308,6 +311,7 @@ jobs_start(struct app *a)
 void
 jobs_pause(struct app *a, bool pause)
 {
+	flows_pause(a, pause);
 	runner_pause(a->jobs->runner, pause);
 }
 
@@ -335,6 +339,7 @@ jobs_stop(struct app *a)
 		if (j->state == JOB_QUEUED)
 			job_panes_leave(a, j->number);
 	streams_stop(a);
+	flows_stop(a);
 	runner_stop(a->jobs->runner, on_stopped, a);
 }
 
@@ -353,6 +358,7 @@ jobs_close(struct app *a)
 		return;
 	jobs_drop_asked(a);
 	streams_close(a);
+	flows_stop(a);
 	uv_close((uv_handle_t *)&all->sweep, NULL);
 	runner_free(all->runner);
 	all->runner = NULL;
@@ -364,6 +370,7 @@ jobs_free(struct app *a)
 	if (a->jobs == NULL)
 		return;
 	job_panes_free(a);
+	flows_free(a);
 	free(a->jobs->dir);
 	free(a->jobs);
 	a->jobs = NULL;

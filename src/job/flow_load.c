@@ -381,14 +381,30 @@ resume_run(struct load *load, struct loaded *l)
 	return 0;
 }
 
+/* A new run may be on record, and its number not known here yet. */
+static bool
+is_adding(const struct flow_runs *fr)
+{
+	const struct flow_run *run;
+
+	DL_FOREACH (fr->runs, run) {
+		if (run->row.id == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 after_load(uv_work_t *work, int status)
 {
 	struct load *load = work->data;
 	struct flow_runs *fr = load->fr;
 	struct loaded *l, *next;
+	bool again = load->id == 0 && load->rc == 0 && !fr->stopping && is_adding(fr);
 
 	(void)status;
+	if (again)
+		load_start(fr, 0, NULL);
 	if (fr->stopping && load->rc == 0)
 		load->rc = -ESHUTDOWN;
 	if (load->rc != 0 && load->done == NULL && !fr->stopping)
@@ -398,7 +414,7 @@ after_load(uv_work_t *work, int status)
 	{
 		if (load->rc == 0 && load->resume)
 			load->rc = resume_run(load, l);
-		else if (load->rc == 0)
+		else if (load->rc == 0 && !again)
 			take_up_run(load, l);
 		loaded_free(l);
 	}
@@ -424,10 +440,9 @@ load_start(struct flow_runs *fr, uint64_t id, const struct load *like)
 }
 
 void
-flow_runs_start(struct flow_runs *fr)
+flow_runs_load(struct flow_runs *fr)
 {
-	if (!fr->stopping)
-		load_start(fr, 0, NULL);
+	load_start(fr, 0, NULL);
 }
 
 void

@@ -72,6 +72,16 @@ flow_runs_new(const struct flow_runs_config *config)
 }
 
 void
+flow_runs_start(struct flow_runs *fr)
+{
+	if (fr->stopping)
+		return;
+	fr->started = true;
+	flow_runs_load(fr);
+	on_timer(&fr->timer); /* those that were asked for before */
+}
+
+void
 flow_runs_pause(struct flow_runs *fr, bool pause)
 {
 	fr->paused = pause;
@@ -402,7 +412,8 @@ flow_run_go(struct flow_run *run)
 	int64_t now = clock_wall_ms(), due = INT64_MAX;
 	bool done;
 
-	if (fr->stopping || fr->paused || run->dead || run->ending || run->row.id == 0)
+	if (!fr->started || fr->stopping || fr->paused || run->dead || run->ending ||
+	    run->row.id == 0)
 		return;
 	check_budget(run);
 	done = consider_all(run, now, &due);

@@ -53,7 +53,7 @@ struct flow_runs {
 	char *dir, *home;
 	struct flow_run *runs; /* utlist */
 	uv_timer_t timer;      /* of approvals that wait not for ever */
-	bool paused, stopping;
+	bool started, paused, stopping;
 };
 
 /* A job of a run, as it is on record. */
@@ -90,6 +90,7 @@ bool flow_step_late(const struct live_step *s, int64_t now_ms, int64_t *due_ms);
 void flow_step_release(struct live_step *s);
 
 /* flow_load.c */
+void flow_runs_load(struct flow_runs *fr); /* what has not ended, from the store */
 int flow_open_reader(
     struct store *s, sqlite3 **db); /* on the pool; waits for the store a little */
 void flow_step_copy(struct flows_step *to, const struct flows_step *from);
