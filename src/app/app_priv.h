@@ -31,6 +31,7 @@ struct sessions_places;
 struct mux;
 struct mux_pane;
 struct jobs;
+struct flow_runs;
 struct job_pane;
 struct job_panes;
 struct job_reader;
@@ -106,6 +107,7 @@ struct app {
 	struct job_streams *job_streams;
 	struct job_told *job_events; /* topics that are listened to, a hash */
 	struct jobs *jobs;
+	struct flow_runs *flows;
 
 	struct agents *agents;
 	struct live *live;

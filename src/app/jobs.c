@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/flows.h"
 #include "app/job_channels.h"
 #include "app/job_events.h"
 #include "app/job_panes.h"
@@ -227,6 +228,7 @@ on_ready(void *arg)
 
 	uv_timer_start(&a->jobs->sweep, jobs_on_sweep, 0, SWEEP_MS);
 	streams_open(a);
+	flows_start(a);
 	jobs_go_on(a);
 }
 
@@ -290,6 +292,7 @@ jobs_open(struct app *a, char **cause)
 	all->sweep.data = all->reads.data = a;
 	a->jobs = all;
 	job_panes_open(a, &hooks);
+	flows_open(a);
 	return 0;
 }
 
@@ -302,6 +305,7 @@ jobs_start(struct app *a)
 void
 jobs_pause(struct app *a, bool pause)
 {
+	flows_pause(a, pause);
 	runner_pause(a->jobs->runner, pause);
 }
 
@@ -329,6 +333,7 @@ jobs_stop(struct app *a)
 		if (j->state == JOB_QUEUED)
 			job_panes_leave(a, j->number);
 	streams_stop(a);
+	flows_stop(a);
 	runner_stop(a->jobs->runner, on_stopped, a);
 }
 
@@ -348,6 +353,7 @@ jobs_close(struct app *a)
 	jobs_drop_asked(a);
 	jobs_agent_close(a);
 	streams_close(a);
+	flows_stop(a);
 	uv_close((uv_handle_t *)&all->sweep, NULL);
 	runner_free(all->runner);
 	all->runner = NULL;
@@ -359,6 +365,7 @@ jobs_free(struct app *a)
 	if (a->jobs == NULL)
 		return;
 	job_panes_free(a);
+	flows_free(a);
 	free(a->jobs->dir);
 	free(a->jobs);
 	a->jobs = NULL;
