@@ -26,6 +26,7 @@
 #include "app/jobs_priv.h"
 #include "job/job.h"
 #include "app/job_panes.h"
+#include "app/talks.h"
 #include "app/producers.h"
 #include "app/watch.h"
 #include "base/clock.h"
@@ -95,6 +96,20 @@ const struct http_route app_routes[] = {
 	"write to a job's standard input"},
     {"POST", "/api/v1/jobs/:id/resize", AUTH_WRITE, K, jobs_resize, "set a job's size"},
     {"POST", "/api/v1/jobs/:id/signal", AUTH_WRITE, K, jobs_signal, "signal a job's processes"},
+    {"POST", "/api/v1/talks", AUTH_WRITE, 256 * K, talks_create,
+	"begin a live session with an agent"},
+    {"GET", "/api/v1/talks/:id", AUTH_READ, 0, talks_get, "a live session"},
+    {"GET", "/api/v1/talks/:id/events", AUTH_READ, 0, talks_events,
+	"what happens in a live session"},
+    {"POST", "/api/v1/talks/:id/messages", AUTH_WRITE, 1024 * K, talks_message,
+	"say something in a live session"},
+    {"POST", "/api/v1/talks/:id/permissions/:pid", AUTH_WRITE, 256 * K, talks_permission,
+	"allow or deny what an agent asks for"},
+    {"POST", "/api/v1/talks/:id/interrupt", AUTH_WRITE, K, talks_interrupt,
+	"interrupt the turn of a live session"},
+    {"POST", "/api/v1/talks/:id/model", AUTH_WRITE, K, talks_model,
+	"set the model of a live session"},
+    {"POST", "/api/v1/talks/:id/end", AUTH_WRITE, K, talks_end, "end a live session"},
     {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
     {"GET", "/api/v1/usage/cache", AUTH_READ, 0, usage_cache, "how well caches were hit"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},

@@ -31,6 +31,7 @@ struct sessions_places;
 struct mux;
 struct mux_pane;
 struct jobs;
+struct talks;
 struct job_pane;
 struct job_panes;
 typedef struct cJSON cJSON;
@@ -99,6 +100,7 @@ struct app {
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
 	struct job_panes *job_panes;
 	struct jobs *jobs;
+	struct talks *talks;
 
 	struct agents *agents;
 	struct live *live;

@@ -16,6 +16,7 @@
 #include "app/job_panes.h"
 #include "app/jobs_json.h"
 #include "app/jobs_priv.h"
+#include "app/talks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -121,6 +122,7 @@ on_changed(void *arg, struct job *j)
 	struct jobs *all = a->jobs;
 
 	jobs_tell(a, j->id, jobs_live_json(j));
+	talks_changed(a, j);
 	if (!job_is_terminal(j->state))
 		return;
 	if (j->state != JOB_COMPLETED && j->state != JOB_CANCELLED)
@@ -138,11 +140,13 @@ on_output(
 
 	job_panes_output(a, &from, offset, data, len);
 	job_channels_grew(a, j->number, channel);
+	talks_output(a, j, channel, offset, data, len);
 }
 
 static uint64_t
 on_resume(void *arg, struct job *j, unsigned channel)
 {
+	talks_resume_offset(arg, j, channel);
 	return job_panes_resume(arg, j->number, channel);
 }
 
@@ -299,6 +303,7 @@ jobs_open(struct app *a, char **cause)
 	all->sweep.data = a;
 	a->jobs = all;
 	job_panes_open(a, &hooks);
+	talks_open(a);
 	return 0;
 }
 
@@ -311,13 +316,14 @@ jobs_start(struct app *a)
 void
 jobs_pause(struct app *a, bool pause)
 {
+	talks_pause(a, pause);
 	runner_pause(a->jobs->runner, pause);
 }
 
 bool
 jobs_idle(struct app *a)
 {
-	return runner_idle(a->jobs->runner);
+	return runner_idle(a->jobs->runner) && talks_idle(a);
 }
 
 static void
@@ -355,6 +361,7 @@ jobs_close(struct app *a)
 	if (all == NULL)
 		return;
 	jobs_drop_asked(a);
+	talks_close(a);
 	streams_close(a);
 	uv_close((uv_handle_t *)&all->sweep, NULL);
 	runner_free(all->runner);
@@ -367,6 +374,7 @@ jobs_free(struct app *a)
 	if (a->jobs == NULL)
 		return;
 	job_panes_free(a);
+	talks_free(a);
 	free(a->jobs->dir);
 	free(a->jobs);
 	a->jobs = NULL;
