@@ -242,6 +242,7 @@ on_ready(void *arg)
 	uv_timer_start(&a->jobs->sweep, jobs_on_sweep, 0, SWEEP_MS);
 	streams_open(a);
 	jobs_go_on(a);
+	talks_ready(a);
 }
 
 static int

@@ -466,6 +466,7 @@ talks_close(struct app *a)
 	if (a->talks == NULL || a->talks->closed)
 		return;
 	a->talks->closed = true;
+	talks_drop_creations(a);
 	uv_close((uv_handle_t *)&a->talks->tick, NULL);
 	DL_FOREACH_SAFE (a->talks->all, l, next) {
 		while (l->polls != NULL)

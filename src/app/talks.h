@@ -27,6 +27,7 @@ struct http_req;
 struct job;
 
 void talks_open(struct app *a);
+void talks_ready(struct app *a); /* the runner is: those that were asked for begin */
 void talks_close(struct app *a); /* before the store: they use it to wait for the pool */
 void talks_free(struct app *a);  /* when the loop has run out */
 void talks_pause(struct app *a, bool pause);

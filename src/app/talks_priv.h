@@ -59,6 +59,7 @@ struct talking {
 
 struct talks {
 	struct talking *all;
+	struct talk_creation *creations; /* talks_routes.c's: that wait for the runner */
 	uv_timer_t tick;
 	char *dir;
 	unsigned ended;
@@ -76,6 +77,9 @@ unsigned talks_clients(const struct talking *l);
 void talks_answer_polls(struct talking *l, bool all);
 /* Answers with 202 when all that is on record now has been written. */
 void talks_answer_recorded(struct talking *l, struct http_req *r, cJSON *take);
+
+/* talks_routes.c */
+void talks_drop_creations(struct app *a);
 
 /* talks_record.c */
 void talks_record(void *arg, const char *line, size_t len);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
+#include <utlist.h>
 
 #include "app/jobs.h"
 #include "app/jobs_priv.h"
@@ -16,28 +17,40 @@
 #include "job/runner.h"
 #include "proto/json.h"
 
-enum { ARGS_MAX = 64, ARG_MAX_BYTES = 64 * 1024 };
+enum { ARGS_MAX = 64, ARG_MAX_BYTES = 64 * 1024, CREATIONS_MAX = 100 };
 
 #define OUTPUT_MAX 1073741824.0 /* bytes: it may go on for days */
 #define SECONDS_MAX 31536000.0
 
 /* Beginning one. */
 
-struct creation {
+struct talk_creation {
+	struct talk_creation *prev, *next; /* utlist, while the runner is not ready */
 	struct app *app;
 	struct http_req *req; /* NULL: the client has gone */
+	struct job_spec spec;
+	int64_t permission_ms, idle_end_ms;
+	char *resume;
 };
+
+static void
+creation_free(struct talk_creation *c)
+{
+	job_spec_release(&c->spec);
+	free(c->resume);
+	free(c);
+}
 
 static void
 creator_gone(void *arg)
 {
-	((struct creation *)arg)->req = NULL;
+	((struct talk_creation *)arg)->req = NULL;
 }
 
 static void
 on_stored(void *arg, struct job *j, int rc)
 {
-	struct creation *c = arg;
+	struct talk_creation *c = arg;
 	struct talking *l;
 
 	if (rc != 0 && (l = talks_find(c->app, j->number)) != NULL)
@@ -47,7 +60,7 @@ on_stored(void *arg, struct job *j, int rc)
 	else if (c->req != NULL)
 		http_reply_error(c->req, 503, "store_unavailable",
 		    "it cannot be put on record: %s", strerror(-rc));
-	free(c);
+	creation_free(c);
 }
 
 static bool
@@ -179,37 +192,83 @@ refuse(struct http_req *r, int rc)
 		http_reply_error(r, 503, "starting", "the record of jobs is being read");
 }
 
-/* Takes the spec. */
 static void
-submit(struct http_req *r, struct app *a, struct job_spec *spec, const cJSON *o)
+submit(struct talk_creation *c)
 {
-	struct talk_config config = {
-	    .permission_ms = seconds(o, "permission_timeout_s", TALK_PERMISSION_MS),
-	    .idle_end_ms = seconds(o, "idle_end_s", 0),
-	    .resume = json_string(o, "resume"),
+	const struct talk_config config = {
+	    .permission_ms = c->permission_ms,
+	    .idle_end_ms = c->idle_end_ms,
+	    .resume = c->resume,
 	};
-	struct creation *c = xcalloc(1, sizeof *c);
 	struct job_submit how = {false, on_stored, c};
 	char id[TALK_ID_MAX];
 	struct talking *l;
 	struct job *j;
 	bool existing;
 	uint64_t ended;
-	int rc = runner_submit(a->jobs->runner, spec, &how, &j, &existing, &ended);
+	int rc = c->req != NULL ? runner_submit(c->app->jobs->runner, &c->spec, &how, &j,
+				      &existing, &ended)
+				: -ECANCELED;
 
 	if (rc != 0) {
-		free(c);
-		job_spec_release(spec);
-		refuse(r, rc);
+		if (c->req != NULL)
+			refuse(c->req, rc);
+		creation_free(c);
 		return;
 	}
-	c->app = a;
-	c->req = r;
-	http_on_gone(r, creator_gone, c);
-	l = talks_add(a, j->number, &config);
+	c->spec = (struct job_spec){0}; /* it is the job's */
+	l = talks_add(c->app, j->number, &config);
 	if (j->spec.prompt != NULL)
 		talk_message(l->talk, j->spec.prompt, TALK_NEXT, id);
 	talks_record_go_on(l);
+}
+
+void
+talks_ready(struct app *a)
+{
+	struct talk_creation *c;
+
+	while ((c = a->talks->creations) != NULL) {
+		DL_DELETE(a->talks->creations, c);
+		submit(c);
+	}
+}
+
+void
+talks_drop_creations(struct app *a)
+{
+	struct talk_creation *c;
+
+	while ((c = a->talks->creations) != NULL) {
+		DL_DELETE(a->talks->creations, c);
+		creation_free(c); /* its client has gone */
+	}
+}
+
+/* Takes the spec. */
+static void
+create(struct http_req *r, struct app *a, struct job_spec *take, const cJSON *o)
+{
+	struct talk_creation *c = xcalloc(1, sizeof *c), *other;
+	const char *resume = json_string(o, "resume");
+	int waiting;
+
+	c->app = a;
+	c->req = r;
+	c->spec = *take;
+	c->permission_ms = seconds(o, "permission_timeout_s", TALK_PERMISSION_MS);
+	c->idle_end_ms = seconds(o, "idle_end_s", 0);
+	c->resume = resume != NULL ? xstrdup(resume) : NULL;
+	DL_COUNT(a->talks->creations, other, waiting);
+	http_on_gone(r, creator_gone, c);
+	if (runner_ready(a->jobs->runner)) {
+		submit(c);
+	} else if (waiting >= CREATIONS_MAX) {
+		refuse(r, -EAGAIN);
+		creation_free(c);
+	} else {
+		DL_APPEND(a->talks->creations, c);
+	}
 }
 
 void
@@ -226,7 +285,7 @@ talks_create(struct http_req *r, void *arg)
 		if (job_spec_parse(job, jobs_home(), &spec, &cause) != 0)
 			http_reply_error(r, 400, "bad_params", "%s", cause);
 		else
-			submit(r, arg, &spec, o);
+			create(r, arg, &spec, o);
 		cJSON_Delete(job);
 	}
 	free(cause);
