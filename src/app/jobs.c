@@ -19,6 +19,7 @@
 #include "app/jobs_json.h"
 #include "app/jobs_priv.h"
 #include "app/streams.h"
+#include "app/talks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -108,6 +109,7 @@ on_changed(void *arg, struct job *j)
 
 	if (job_events_wanted(a, j->number))
 		jobs_tell(a, j->id, jobs_live_json(j));
+	talks_changed(a, j);
 	if (!job_is_terminal(j->state))
 		return;
 	if (j->state != JOB_COMPLETED && j->state != JOB_CANCELLED)
@@ -129,11 +131,13 @@ on_output(
 	job_channels_grew(a, j->number, channel);
 	if (channel == 1)
 		jobs_agent_output(a, j);
+	talks_output(a, j, channel, offset, data, len);
 }
 
 static uint64_t
 on_resume(void *arg, struct job *j, unsigned channel)
 {
+	talks_resume_offset(arg, j, channel);
 	return job_panes_resume(arg, j->number, channel);
 }
 
@@ -230,6 +234,7 @@ on_ready(void *arg)
 	streams_open(a);
 	flows_start(a);
 	jobs_go_on(a);
+	talks_ready(a);
 }
 
 static int
@@ -293,6 +298,7 @@ jobs_open(struct app *a, char **cause)
 	a->jobs = all;
 	job_panes_open(a, &hooks);
 	flows_open(a);
+	talks_open(a);
 	return 0;
 }
 
@@ -306,13 +312,14 @@ void
 jobs_pause(struct app *a, bool pause)
 {
 	flows_pause(a, pause);
+	talks_pause(a, pause);
 	runner_pause(a->jobs->runner, pause);
 }
 
 bool
 jobs_idle(struct app *a)
 {
-	return runner_idle(a->jobs->runner);
+	return runner_idle(a->jobs->runner) && talks_idle(a);
 }
 
 static void
@@ -344,6 +351,13 @@ jobs_stopped(const struct app *a)
 }
 
 void
+jobs_leave(struct app *a)
+{
+	flows_stop(a);
+	talks_close(a);
+}
+
+void
 jobs_close(struct app *a)
 {
 	struct jobs *all = a->jobs;
@@ -353,7 +367,7 @@ jobs_close(struct app *a)
 	jobs_drop_asked(a);
 	jobs_agent_close(a);
 	streams_close(a);
-	flows_stop(a);
+	jobs_leave(a);
 	uv_close((uv_handle_t *)&all->sweep, NULL);
 	runner_free(all->runner);
 	all->runner = NULL;
@@ -366,6 +380,7 @@ jobs_free(struct app *a)
 		return;
 	job_panes_free(a);
 	flows_free(a);
+	talks_free(a);
 	free(a->jobs->dir);
 	free(a->jobs);
 	a->jobs = NULL;
