@@ -24,6 +24,7 @@
 #include "app/hooks.h"
 #include "app/imports.h"
 #include "app/job_channels.h"
+#include "app/job_events.h"
 #include "app/jobs.h"
 #include "app/jobs_priv.h"
 #include "job/job.h"
@@ -288,6 +289,7 @@ close_all(struct app *a)
 	a->closed = true;
 	searches_cancel(a);
 	job_channels_stop(a);
+	job_events_close(a);
 	mux_close(a);
 	while (a->entries != NULL)
 		registry_remove(a->entries);

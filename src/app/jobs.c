@@ -12,9 +12,9 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
-#include "app/events.h"
 #include "app/flows.h"
 #include "app/job_channels.h"
+#include "app/job_events.h"
 #include "app/job_panes.h"
 #include "app/jobs_json.h"
 #include "app/jobs_priv.h"
@@ -25,7 +25,7 @@
 #include "job/runner.h"
 #include "proto/json.h"
 
-enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000, EVENT_TOPIC = 40 };
+enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000 };
 
 #define DAY_MS ((int64_t)86400 * 1000)
 
@@ -100,29 +100,19 @@ jobs_live_json(const struct job *j)
 	return o;
 }
 
-void
-jobs_tell(struct app *a, const char *id, cJSON *take)
-{
-	char topic[EVENT_TOPIC];
-	cJSON *o = json_object();
-
-	snprintf(topic, sizeof topic, "job:%s", id);
-	cJSON_AddStringToObject(o, "type", "job");
-	cJSON_AddItemToObject(o, "job", take);
-	events_add_alias(a, "jobs", topic, o);
-}
-
 static void
 on_changed(void *arg, struct job *j)
 {
 	struct app *a = arg;
 	struct jobs *all = a->jobs;
 
-	jobs_tell(a, j->id, jobs_live_json(j));
+	if (job_events_wanted(a, j->number))
+		jobs_tell(a, j->id, jobs_live_json(j));
 	if (!job_is_terminal(j->state))
 		return;
 	if (j->state != JOB_COMPLETED && j->state != JOB_CANCELLED)
 		all->failed_ms = clock_wall_ms();
+	jobs_agent_ended(a, j);
 	job_panes_ended(a, j->number, 0);
 	job_channels_closed(a, j->number);
 }
@@ -135,7 +125,10 @@ on_output(
 	struct job_output from = {j->number, channel, &j->spec, j->created_ms};
 
 	job_panes_output(a, &from, offset, data, len);
+	job_events_output(a, j->number, channel, offset, data, len);
 	job_channels_grew(a, j->number, channel);
+	if (channel == 1)
+		jobs_agent_output(a, j);
 }
 
 static uint64_t
@@ -295,7 +288,8 @@ jobs_open(struct app *a, char **cause)
 		return rc;
 	}
 	uv_timer_init(a->loop, &all->sweep);
-	all->sweep.data = a;
+	uv_timer_init(a->loop, &all->reads);
+	all->sweep.data = all->reads.data = a;
 	a->jobs = all;
 	job_panes_open(a, &hooks);
 	flows_open(a);
@@ -357,6 +351,7 @@ jobs_close(struct app *a)
 	if (all == NULL)
 		return;
 	jobs_drop_asked(a);
+	jobs_agent_close(a);
 	streams_close(a);
 	flows_stop(a);
 	uv_close((uv_handle_t *)&all->sweep, NULL);
