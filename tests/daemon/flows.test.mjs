@@ -231,6 +231,14 @@ describe('a flow', () => {
     assert.deepEqual(third.steps.map((s) => s.cached), [true, false, false, true, false]);
     await go('y', { force: true });
     assert.deepEqual((await lines('count')).slice(6).sort(), ['a', 'b', 'c', 'd']);
+    // What looks at the world runs always; what depends on it, when that has changed.
+    const world = join(dir, 'world');
+    const looking = { name: 'looking', steps: [counted('look', { cache: false, command: ['cat', world] }), counted('use', deps('look'))] };
+    await writeFile(world, '1');
+    await run(d, looking);
+    assert.deepEqual((await run(d, looking)).steps.map((s) => s.cached), [false, true]);
+    await writeFile(world, '2');
+    assert.deepEqual((await run(d, looking)).steps.map((s) => s.cached), [false, false]);
     // What has failed is not taken.
     const failing = { name: 'failing', steps: [sh('a', `echo a >>${dir}/fails; exit 1`)] };
     await run(d, failing);
@@ -328,6 +336,32 @@ describe('a flow', () => {
     assert.notEqual(step(r, 'b').job, step(first, 'b').job);
     assert.deepEqual(await lines('resumed'), ['a', 'b', 'b', 'c']);
     assert.equal((await d.request('POST', `/api/v1/flows/${first.id}/resume`, { json: {} })).status, 409);
+  });
+
+  it('runs the examples', async () => {
+    const examples = fileURLToPath(new URL('../../contrib/flows/', import.meta.url));
+    const go = async (file) => {
+      const r = await d.cli(['flow', 'run', '--json', join(examples, file)]);
+      assert.equal(r.status, 0, r.err + r.out);
+      return JSON.parse(r.out.trim().split('\n').at(-1));
+    };
+    for (const file of ['build.toml', 'review.toml', 'release.json']) {
+      const r = await d.cli(['flow', 'validate', join(examples, file)]);
+      assert.equal(r.status, 0, r.err);
+    }
+    const build = await go('build.toml');
+    assert.match(step(build, 'report').result.value, /^check: completed\ntest: completed, 4 lines\nflaky-test: completed\n\d+ bytes in 5 files$/);
+    assert.deepEqual((await go('build.toml')).steps.map((s) => s.cached), [false, true, true, true, true, true]);
+    const review = await go('review.toml');
+    assert.match(step(review, 'summary').result.value, /^found: \["a test that.*\nmended: completed I have given.*\ntest: completed$/);
+    assert.equal(review.usage.output_tokens, 200);
+    const id = await start(d, JSON.parse(await readFile(join(examples, 'release.json'))), { file: join(examples, 'release.json') });
+    const asked = await stepIs(d, id, 'ask', 'waiting');
+    assert.equal(step(asked, 'ask').message, 'Publish 1.2.0, with 41 tests passed?');
+    assert.equal((await d.cli(['flow', 'approve', id, 'ask'])).status, 0);
+    const release = await ended(d, id);
+    assert.deepEqual(states(release), { state: 'completed', ask: 'completed', publish: 'completed', hold: 'skipped', tell: 'completed' });
+    assert.equal(release.state, 'completed');
   });
 
   it('tells every change to those who listen', async () => {
