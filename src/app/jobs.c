@@ -25,6 +25,7 @@
 #include "base/xmalloc.h"
 #include "job/runner.h"
 #include "proto/json.h"
+#include "store/flows.h"
 
 enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000 };
 
@@ -216,11 +217,12 @@ void
 jobs_on_sweep(uv_timer_t *t)
 {
 	struct app *a = t->data;
+	int64_t before = clock_wall_ms() - (int64_t)a->cfg.limits.jobs_days * DAY_MS;
 
-	if (a->cfg.limits.jobs_days != 0)
-		jobs_expire(a->store,
-		    clock_wall_ms() - (int64_t)a->cfg.limits.jobs_days * DAY_MS, SWEEP_MAX,
-		    on_expired, a);
+	if (a->cfg.limits.jobs_days == 0)
+		return;
+	jobs_expire(a->store, before, SWEEP_MAX, on_expired, a);
+	flows_expire(a->store, before, NULL, NULL);
 }
 
 /* Life. */
