@@ -13,6 +13,7 @@
 #include "app/jobs_priv.h"
 #include "app/talks_priv.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "job/runner.h"
 #include "proto/json.h"
@@ -131,8 +132,8 @@ check(struct http_req *r, const cJSON *o)
 		while (i < sizeof names / sizeof *names && strcmp(v->string, names[i]) != 0)
 			i++;
 		if (i == sizeof names / sizeof *names) {
-			http_reply_error(
-			    r, 400, "bad_params", "there is no member \"%.60s\"", v->string);
+			http_reply_error(r, 400, "bad_params", "there is no member \"%.*s\"",
+			    utf8_prefix(v->string, 60), v->string);
 			return false;
 		}
 	}
