@@ -19,6 +19,7 @@ enum {
 	LOOK_US = 2 * 1000 * 1000,    /* between two looks, where nothing tells of changes */
 	RESCAN_US = 60 * 1000 * 1000, /* and where something does */
 	SETTLE_US = 20 * 1000,        /* after a change, as they come in swarms */
+	REST = 4,                     /* times as long as it worked */
 	RETRY_US = 1000 * 1000,       /* after a batch that could not be written */
 };
 
@@ -288,29 +289,66 @@ on_change(const char *path, bool directory, void *arg)
 {
 	struct ingest *g = arg;
 	const char *agent = agent_of(g, path);
+	struct file *f;
 
 	if (agent == NULL || ingest_stopped(g))
 		return;
-	if (directory)
+	if (directory) {
 		scan(g, agent, path, 1);
-	else
+		return;
+	}
+	HASH_FIND(hh, g->files, path, strlen(path), f);
+	if (f == NULL) {
 		check(g, agent, path);
+	} else if (!f->changed) {
+		f->changed = true;
+		f->next_changed = g->changed;
+		g->changed = f;
+	}
+}
+
+/* Those that were written to many times are looked at once, after all was said of them. */
+static int
+read_changes(struct ingest *g)
+{
+	int rc = os_watch_read(g->watch, on_change, g);
+	struct file *f;
+
+	while ((f = g->changed) != NULL) {
+		g->changed = f->next_changed;
+		f->changed = false;
+		if (!ingest_stopped(g))
+			check(g, agent_of(g, f->known.path), f->known.path);
+	}
+	return rc;
 }
 
 /* The thread. */
 
-/* What follows soon is written with it: one change alone is read at once, and of many sessions at
- * work there is a batch every INGEST_BATCH_MS. */
+/* What follows soon is read with it: one change alone is read at once. */
 static void
 settle(struct ingest *g)
 {
 	uint64_t soon = clock_mono_us() + SETTLE_US;
-	uint64_t next = g->read_us + INGEST_BATCH_MS * 1000;
+	uint64_t until = g->rest_us > soon ? g->rest_us : soon;
 
 	pthread_mutex_lock(&g->mutex);
-	while (!g->stop && clock_mono_us() < (next > soon ? next : soon))
-		thread_wait(&g->wake, &g->mutex, next > soon ? next : soon);
+	while (!g->stop && clock_mono_us() < until)
+		thread_wait(&g->wake, &g->mutex, until);
 	pthread_mutex_unlock(&g->mutex);
+}
+
+/* Of many sessions at work there is a batch every INGEST_BATCH_MS, or, when to read and write one takes
+ * longer than a part of that, less often: what a batch costs is much the same for one line
+ * of each session and for several. */
+static void
+rest(struct ingest *g, uint64_t began_us)
+{
+	uint64_t now = clock_mono_us(), us = (now - began_us) * REST;
+
+	if (us < INGEST_BATCH_MS * 1000)
+		us = INGEST_BATCH_MS * 1000;
+	g->rest_us = now + (us < INGEST_REST_MS * 1000 ? us : INGEST_REST_MS * 1000);
 }
 
 static int
@@ -325,6 +363,8 @@ ms_until(uint64_t us)
 static bool
 await_change(struct ingest *g, uint64_t next_us)
 {
+	uint64_t began;
+
 	for (;;) {
 		int ms = ms_until(next_us < g->due_us ? next_us : g->due_us);
 
@@ -337,10 +377,11 @@ await_change(struct ingest *g, uint64_t next_us)
 			pthread_mutex_unlock(&g->mutex);
 		} else if (os_watch_wait(g->watch, ms) > 0) {
 			settle(g);
-			if (os_watch_read(g->watch, on_change, g) != 0)
+			began = clock_mono_us();
+			if (read_changes(g) != 0)
 				return true; /* some were missed */
 			put_all(g);
-			g->read_us = clock_mono_us();
+			rest(g, began);
 			if (g->dirty)
 				next_us = clock_mono_us() + RETRY_US;
 		} else if (ms_until(g->due_us) == 0 && put_all(g) != 0) {
@@ -356,7 +397,10 @@ run(void *arg)
 
 	os_thread_background();
 	while (!ingest_stopped(g)) {
+		uint64_t began = clock_mono_us();
+
 		scan_all(g);
+		rest(g, began);
 		pthread_mutex_lock(&g->mutex);
 		if (!g->st.settled && !g->dirty) {
 			g->st.settled = true;

@@ -16,6 +16,8 @@
  * was said before. A last line without its newline waits for it. Of opencode's database rows are
  * read that changed since the last time.
  *
+ * What is written to a file is read at once, or, when something was read just before, INGEST_BATCH_MS after
+ * that; while to read and write what has come takes more than a fifth of the time, up to INGEST_REST_MS.
  * A batch holds what there is of any number of files. One is under way at a time, and the thread
  * makes the next meanwhile. When one could not be written, what followed it is given up too, and
  * read again.
@@ -39,6 +41,7 @@ enum {
 	INGEST_DOCUMENT_MAX = 256 * 1024 * 1024,
 	INGEST_BATCH_BYTES = 2 * 1024 * 1024,
 	INGEST_BATCH_MS = 250,
+	INGEST_REST_MS = 1000,
 	INGEST_PLACE_MS = 5000,
 	INGEST_PLACE_BYTES = 256 * 1024,
 	INGEST_KEPT_MAX = 2048,

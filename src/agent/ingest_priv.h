@@ -37,6 +37,8 @@ struct file {
 	struct sessions_source
 	    known;         /* its place, with what is under way; its strings are owned */
 	struct kept *kept; /* its parser, ahead of the place; NULL: none */
+	bool changed;      /* it is in the ingest's list */
+	struct file *next_changed;
 	UT_hash_handle hh;
 };
 
@@ -72,12 +74,13 @@ struct ingest {
 	bool running;
 	char *buffer; /* INGEST_CHUNK bytes */
 	struct rows rows;
-	struct kept *kept; /* between readings; the one that was read last is the last */
+	struct file *changed; /* since they were looked at */
+	struct kept *kept;    /* between readings; the one that was read last is the last */
 	unsigned nkept;
 	size_t kept_bytes;
 	uint64_t due_us;            /* when the next of them is due; UINT64_MAX: none is */
 	uint64_t began_us;          /* the first ingest_known, or the start */
-	uint64_t read_us;           /* when what had changed was read last */
+	uint64_t rest_us;           /* until then what has changed waits for more */
 	uint64_t batch_us;          /* when the batch that is being made was begun */
 	struct change *made, *sent; /* by that batch, and by the one under way; newest first */
 	bool dirty;                 /* something could not be written: look again */
