@@ -96,17 +96,20 @@ ingest_drop_kept(struct ingest *g)
 	}
 }
 
-/* Adds to the batch the place up to which the file has been read. */
+/* Adds to the batch the place up to which the file has been read, with what waited for more. */
 static void
 put_place(struct ingest *g, struct kept *k)
 {
 	struct buf state;
 
+	ingest_need_batch(g, k->format->agent);
+	rows_begin(&g->rows, g->rows.batch, k->format->agent);
+	if (k->format->flush != NULL)
+		k->format->flush(k->parser);
 	buf_init(&state, BUF_NO_MAX);
 	if (k->format->save != NULL)
 		k->format->save(k->parser, &state);
 	k->now.parser = state.len != 0 ? state.data : NULL;
-	ingest_need_batch(g, k->format->agent);
 	ingest_note_place(g, k->file, &k->now);
 	k->now.parser = NULL;
 	k->state = state.len;
@@ -119,9 +122,9 @@ put_place(struct ingest *g, struct kept *k)
 static uint64_t
 due_us(const struct ingest *g, const struct kept *k)
 {
-	return k->fed >= INGEST_PLACE_BYTES
-		   ? 0
-		   : k->placed_us + g->config.place_ms * UINT64_C(1000);
+	bool now = k->placed_us == 0 || k->fed >= INGEST_PLACE_BYTES;
+
+	return now ? 0 : k->placed_us + g->config.place_ms * UINT64_C(1000);
 }
 
 static void
@@ -327,8 +330,6 @@ end(struct ingest *g, struct kept *k)
 	bool stays;
 
 	ingest_need_batch(g, k->format->agent);
-	if (k->format->flush != NULL)
-		k->format->flush(k->parser);
 	k->read_us = clock_mono_us();
 	k->due = true;
 	if (!k->grew || k->read_us >= due_us(g, k))
