@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "agent/ingest_priv.h"
 #include "base/clock.h"
 #include "base/str.h"
@@ -302,8 +304,7 @@ on_change(const char *path, bool directory, void *arg)
 		check(g, agent, path);
 	} else if (!f->changed) {
 		f->changed = true;
-		f->next_changed = g->changed;
-		g->changed = f;
+		DL_APPEND(g->changed, f);
 	}
 }
 
@@ -315,7 +316,7 @@ read_changes(struct ingest *g)
 	struct file *f;
 
 	while ((f = g->changed) != NULL) {
-		g->changed = f->next_changed;
+		DL_DELETE(g->changed, f);
 		f->changed = false;
 		if (!ingest_stopped(g))
 			check(g, agent_of(g, f->known.path), f->known.path);
@@ -338,9 +339,8 @@ settle(struct ingest *g)
 	pthread_mutex_unlock(&g->mutex);
 }
 
-/* Of many sessions at work there is a batch every INGEST_BATCH_MS, or, when to read and write one takes
- * longer than a part of that, less often: what a batch costs is much the same for one line
- * of each session and for several. */
+/* Of many sessions at work there is a batch every INGEST_BATCH_MS, and less often when one takes more
+ * than a part of that: it costs much the same with one line of each session and with several. */
 static void
 rest(struct ingest *g, uint64_t began_us)
 {
@@ -351,24 +351,31 @@ rest(struct ingest *g, uint64_t began_us)
 	g->rest_us = now + (us < INGEST_REST_MS * 1000 ? us : INGEST_REST_MS * 1000);
 }
 
-static int
-ms_until(uint64_t us)
+static bool
+is_past(uint64_t us)
 {
-	uint64_t now = clock_mono_us();
+	return clock_mono_us() >= us;
+}
 
-	return now < us ? (int)((us - now) / 1000) + 1 : 0;
+/* Some of it has to be read again: soon, however much is written meanwhile. */
+static uint64_t
+sooner(uint64_t next_us)
+{
+	uint64_t retry_us = clock_mono_us() + RETRY_US;
+
+	return retry_us < next_us ? retry_us : next_us;
 }
 
 /* Waits for a change, or for the next look: true when everything is to be looked at. */
 static bool
 await_change(struct ingest *g, uint64_t next_us)
 {
-	uint64_t began;
-
 	for (;;) {
-		int ms = ms_until(next_us < g->due_us ? next_us : g->due_us);
+		uint64_t until = next_us < g->due_us ? next_us : g->due_us;
+		uint64_t began = clock_mono_us();
+		int ms = began < until ? (int)((until - began) / 1000) + 1 : 0;
 
-		if (ingest_stopped(g) || ms_until(next_us) == 0)
+		if (ingest_stopped(g) || is_past(next_us))
 			return true;
 		if (g->watch == NULL) {
 			pthread_mutex_lock(&g->mutex);
@@ -383,9 +390,9 @@ await_change(struct ingest *g, uint64_t next_us)
 			put_all(g);
 			rest(g, began);
 			if (g->dirty)
-				next_us = clock_mono_us() + RETRY_US;
-		} else if (ms_until(g->due_us) == 0 && put_all(g) != 0) {
-			next_us = clock_mono_us() + RETRY_US;
+				next_us = sooner(next_us);
+		} else if (is_past(g->due_us) && put_all(g) != 0) {
+			next_us = sooner(next_us);
 		}
 	}
 }

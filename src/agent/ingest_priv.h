@@ -38,7 +38,7 @@ struct file {
 	    known;         /* its place, with what is under way; its strings are owned */
 	struct kept *kept; /* its parser, ahead of the place; NULL: none */
 	bool changed;      /* it is in the ingest's list */
-	struct file *next_changed;
+	struct file *prev, *next;
 	UT_hash_handle hh;
 };
 
