@@ -2,31 +2,31 @@
  * Reads the agents' transcripts: what is there, then what is added, on a thread of its own.
  *
  * The directories of all agents are gone through and then watched (os_watch; where the system has
- * none, looked at every two seconds). What is written to a file is read at once or, when something was
- * read just before, INGEST_BATCH_MS after that; while reading and writing take more than a fifth of
- * the time, up to INGEST_REST_MS after that.
+ * none, looked at every two seconds). What is written to a file is read at once or, when something
+ * was read just before, INGEST_BATCH_MS after that; while reading and writing take more than a
+ * fifth of the time, up to INGEST_REST_MS after that.
  *
- * Of a file only what is new is read. Its place, which is how far it has been read and what its parser
- * keeps, is written with the rows, in batches (store/sessions.h). A place is never ahead of its
- * rows: it is in the batch of the last of them or in a later one. It may be behind them: of a file that
- * grows the parser stays in memory, and the place is written every INGEST_PLACE_MS or
+ * Of a file only what is new is read. Its place, which is how far it has been read and what its
+ * parser keeps, is written with the rows, in batches (store/sessions.h). A place is never ahead of
+ * its rows: it is in the batch of the last of them or in a later one. It may be behind them: of a
+ * file that grows the parser stays in memory, and the place is written every INGEST_PLACE_MS or
  * INGEST_PLACE_BYTES, also when it grows no more, but not at the end. Whoever begins with an older
  * place, after a crash, an end, or a batch that was not written, reads again what came behind it.
  * That changes nothing and is told to nobody, as rows are known by their keys, and come from the
  * same parser in the same state.
  *
  * A file is known by its path, device, inode and a sum over its first bytes; one that is shorter
- * than what was read, or begins otherwise, is read from its beginning, which changes nothing that was
- * said before. A last line without its newline waits for it. Of opencode's database rows are read
- * that changed since the last time.
+ * than what was read, or begins otherwise, is read from its beginning, which changes nothing that
+ * was said before. A last line without its newline waits for it. Of opencode's database rows are
+ * read that changed since the last time.
  *
  * A batch holds what there is of any number of files. One is under way at a time, and the thread
  * makes the next meanwhile. When one could not be written, what followed it is given up too, and
  * read again.
  *
  * Bounds: lines of up to INGEST_LINE_MAX bytes, documents of up to INGEST_DOCUMENT_MAX; what is
- * longer is passed over, and said in the log. Parsers stay of the INGEST_KEPT_MAX files that grew last,
- * for a minute, and while what they keep and have read since their places takes no more than
+ * longer is passed over, and said in the log. Parsers stay of the INGEST_KEPT_MAX files that grew
+ * last, for a minute, and while what they keep and have read since their places takes no more than
  * INGEST_KEPT_BYTES; before one goes its place is written. Symbolic links to directories are not
  * followed.
  */

@@ -207,9 +207,9 @@ check_version(struct database *d, int64_t *version, char **cause)
 	return FAULT_NONE;
 }
 
-/* What is deleted is overwritten. The log is taken in when it has 32 MB, and not cut then, as to make it
- * grow again costs more than to write over what is there; one that a reader made grow is cut back to the
- * limit when it starts anew. */
+/* What is deleted is overwritten. The log is taken in when it has 32 MB, and not cut then, as to
+ * make it grow again costs more than to write over what is there; one that a reader made grow is
+ * cut back to the limit when it starts anew. */
 static const char modes[] = "PRAGMA synchronous=NORMAL;"
 			    "PRAGMA foreign_keys=ON;"
 			    "PRAGMA secure_delete=ON;"
