@@ -32,8 +32,12 @@ struct mux;
 struct mux_pane;
 struct jobs;
 struct talks;
+struct flow_runs;
 struct job_pane;
 struct job_panes;
+struct job_reader;
+struct job_streams;
+struct job_told;
 typedef struct cJSON cJSON;
 struct save;
 
@@ -99,8 +103,13 @@ struct app {
 	struct mux *mux;
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
 	struct job_panes *job_panes;
+	struct job_reader *job_readers; /* of channels, utlist */
+	unsigned job_readers_count;
+	struct job_streams *job_streams;
+	struct job_told *job_events; /* topics that are listened to, a hash */
 	struct jobs *jobs;
 	struct talks *talks;
+	struct flow_runs *flows;
 
 	struct agents *agents;
 	struct live *live;

@@ -147,7 +147,7 @@ jobs_row_json(const struct jobs_row *row, bool whole)
 	cJSON_AddStringToObject(o, "kind", job_kind_name((enum job_kind)row->kind));
 	cJSON_AddStringToObject(o, "state", job_state_name((enum job_state)row->state));
 	add_spec(o, spec, row);
-	if (row->pid > 0)
+	if (row->pid > 0 && row->state == JOB_RUNNING)
 		cJSON_AddNumberToObject(o, "pid", row->pid);
 	else
 		cJSON_AddNullToObject(o, "pid");

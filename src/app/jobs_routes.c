@@ -396,7 +396,7 @@ jobs_input(struct http_req *r, void *arg)
 	if (rc == 0 && eof != NULL && strcmp(eof, "1") == 0)
 		job_end_input(j);
 	if (rc == 0)
-		http_reply_json_take(r, 200, json_object());
+		http_reply(r, 204, NULL, NULL, 0);
 	else if (rc == -ENOBUFS)
 		http_reply_error(r, 429, "not_read", "it does not read its input");
 	else
@@ -441,7 +441,7 @@ jobs_signal(struct http_req *r, void *arg)
 	else if (job_signal(j, sig) != 0)
 		http_reply_error(r, 409, "not_running", "nothing of it runs");
 	else
-		http_reply_json_take(r, 200, json_object());
+		http_reply(r, 204, NULL, NULL, 0);
 	cJSON_Delete(o);
 }
 

@@ -1,10 +1,10 @@
 /*
  * The daemon as a worker under its keeper: what it is told, and what it tells.
  *
- * Panes and jobs are restored as they are named, before anything is read or accepted; GO starts both. An
- * upgrade's other side is YIELD: nothing is read any more, viewers are asked to come again, and
- * when what they and the panes' programs were promised has gone out, the next worker may have
- * the panes.
+ * Panes and jobs are restored as they are named, before anything is read or accepted; GO starts
+ * both. An upgrade's other side is YIELD: nothing is read any more, viewers are asked to come
+ * again, and when what they and the panes' programs were promised has gone out, the next worker
+ * may have the panes.
  */
 #include "config.h"
 
@@ -24,6 +24,7 @@
 #include "app/archiver.h"
 #include "app/live.h"
 #include "app/mux.h"
+#include "app/streams.h"
 #include "app/watch.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -173,8 +174,8 @@ owes_nothing(struct app *a)
 		if (pane_input_pending(e->pane) != 0)
 			return false;
 	}
-	return a->viewer_count == 0 && a->saves == NULL && keep_sent(a->keep) &&
-	       jobs_idle(a) && stored_idle(a) && archiver_flushed(a);
+	return a->viewer_count == 0 && a->saves == NULL && keep_sent(a->keep) && jobs_idle(a) &&
+	       streams_idle(a) && stored_idle(a) && archiver_flushed(a);
 }
 
 static void

@@ -26,7 +26,8 @@ enum { OPTIONS_MAX = 64, HELP_COLUMN = 26 };
 
 static const struct cli_command *const commands[] = {&cmd_serve, &cmd_new, &cmd_ls, &cmd_attach,
     &cmd_search, &cmd_capture, &cmd_send, &cmd_wait, &cmd_watch, &cmd_resize, &cmd_kill,
-    &cmd_sessions, &cmd_usage, &cmd_hook, &cmd_token, &cmd_status, &cmd_doctor};
+    &cmd_run, &cmd_jobs, &cmd_flow, &cmd_sessions, &cmd_usage, &cmd_hook, &cmd_token,
+    &cmd_status, &cmd_doctor};
 
 int
 cli_error(const char *fmt, ...)
@@ -56,7 +57,7 @@ print_option(const struct cli_option *o)
 
 	snprintf(left, sizeof left, "  %c%c%s--%s%s%s", o->letter != 0 ? '-' : ' ',
 	    o->letter != 0 ? o->letter : ' ', o->letter != 0 ? ", " : "  ", o->name,
-	    o->arg != NULL ? " " : "", o->arg != NULL ? o->arg : "");
+	    o->arg != NULL && *o->arg != '[' ? " " : "", o->arg != NULL ? o->arg : "");
 	printf("%-*s  %s\n", HELP_COLUMN, left, o->help);
 }
 
@@ -100,7 +101,10 @@ fill(const struct cli_command *cmd, struct option *longs, char *shorts)
 	for (; cmd->options[n].name != NULL && n < OPTIONS_MAX - 2; n++) {
 		const struct cli_option *o = &cmd->options[n];
 		longs[n] = (struct option){o->name,
-		    o->arg != NULL ? required_argument : no_argument, NULL, (int)n + 256};
+		    o->arg == NULL   ? no_argument
+		    : *o->arg == '[' ? optional_argument
+				     : required_argument,
+		    NULL, (int)n + 256};
 		if (o->letter != 0) {
 			*shorts++ = o->letter;
 			if (o->arg != NULL)
@@ -154,34 +158,48 @@ cli_next(struct cli_walk *w)
 
 /* A JSON error as one line; anything else as its status. */
 static int
-print_refusal(int status, const struct buf *out)
+print_refusal(const char *about, int status, const struct buf *out)
 {
 	cJSON *o = json_parse(out->data != NULL ? out->data : "", out->len);
-	const char *message = json_string(o, "message");
+	const char *message = json_string(o, "message"), *colon = about != NULL ? ": " : "";
 	int rc;
 
+	about = about != NULL ? about : "";
 	if (message != NULL)
-		rc = cli_error("%s", message);
+		rc = cli_error("%s%s%s", about, colon, message);
 	else
-		rc = cli_error("the daemon answered with status %d", status);
+		rc = cli_error("%s%sthe daemon answered with status %d", about, colon, status);
 	cJSON_Delete(o);
 	return rc;
 }
 
 int
-cli_ask_raw(const char *method, const char *path, const void *body, size_t len, struct buf *out)
+cli_refused(int status, const struct buf *out)
+{
+	return print_refusal(NULL, status, out);
+}
+
+int
+cli_no_daemon(const char *socket)
+{
+	cli_error("no daemon answers at %s: start one with panescry serve", socket);
+	return CLI_NO_DAEMON;
+}
+
+static int
+ask(const char *about, const char *method, const char *path, const void *body, size_t len,
+    struct buf *out)
 {
 	char *socket = paths_socket(), *cause = NULL;
 	int status, rc;
 
 	rc = client_request(socket, method, path, body, len, &status, out, &cause);
 	if (rc == -ECONNREFUSED) {
-		cli_error("no daemon answers at %s: start one with panescry serve", socket);
-		rc = CLI_NO_DAEMON;
+		rc = cli_no_daemon(socket);
 	} else if (rc != 0) {
 		rc = cli_error("%s", cause);
 	} else if (status < 200 || status > 299) {
-		rc = print_refusal(status, out);
+		rc = print_refusal(about, status, out);
 	}
 	free(cause);
 	free(socket);
@@ -189,13 +207,36 @@ cli_ask_raw(const char *method, const char *path, const void *body, size_t len, 
 }
 
 int
-cli_ask(const char *method, const char *path, cJSON *body, struct buf *out)
+cli_ask_raw(const char *method, const char *path, const void *body, size_t len, struct buf *out)
+{
+	return ask(NULL, method, path, body, len, out);
+}
+
+int
+cli_ask_about(
+    const char *about, const char *method, const char *path, cJSON *body, struct buf *out)
 {
 	char *text = body != NULL ? json_print_take(body) : NULL;
-	int rc = cli_ask_raw(method, path, text, text != NULL ? strlen(text) : 0, out);
+	int rc = ask(about, method, path, text, text != NULL ? strlen(text) : 0, out);
 
 	free(text);
 	return rc;
+}
+
+int
+cli_ask_quietly(const char *path, struct buf *out)
+{
+	char *socket = paths_socket();
+	int status, rc = client_request(socket, "GET", path, NULL, 0, &status, out, NULL);
+
+	free(socket);
+	return rc == 0 && status == 200 ? 0 : -ENOENT;
+}
+
+int
+cli_ask(const char *method, const char *path, cJSON *body, struct buf *out)
+{
+	return cli_ask_about(NULL, method, path, body, out);
 }
 
 int
@@ -223,6 +264,17 @@ cli_print_safe(const char *text, int width, int pad)
 	for (; pad && width != 0 && left > 0; left--)
 		putchar(' ');
 	buf_release(&b);
+}
+
+char *
+cli_safe_text(const char *text)
+{
+	unsigned left = UINT_MAX;
+	struct buf b;
+
+	buf_init(&b, BUF_NO_MAX);
+	columns_put(&b, text, strlen(text), &left);
+	return buf_take(&b);
 }
 
 int

@@ -22,7 +22,8 @@ enum {
 struct cli_option {
 	const char *name; /* long, without dashes */
 	char letter;      /* short form, or 0 */
-	const char *arg;  /* what the argument is called, or NULL for none */
+	const char *arg;  /* what the argument is called, or NULL for none; "[=N]" may be left
+			     out, and has no short form */
 	const char *help;
 };
 
@@ -37,7 +38,7 @@ struct cli_command {
 
 extern const struct cli_command cmd_serve, cmd_new, cmd_ls, cmd_attach, cmd_search, cmd_capture,
     cmd_send, cmd_wait, cmd_watch, cmd_resize, cmd_kill, cmd_token, cmd_status, cmd_sessions,
-    cmd_usage, cmd_doctor, cmd_hook;
+    cmd_usage, cmd_doctor, cmd_hook, cmd_run, cmd_jobs, cmd_flow;
 
 int cli_main(int argc, char **argv);
 
@@ -67,12 +68,27 @@ int cli_ask(const char *method, const char *path, cJSON *body, struct buf *out);
 int cli_ask_raw(
     const char *method, const char *path, const void *body, size_t len, struct buf *out);
 
-/* The same with "/api/v1/panes/PANE" and a suffix. */
+/* cli_ask, whose refusals begin with what it is about. */
+int cli_ask_about(
+    const char *about, const char *method, const char *path, cJSON *body, struct buf *out);
+
+/* GETs what can be done without: -ENOENT, and nothing is printed. */
+int cli_ask_quietly(const char *path, struct buf *out);
+
+/* For those who ask by themselves: a JSON error is printed as one line, anything else as its status; and
+ * nobody answers. Both return an exit status. */
+int cli_refused(int status, const struct buf *out);
+int cli_no_daemon(const char *socket);
+
+/* cli_ask with "/api/v1/panes/PANE" and a suffix. */
 int cli_ask_pane(
     const char *method, const char *pane, const char *suffix, cJSON *body, struct buf *out);
 
 /* Writes text to standard output with control characters made harmless, at most `width`
  * columns where width is not 0, and padded to it if `pad`. */
 void cli_print_safe(const char *text, int width, int pad);
+
+/* The same as a string, for the caller to free. */
+char *cli_safe_text(const char *text);
 
 #endif

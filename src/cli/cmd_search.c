@@ -34,6 +34,7 @@ enum {
 	NEWEST_FIRST,
 	OLDEST_FIRST,
 	SESSIONS,
+	JOBS,
 	ROLE,
 	TOOL,
 	SESSION,
@@ -70,6 +71,7 @@ static const struct cli_option search_options[] = {
     [NEWEST_FIRST] = {"newest-first", 'r', NULL, "from the newest line to the oldest"},
     [OLDEST_FIRST] = {"oldest-first", 0, NULL, "the other way; so it is, but with --sessions"},
     [SESSIONS] = {"sessions", 0, NULL, "in agents' sessions instead, newest first"},
+    [JOBS] = {"jobs", 0, NULL, "in what jobs have written instead"},
     [ROLE] = {"role", 0, "ROLES", "there: user,assistant,thinking,system,tool, or some"},
     [TOOL] = {"tool", 0, "GLOB", "there: only calls of tools whose name matches"},
     [SESSION] = {"session", 0, "ID", "there: only that one; by its own id or the agent's"},
@@ -191,6 +193,7 @@ read_query(struct search_args *a)
 	q->source = a->value[SOURCE];
 	q->since = a->value[SINCE];
 	q->until = a->value[UNTIL];
+	q->jobs = a->on[JOBS];
 	q->fixed = a->on[FIXED];
 	q->icase = a->on[IGNORE_CASE];
 	q->smart = a->on[SMART_CASE];
@@ -218,6 +221,8 @@ read_sessions(struct search_args *a)
 		if (a->on[only[i]])
 			return cli_usage(&cmd_search, "--role, --tool, --session and --agent go"
 						      " with --sessions");
+	if (a->on[SESSIONS] && a->on[JOBS])
+		return cli_usage(&cmd_search, "--jobs goes not with --sessions");
 	if (a->on[SESSIONS] && a->on[INTERACTIVE])
 		return cli_usage(&cmd_search, "-I goes not with --sessions");
 	return 0;

@@ -19,7 +19,7 @@
 
 enum { FILE_MAX_BYTES = 64 * 1024 };
 
-enum kind { COUNT, LINES, RING, BYTES, SWITCH, TMUX, NAMES, PATH };
+enum kind { COUNT, LINES, RING, BYTES, SWITCH, TMUX, NAMES, PATH, SECONDS, BACKOFF };
 
 #define AT(member) offsetof(struct app_limits, member)
 
@@ -43,6 +43,12 @@ static const struct key {
     {"sessions", SWITCH, AT(sessions), 0, 1},
     {"sessions_days", COUNT, AT(sessions_days), 0, 36500},
     {"prices", PATH, AT(prices), 0, 0},
+    {"jobs_running", COUNT, AT(jobs_running), 1, 1000},
+    {"jobs_queue", COUNT, AT(jobs_queue), 1, 100000},
+    {"jobs_days", COUNT, AT(jobs_days), 0, 36500},
+    {"jobs_max_output", BYTES, AT(jobs_max_output), 4096, 1ull << 40},
+    {"jobs_dedup", SECONDS, AT(jobs_dedup_ms), 0, 366 * 86400},
+    {"jobs_backoff", BACKOFF, AT(jobs_backoff_ms), 1, 86400},
     {"tmux", TMUX, AT(tmux_mode), 0, 0},
     {"tmux_sockets", NAMES, AT(tmux_sockets), 0, 0},
     {"max_viewers", COUNT, AT(viewers_max), 1, 1000000},
@@ -141,6 +147,32 @@ parse_path(const char *value, struct app_limits *limits)
 	return n < (int)sizeof limits->prices ? 0 : -ENAMETOOLONG;
 }
 
+/* Seconds, separated by blanks or commas. */
+static int
+parse_backoff(const char *value, const struct key *k, struct app_limits *limits)
+{
+	enum { MOST = sizeof limits->jobs_backoff_ms / sizeof *limits->jobs_backoff_ms };
+	char *copy = xstrdup(value), *at = copy, *word;
+	int64_t ms[MOST] = {0};
+	uint64_t s;
+	size_t n = 0;
+	int rc = 0;
+
+	while (rc == 0 && (word = strsep(&at, ", \t")) != NULL) {
+		if (*word == '\0')
+			continue;
+		rc = n == MOST ? -E2BIG : str_u64(word, k->lo, k->hi, &s);
+		if (rc == 0)
+			ms[n++] = (int64_t)s * 1000;
+	}
+	free(copy);
+	if (rc != 0 || n == 0)
+		return -EINVAL;
+	memcpy(limits->jobs_backoff_ms, ms, sizeof ms);
+	limits->jobs_nbackoff = n;
+	return 0;
+}
+
 static void
 store(struct app_limits *limits, const struct key *k, uint64_t v)
 {
@@ -160,9 +192,13 @@ store(struct app_limits *limits, const struct key *k, uint64_t v)
 	case SWITCH:
 		*(bool *)at = v != 0;
 		break;
+	case SECONDS:
+		*(int64_t *)at = (int64_t)v * 1000;
+		break;
 	case TMUX: /* stored as they are parsed */
 	case NAMES:
 	case PATH:
+	case BACKOFF:
 		break;
 	}
 }
@@ -189,6 +225,8 @@ on_key(void *user, const char *section, const char *name, const char *value)
 		rc = parse_names(value, l->limits);
 	else if (k->kind == PATH)
 		rc = parse_path(value, l->limits);
+	else if (k->kind == BACKOFF)
+		rc = parse_backoff(value, k, l->limits);
 	else
 		rc = parse_number(value, k->kind == BYTES || k->kind == RING, k, &v);
 	if (rc == 0) {
@@ -203,6 +241,8 @@ on_key(void *user, const char *section, const char *name, const char *value)
 		l->wrong = xasprintf("%s has names, or paths from the root", name);
 	else if (k->kind == PATH)
 		l->wrong = xasprintf("%s must be a path from the root, or from ~/", name);
+	else if (k->kind == BACKOFF)
+		l->wrong = xasprintf("%s has up to 8 numbers of seconds", name);
 	else
 		l->wrong = xasprintf("%s must be a number from %llu to %llu", name,
 		    (unsigned long long)k->lo, (unsigned long long)k->hi);

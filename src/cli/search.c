@@ -43,6 +43,7 @@ search_path(const struct search_query *q)
 	add_text(&b, "tool", q->tool);
 	add_text(&b, "session", q->session);
 	add_text(&b, "agent", q->agent);
+	add_text(&b, "jobs", q->jobs ? "1" : NULL);
 	add_text(&b, "fixed", q->fixed ? "1" : NULL);
 	add_text(&b, "icase", q->icase ? "1" : NULL);
 	add_text(&b, "smart", q->smart ? "1" : NULL);

@@ -26,6 +26,7 @@ struct search_query {
 	unsigned npatterns;
 	const char *pane, *source, *since, *until; /* NULL: not said */
 	const char *role, *tool, *session, *agent; /* with the source "sessions" only */
+	bool jobs;                                 /* in what they have written */
 	bool fixed, icase, smart, word, newest;
 	unsigned limit;   /* 1..SEARCH_LIMIT */
 	unsigned context; /* 0..SEARCH_CONTEXT */

@@ -515,10 +515,8 @@ crashed(struct keeper *k, const struct worker *w, int status)
 	k->down = note_crash(k);
 	if (k->down)
 		log_error("keeper",
-		    "that was the %u. in a minute: %zu panes and jobs are kept, but no worker "
-		    "is "
-		    "started "
-		    "until SIGUSR2 to process %d or panescry serve --upgrade",
+		    "that was the %u. in a minute: %zu panes and jobs are kept, but no "
+		    "worker is started until SIGUSR2 to process %d or panescry serve --upgrade",
 		    k->kept.crashes_max, k->npanes, (int)getpid());
 	else
 		k->start_at_ms = keeper_now() + backoff(k);

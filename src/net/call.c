@@ -42,6 +42,7 @@ struct client_call {
 	struct buf out, in; /* `in` is the body once there is a status */
 	size_t sent;
 	int status;
+	char *head;      /* of the answer, once there is a status */
 	uint64_t length; /* of the body */
 	client_answer_cb answer;
 	void *arg;
@@ -56,6 +57,7 @@ on_handle_closed(uv_handle_t *h)
 		return;
 	buf_release(&c->out);
 	buf_release(&c->in);
+	free(c->head);
 	free(c);
 }
 
@@ -127,6 +129,7 @@ parse(struct client_call *c)
 		if (end == NULL)
 			return c->in.len > HEAD_MAX ? -EPROTO : 1;
 		*end = '\0';
+		c->head = xstrdup(c->in.data);
 		if ((rc = parse_head(c, c->in.data)) != 0)
 			return rc;
 		buf_drain(&c->in, (size_t)(end + 4 - c->in.data));
@@ -257,6 +260,27 @@ client_call_cancel(struct client_call *c)
 {
 	if (!c->over)
 		hang_up(c);
+}
+
+bool
+client_call_header(const struct client_call *c, const char *name, char *out, size_t size)
+{
+	const char *line = c->head, *value;
+
+	while (line != NULL && (line = strstr(line, "\r\n")) != NULL) {
+		size_t n;
+
+		line += 2;
+		if ((value = value_of(line, name)) == NULL)
+			continue;
+		n = strcspn(value, "\r\n");
+		if (n >= size)
+			return false;
+		memcpy(out, value, n);
+		out[n] = '\0';
+		return true;
+	}
+	return false;
 }
 
 /* The same, waiting for the answer. */

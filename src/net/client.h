@@ -8,6 +8,7 @@
 #ifndef NET_CLIENT_H
 #define NET_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct uv_loop_s uv_loop_t;
@@ -28,6 +29,10 @@ typedef void (*client_answer_cb)(int rc, int status, const char *body, size_t le
 struct client_call *client_call(uv_loop_t *loop, const char *socket, const char *method,
     const char *path, const void *body, size_t len, client_answer_cb answer, void *arg);
 void client_call_cancel(struct client_call *c);
+
+/* A header of the answer, while `answer` runs: copied into `out` and true, or false where there is
+ * none, or it is too long. `name` in any case. */
+bool client_call_header(const struct client_call *c, const char *name, char *out, size_t size);
 
 struct client_ws_callbacks {
 	void (*opened)(void *arg);

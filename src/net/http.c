@@ -35,7 +35,7 @@ struct http_req {
 	const struct http_route *route;
 	char *params[HTTP_PARAMS_MAX];
 	struct query query;
-	char *if_none_match, *accept_encoding;
+	char *if_none_match, *accept_encoding, *range;
 	bool head, dispatched, body_done, waits, leaving;
 	struct buf body;
 	void (*gone)(void *);
@@ -86,6 +86,7 @@ req_free(struct http_req *r)
 	buf_release(&r->body);
 	free(r->if_none_match);
 	free(r->accept_encoding);
+	free(r->range);
 	free(r->out_owned);
 	free(r);
 }
@@ -151,6 +152,8 @@ http_body_json(struct http_req *r)
 const char *
 http_header(const struct http_req *r, const char *name)
 {
+	if (strcmp(name, "range") == 0)
+		return r->range;
 	return strcmp(name, "if-none-match") == 0 ? r->if_none_match : r->accept_encoding;
 }
 
@@ -450,6 +453,7 @@ on_request(struct lws *wsi, struct session *session, const char *path)
 	r->server = server_of(wsi);
 	r->if_none_match = wsi_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH);
 	r->accept_encoding = wsi_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING);
+	r->range = wsi_header(wsi, WSI_TOKEN_HTTP_RANGE);
 	r->server->stats.requests++;
 	query_read(&r->query, wsi);
 	method = method_name(wsi, &r->head);

@@ -48,7 +48,7 @@ struct jobs_row {
 	int64_t created_ms, started_ms, ended_ms; /* 0: not yet */
 	int exit_status;                          /* -1: none */
 	int pid;                                  /* of the last try; 0: none */
-	char *error, *session;                    /* or NULL */
+	char *error, *session; /* or NULL. session: as its output named it, not the spec's */
 	struct jobs_usage usage;
 	unsigned ntries; /* these four only where it says that they were read, or are written */
 	struct jobs_try *tries;
@@ -115,11 +115,11 @@ void jobs_expire(
 struct jobs_query {
 	unsigned states; /* bit per state; 0: all */
 	int kind;        /* -1: all */
-	const char *agent, *session, *pane, *flow, *name, *correlation; /* NULL: all */
-	/* session: that it was started for, or that its output named */
-	const char
-	    *text; /* in the spec's command, its arguments with a blank between, or its name;
-			   * ASCII letters in either case. At most JOBS_PATTERN_MAX bytes, or -EINVAL */
+	/* NULL: all. session: that it was started for, or that its output named */
+	const char *agent, *session, *pane, *flow, *name, *correlation;
+	/* In the spec's command, its arguments with a blank between, or in its name; ASCII letters in
+	 * either case. At most JOBS_PATTERN_MAX bytes, or -EINVAL. NULL: all */
+	const char *text;
 	uint64_t before; /* numbers below it; 0: all. Newest first */
 	unsigned limit;
 };

@@ -1,0 +1,352 @@
+#include "config.h"
+
+#include "cli/run_live.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+#include <uv.h>
+
+#include "base/str.h"
+#include "base/xmalloc.h"
+#include "cli/ask.h"
+#include "cli/cli.h"
+#include "cli/follow.h"
+#include "cli/job_text.h"
+#include "cli/lane.h"
+#include "cli/paths.h"
+#include "cli/terminal.h"
+#include "proto/json.h"
+
+enum { INPUT_PIECE = 64 * 1024, NOT_READ_MS = 20 };
+
+struct live {
+	struct run_live how;
+	uv_loop_t loop;
+	char *socket, *path; /* of the job */
+	uv_signal_t interrupt, winch;
+	struct ask *cancel, *resize;
+	bool interrupted, cancelled, resized;
+
+	struct lane *in; /* NULL: no input */
+	struct ask *send, *look;
+	uv_timer_t later;
+	char *piece; /* not taken yet */
+	size_t piece_len;
+	bool eof;
+
+	int status;
+};
+
+static void
+end(struct live *l, int status)
+{
+	l->status = status;
+	uv_stop(&l->loop);
+}
+
+static void
+say_how_back(const struct live *l)
+{
+	fprintf(stderr,
+	    "panescry: %s goes on: panescry jobs output %s --follow, panescry jobs cancel %s\n",
+	    l->how.id, l->how.id, l->how.id);
+}
+
+static char *
+path_of(const struct live *l, const char *suffix)
+{
+	return xasprintf("%s%s", l->path, suffix);
+}
+
+/* Cancel. */
+
+static void
+on_cancelled(void *arg, int rc, int status, const char *body, size_t len)
+{
+	(void)body;
+	(void)len;
+	/* 409: it has ended, which the follower is about to see. */
+	if (rc == 0 && status >= 400 && status != 409)
+		cli_error("run: %s cannot be cancelled", ((struct live *)arg)->how.id);
+}
+
+static void
+cancel(struct live *l, const char *why)
+{
+	cJSON *o;
+	char *text, *path;
+
+	if (l->cancelled)
+		return;
+	l->cancelled = true;
+	o = json_object();
+	json_add_text(o, "reason", why);
+	text = json_print_take(o);
+	path = path_of(l, "/cancel");
+	ask_send(l->cancel, "POST", path, text, strlen(text));
+	free(path);
+	free(text);
+}
+
+static void
+on_interrupt(uv_signal_t *h, int signum)
+{
+	struct live *l = h->data;
+
+	(void)signum;
+	if (l->interrupted) {
+		say_how_back(l);
+		end(l, 130);
+		return;
+	}
+	l->interrupted = true;
+	cancel(l, "interrupted");
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "panescry: %s is being cancelled; once more leaves it\n",
+		    l->how.id);
+}
+
+/* The size of the terminal. */
+
+static void
+send_size(struct live *l)
+{
+	unsigned cols, rows;
+	char *text, *path;
+	cJSON *o;
+
+	terminal_size(&cols, &rows);
+	if (cols == 0)
+		return;
+	o = json_object();
+	cJSON_AddNumberToObject(o, "cols", cols);
+	cJSON_AddNumberToObject(o, "rows", rows);
+	text = json_print_take(o);
+	path = path_of(l, "/resize");
+	ask_send(l->resize, "POST", path, text, strlen(text));
+	free(path);
+	free(text);
+}
+
+static void
+on_resized(void *arg, int rc, int status, const char *body, size_t len)
+{
+	struct live *l = arg;
+
+	(void)rc;
+	(void)status;
+	(void)body;
+	(void)len;
+	if (l->resized)
+		send_size(l);
+	l->resized = false;
+}
+
+static void
+on_winch(uv_signal_t *h, int signum)
+{
+	struct live *l = h->data;
+
+	(void)signum;
+	if (ask_is_busy(l->resize))
+		l->resized = true;
+	else
+		send_size(l);
+}
+
+/* Input. */
+
+bool
+run_live_has_input(void)
+{
+	struct stat in, null;
+
+	if (fstat(STDIN_FILENO, &in) != 0 || isatty(STDIN_FILENO))
+		return false;
+	return stat("/dev/null", &null) != 0 || !S_ISCHR(in.st_mode) ||
+	       in.st_rdev != null.st_rdev;
+}
+
+static void
+send_piece(struct live *l)
+{
+	char *path = path_of(l, l->eof ? "/input?eof=1" : "/input");
+
+	ask_send(l->send, "POST", path, l->piece, l->piece_len);
+	free(path);
+}
+
+static void
+on_later(uv_timer_t *t)
+{
+	send_piece(t->data);
+}
+
+static void
+on_read(void *arg, long rc, const char *data)
+{
+	struct live *l = arg;
+
+	if (rc < 0)
+		cli_error("run: standard input: %s", strerror((int)-rc));
+	l->eof = rc <= 0;
+	l->piece_len = rc > 0 ? (size_t)rc : 0;
+	free(l->piece);
+	l->piece = xmalloc(l->piece_len + 1);
+	if (rc > 0)
+		memcpy(l->piece, data, l->piece_len);
+	send_piece(l);
+}
+
+/* Nobody takes the input: it is kept for a command that has not begun. */
+static void
+on_looked(void *arg, int rc, int status, const char *body, size_t len)
+{
+	struct live *l = arg;
+	cJSON *job = rc == 0 && status == 200 ? json_parse(body, len) : NULL;
+
+	if (job != NULL && !cli_job_ended(job) &&
+	    !cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(job, "pid")))
+		uv_timer_start(&l->later, on_later, NOT_READ_MS, 0);
+	cJSON_Delete(job);
+}
+
+static void
+on_sent(void *arg, int rc, int status, const char *body, size_t len)
+{
+	struct live *l = arg;
+
+	(void)body;
+	(void)len;
+	if (rc == -EPIPE && l->eof) {
+		send_piece(l); /* twice is as good as once */
+	} else if (rc == -EPIPE) {
+		cli_error("run: the daemon went away with a part of the input: %s is cancelled",
+		    l->how.id);
+		cancel(l, "a part of its input was lost");
+	} else if (rc == 0 && (status == 429 || status == 503)) {
+		uv_timer_start(&l->later, on_later, NOT_READ_MS, 0);
+	} else if (rc == 0 && status < 300 && !l->eof) {
+		lane_read(l->in, INPUT_PIECE);
+	} else if (rc == 0 && status == 409) {
+		ask_send(l->look, "GET", l->path, NULL, 0);
+	}
+}
+
+static void
+start_input(struct live *l)
+{
+	struct ask_config ask = {&l->loop, l->socket, true, on_sent, l};
+
+	l->send = ask_new(&ask);
+	ask.once = false;
+	ask.answer = on_looked;
+	l->look = ask_new(&ask);
+	uv_timer_init(&l->loop, &l->later);
+	l->later.data = l;
+	l->in = lane_new(&l->loop, STDIN_FILENO, on_read, l);
+	lane_read(l->in, INPUT_PIECE);
+}
+
+/* The end. */
+
+void
+run_live_say(const char *id, const cJSON *job)
+{
+	const char *state = json_string(job, "state"), *error = json_string(job, "error");
+
+	if (state == NULL || strcmp(state, "completed") == 0)
+		return;
+	if (error == NULL && strcmp(state, "failed") == 0)
+		return;
+	fprintf(stderr, "panescry: %s: ", id);
+	fputs(strcmp(state, "timed_out") == 0 ? "timed out" : state, stderr);
+	if (error != NULL) {
+		char *safe = cli_safe_text(error);
+
+		fprintf(stderr, ": %s", safe);
+		free(safe);
+	}
+	fputc('\n', stderr);
+}
+
+static void
+on_done(void *arg, int rc, const char *message, const cJSON *job)
+{
+	struct live *l = arg;
+
+	if (rc == 0) {
+		if (l->how.quiet) {
+			char *text = cJSON_PrintUnformatted(job);
+			puts(text);
+			cJSON_free(text);
+		} else {
+			run_live_say(l->how.id, job);
+		}
+		end(l, cli_job_status(job));
+		return;
+	}
+	if (rc == -EPIPE)
+		cli_error("run: standard output: %s", message);
+	else
+		cli_error("run: %s", message);
+	say_how_back(l);
+	end(l, rc == -ECONNREFUSED ? CLI_NO_DAEMON : CLI_ERROR);
+}
+
+static void
+start_follow(struct live *l)
+{
+	struct follow_config f = {
+	    .loop = &l->loop,
+	    .socket = l->socket,
+	    .id = l->how.id,
+	    .wait = true,
+	    .channels = {{.channel = 1, .fd = STDOUT_FILENO},
+		{.channel = 2, .fd = STDERR_FILENO}},
+	    .nchannels = l->how.quiet ? 0
+			 : l->how.pty ? 1
+				      : 2,
+	    .done = on_done,
+	    .arg = l,
+	};
+
+	follow_start(&f);
+}
+
+int
+run_live(const struct run_live *r)
+{
+	static struct live l; /* what threads and the loop have of it stays */
+	struct ask_config ask = {&l.loop, NULL, false, on_cancelled, &l};
+	char *id = str_url_encode(r->id);
+
+	signal(SIGPIPE, SIG_IGN);
+	l.how = *r;
+	l.socket = paths_socket();
+	ask.socket = l.socket;
+	l.path = xasprintf("/api/v1/jobs/%s", id);
+	free(id);
+	uv_loop_init(&l.loop);
+	l.cancel = ask_new(&ask);
+	ask.answer = on_resized;
+	l.resize = ask_new(&ask);
+	uv_signal_init(&l.loop, &l.interrupt);
+	uv_signal_init(&l.loop, &l.winch);
+	l.interrupt.data = l.winch.data = &l;
+	uv_signal_start(&l.interrupt, on_interrupt, SIGINT);
+	if (r->pty)
+		uv_signal_start(&l.winch, on_winch, SIGWINCH);
+	start_follow(&l);
+	if (r->input)
+		start_input(&l);
+	uv_run(&l.loop, UV_RUN_DEFAULT);
+	return l.status;
+}
