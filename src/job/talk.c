@@ -595,7 +595,6 @@ talk_json(const struct talk *t)
 	list = cJSON_AddArrayToObject(o, "permissions");
 	DL_FOREACH (t->permissions, p)
 		cJSON_AddItemToArray(list, talk_permission_json(p));
-	cJSON_AddNumberToObject(o, "clients", t->clients);
 	cJSON_AddNumberToObject(o, "seq", (double)talk_seq(t));
 	return o;
 }
