@@ -31,8 +31,8 @@ struct sessions_places;
 struct mux;
 struct mux_pane;
 struct jobs;
-struct talks;
 struct flow_runs;
+struct talks;
 struct job_pane;
 struct job_panes;
 struct job_reader;
@@ -108,8 +108,8 @@ struct app {
 	struct job_streams *job_streams;
 	struct job_told *job_events; /* topics that are listened to, a hash */
 	struct jobs *jobs;
-	struct talks *talks;
 	struct flow_runs *flows;
+	struct talks *talks;
 
 	struct agents *agents;
 	struct live *live;

@@ -18,13 +18,14 @@
 #include "app/job_panes.h"
 #include "app/jobs_json.h"
 #include "app/jobs_priv.h"
-#include "app/talks.h"
 #include "app/streams.h"
+#include "app/talks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "job/runner.h"
 #include "proto/json.h"
+#include "store/flows.h"
 
 enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000 };
 
@@ -129,9 +130,9 @@ on_output(
 	job_panes_output(a, &from, offset, data, len);
 	job_events_output(a, j->number, channel, offset, data, len);
 	job_channels_grew(a, j->number, channel);
-	talks_output(a, j, channel, offset, data, len);
 	if (channel == 1)
 		jobs_agent_output(a, j);
+	talks_output(a, j, channel, offset, data, len);
 }
 
 static uint64_t
@@ -216,11 +217,12 @@ void
 jobs_on_sweep(uv_timer_t *t)
 {
 	struct app *a = t->data;
+	int64_t before = clock_wall_ms() - (int64_t)a->cfg.limits.jobs_days * DAY_MS;
 
-	if (a->cfg.limits.jobs_days != 0)
-		jobs_expire(a->store,
-		    clock_wall_ms() - (int64_t)a->cfg.limits.jobs_days * DAY_MS, SWEEP_MAX,
-		    on_expired, a);
+	if (a->cfg.limits.jobs_days == 0)
+		return;
+	jobs_expire(a->store, before, SWEEP_MAX, on_expired, a);
+	flows_expire(a->store, before, NULL, NULL);
 }
 
 /* Life. */
@@ -297,8 +299,8 @@ jobs_open(struct app *a, char **cause)
 	all->sweep.data = all->reads.data = a;
 	a->jobs = all;
 	job_panes_open(a, &hooks);
-	talks_open(a);
 	flows_open(a);
+	talks_open(a);
 	return 0;
 }
 
@@ -311,8 +313,8 @@ jobs_start(struct app *a)
 void
 jobs_pause(struct app *a, bool pause)
 {
-	talks_pause(a, pause);
 	flows_pause(a, pause);
+	talks_pause(a, pause);
 	runner_pause(a->jobs->runner, pause);
 }
 
@@ -351,6 +353,13 @@ jobs_stopped(const struct app *a)
 }
 
 void
+jobs_leave(struct app *a)
+{
+	flows_stop(a);
+	talks_close(a);
+}
+
+void
 jobs_close(struct app *a)
 {
 	struct jobs *all = a->jobs;
@@ -358,10 +367,9 @@ jobs_close(struct app *a)
 	if (all == NULL)
 		return;
 	jobs_drop_asked(a);
-	talks_close(a);
 	jobs_agent_close(a);
 	streams_close(a);
-	flows_stop(a);
+	jobs_leave(a);
 	uv_close((uv_handle_t *)&all->sweep, NULL);
 	runner_free(all->runner);
 	all->runner = NULL;
@@ -373,8 +381,8 @@ jobs_free(struct app *a)
 	if (a->jobs == NULL)
 		return;
 	job_panes_free(a);
-	talks_free(a);
 	flows_free(a);
+	talks_free(a);
 	free(a->jobs->dir);
 	free(a->jobs);
 	a->jobs = NULL;
