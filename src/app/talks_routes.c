@@ -300,12 +300,16 @@ static struct talking *
 resolve(struct http_req *r, struct app *a)
 {
 	struct talking *l;
+	struct job *j;
 	uint64_t number;
 
 	if (!jobs_number(r, &number))
 		return NULL;
 	l = talks_find(a, number);
-	if (l != NULL && l->loading) {
+	j = l == NULL ? runner_find(a->jobs->runner, number) : NULL;
+	if (j != NULL && j->spec.kind == JOB_TALK)
+		l = talks_of(a, j);
+	if (l != NULL ? l->loading : !runner_ready(a->jobs->runner)) {
 		http_reply_error(r, 503, "starting", "its record is being read");
 		return NULL;
 	}
@@ -361,6 +365,7 @@ talks_get(struct http_req *r, void *arg)
 	if (l == NULL)
 		return;
 	o = talk_json(l->talk);
+	cJSON_AddNumberToObject(o, "clients", talks_clients(l));
 	cJSON_AddStringToObject(o, "job", l->id);
 	cJSON_AddBoolToObject(o, "ended", l->ended);
 	http_reply_json_take(r, 200, o);
