@@ -157,8 +157,8 @@ cli_next(struct cli_walk *w)
 /* The daemon. */
 
 /* A JSON error as one line; anything else as its status. */
-static int
-print_refusal(const char *about, int status, const struct buf *out)
+int
+cli_refused(const char *about, int status, const struct buf *out)
 {
 	cJSON *o = json_parse(out->data != NULL ? out->data : "", out->len);
 	const char *message = json_string(o, "message"), *colon = about != NULL ? ": " : "";
@@ -171,12 +171,6 @@ print_refusal(const char *about, int status, const struct buf *out)
 		rc = cli_error("%s%sthe daemon answered with status %d", about, colon, status);
 	cJSON_Delete(o);
 	return rc;
-}
-
-int
-cli_refused(int status, const struct buf *out)
-{
-	return print_refusal(NULL, status, out);
 }
 
 int
@@ -199,7 +193,7 @@ ask(const char *about, const char *method, const char *path, const void *body, s
 	} else if (rc != 0) {
 		rc = cli_error("%s", cause);
 	} else if (status < 200 || status > 299) {
-		rc = print_refusal(about, status, out);
+		rc = cli_refused(about, status, out);
 	}
 	free(cause);
 	free(socket);

@@ -162,7 +162,7 @@ on_seen(void *arg, int rc, int status, const char *body, size_t len)
 	if (status != 200) {
 		buf_init(&out, BUF_NO_MAX);
 		buf_append(&out, body, len);
-		watch_end(w, cli_refused(status, &out));
+		watch_end(w, cli_refused(w->id, status, &out));
 		buf_release(&out);
 		return;
 	}

@@ -306,7 +306,7 @@ on_events(void *arg, int rc, int status, const char *body, size_t len)
 	if (status != 200) {
 		buf_init(&out, BUF_NO_MAX);
 		buf_append(&out, body, len);
-		end(t, cli_refused(status, &out));
+		end(t, cli_refused(t->id, status, &out));
 		buf_release(&out);
 		return;
 	}

@@ -217,7 +217,7 @@ describe('jobs', () => {
     assert.match(lines[1], /^j2 +running +\S+ +\S+ +- +0 +- +sleep 100$/);
     assert.match(lines[2], /^j1 +completed +\S+ +\S+ +0 +6 +claude +echo hello$/);
     await r.cli(['jobs', 'ls', '--state', 'running', '-s', 'queued', '--agent', 'x y', '-n', '7']);
-    assert.equal(r.log.at(-1).url.search.replace('?&', '?'), '?state=running&state=queued&agent=x%20y&limit=7');
+    assert.equal(r.log.at(-1).url.search, '?state=running&state=queued&agent=x%20y&limit=7');
     assert.equal(JSON.parse(assertDone(await r.cli(['jobs', 'ls', '--json']))).jobs.length, 2);
     const shown = assertDone(await r.cli(['jobs', 'show', 'j1']));
     assert.match(shown, /^j1 +completed, exit status 0, /);
@@ -465,6 +465,11 @@ describe('with the daemon', () => {
     await until('it to be queued', async () => (await last()).state === 'queued');
     const queued = (await last()).id;
     assert.match(assertDone(await d.cli(['jobs'])), new RegExp(`^${queued} +queued `, 'm'));
+    const listed = async (...args) => assertDone(await d.cli(['jobs', 'ls', ...args])).split('\n').slice(1, -1).map((l) => l.split(' ')[0]);
+    assert.deepEqual(await listed('--state', 'running'), [...full].reverse());
+    assert.deepEqual(await listed('--state', 'running', '--state', 'queued', '-n', '2'), [queued, full[2]]);
+    assert.deepEqual(await listed('-s', 'queued', '--agent', 'claude'), []);
+    assertRefused(await d.cli(['jobs', 'input', full[0], 'x']), 2, new RegExp(full[0]));
     for (const id of full) assertDone(await d.cli(['jobs', 'cancel', id]));
     assert.equal(await c.ended(), 0);
     assert.equal(sha(c.out), sha(bytes));
