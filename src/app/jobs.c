@@ -12,8 +12,9 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
-#include "app/events.h"
+#include "app/flows.h"
 #include "app/job_channels.h"
+#include "app/job_events.h"
 #include "app/job_panes.h"
 #include "app/jobs_json.h"
 #include "app/jobs_priv.h"
@@ -24,7 +25,7 @@
 #include "job/runner.h"
 #include "proto/json.h"
 
-enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000, EVENT_TOPIC = 40 };
+enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000 };
 
 #define DAY_MS ((int64_t)86400 * 1000)
 
@@ -99,29 +100,19 @@ jobs_live_json(const struct job *j)
 	return o;
 }
 
-void
-jobs_tell(struct app *a, const char *id, cJSON *take)
-{
-	char topic[EVENT_TOPIC];
-	cJSON *o = json_object();
-
-	snprintf(topic, sizeof topic, "job:%s", id);
-	cJSON_AddStringToObject(o, "type", "job");
-	cJSON_AddItemToObject(o, "job", take);
-	events_add_alias(a, "jobs", topic, o);
-}
-
 static void
 on_changed(void *arg, struct job *j)
 {
 	struct app *a = arg;
 	struct jobs *all = a->jobs;
 
-	jobs_tell(a, j->id, jobs_live_json(j));
+	if (job_events_wanted(a, j->number))
+		jobs_tell(a, j->id, jobs_live_json(j));
 	if (!job_is_terminal(j->state))
 		return;
 	if (j->state != JOB_COMPLETED && j->state != JOB_CANCELLED)
 		all->failed_ms = clock_wall_ms();
+	jobs_agent_ended(a, j);
 	job_panes_ended(a, j->number, 0);
 	job_channels_closed(a, j->number);
 }
@@ -134,7 +125,10 @@ on_output(
 	struct job_output from = {j->number, channel, &j->spec, j->created_ms};
 
 	job_panes_output(a, &from, offset, data, len);
+	job_events_output(a, j->number, channel, offset, data, len);
 	job_channels_grew(a, j->number, channel);
+	if (channel == 1)
+		jobs_agent_output(a, j);
 }
 
 static uint64_t
@@ -234,6 +228,7 @@ on_ready(void *arg)
 
 	uv_timer_start(&a->jobs->sweep, jobs_on_sweep, 0, SWEEP_MS);
 	streams_open(a);
+	flows_start(a);
 	jobs_go_on(a);
 }
 
@@ -293,9 +288,11 @@ jobs_open(struct app *a, char **cause)
 		return rc;
 	}
 	uv_timer_init(a->loop, &all->sweep);
-	all->sweep.data = a;
+	uv_timer_init(a->loop, &all->reads);
+	all->sweep.data = all->reads.data = a;
 	a->jobs = all;
 	job_panes_open(a, &hooks);
+	flows_open(a);
 	return 0;
 }
 
@@ -308,6 +305,7 @@ jobs_start(struct app *a)
 void
 jobs_pause(struct app *a, bool pause)
 {
+	flows_pause(a, pause);
 	runner_pause(a->jobs->runner, pause);
 }
 
@@ -335,6 +333,7 @@ jobs_stop(struct app *a)
 		if (j->state == JOB_QUEUED)
 			job_panes_leave(a, j->number);
 	streams_stop(a);
+	flows_stop(a);
 	runner_stop(a->jobs->runner, on_stopped, a);
 }
 
@@ -352,7 +351,9 @@ jobs_close(struct app *a)
 	if (all == NULL)
 		return;
 	jobs_drop_asked(a);
+	jobs_agent_close(a);
 	streams_close(a);
+	flows_stop(a);
 	uv_close((uv_handle_t *)&all->sweep, NULL);
 	runner_free(all->runner);
 	all->runner = NULL;
@@ -364,6 +365,7 @@ jobs_free(struct app *a)
 	if (a->jobs == NULL)
 		return;
 	job_panes_free(a);
+	flows_free(a);
 	free(a->jobs->dir);
 	free(a->jobs);
 	a->jobs = NULL;

@@ -20,6 +20,7 @@
 #include "cli/flow_print.h"
 #include "cli/job_text.h"
 #include "cli/paths.h"
+#include "cli/toml_json.h"
 #include "proto/json.h"
 
 enum option { DETACH, FORCE, DENY, REASON, LIMIT, JSON };
@@ -65,7 +66,7 @@ read_definition(const char *file)
 		return NULL;
 	}
 	if (ends_in(file, ".toml"))
-		cause = xstrdup("TOML is not read");
+		o = toml_to_json(text, &cause);
 	else if ((o = json_parse(text, len)) == NULL)
 		cause = xstrdup("not a JSON object");
 	if (o == NULL)
