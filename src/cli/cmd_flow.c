@@ -65,7 +65,9 @@ read_definition(const char *file)
 		cli_error("flow: %s: %s", file, strerror(-rc));
 		return NULL;
 	}
-	if (ends_in(file, ".toml"))
+	if (strlen(text) != len)
+		cause = xstrdup("it is no text");
+	else if (ends_in(file, ".toml"))
 		o = toml_to_json(text, &cause);
 	else if ((o = json_parse(text, len)) == NULL)
 		cause = xstrdup("not a JSON object");

@@ -160,11 +160,8 @@ answer(struct talk_live *t, const char *permission, bool allow)
 static void
 quit(struct talk_live *t)
 {
-	cJSON *o = json_object();
-
 	t->quit = true;
-	json_add_text(o, "reason", "quit");
-	post_take(t, xasprintf("/api/v1/jobs/%s/cancel", t->part), o);
+	post_take(t, talk_path(t, "/end"), json_object());
 }
 
 /* What is typed. */

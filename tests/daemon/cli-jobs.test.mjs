@@ -361,7 +361,7 @@ describe('a talk', () => {
     r.answers.set('POST /api/v1/talks/j1/messages', () => [202, { message: 'm1', queued: 0 }]);
     r.answers.set('POST /api/v1/talks/j1/interrupt', () => [409, { error: 'no_turn', message: 'there is no turn' }]);
     r.answers.set('POST /api/v1/talks/j1/permissions/q1', () => [200, {}]);
-    r.answers.set('POST /api/v1/jobs/j1/cancel', () => [202, job]);
+    r.answers.set('POST /api/v1/talks/j1/end', () => [202, {}]);
     const c = start(r, ['run', '-i', '--agent', 'claude', '--model', 'm', '--session', 'abc', '--', '--flag'], { stdin: 'pipe' });
     await until('the talk', () => posts().length === 1);
     assert.deepEqual(posts()[0], ['talks', { agent: 'claude', model: 'm', resume: 'abc', args: ['--flag'], cwd: process.cwd() }]);
@@ -394,7 +394,7 @@ describe('a talk', () => {
     const again = start(r, ['jobs', 'talk', 'j1'], { stdin: 'pipe' });
     await again.says('q1 allowed');
     again.child.stdin.write('/quit\n');
-    await until('the end', () => posts().at(-1)[0] === 'jobs/j1/cancel');
+    await until('the end', () => posts().at(-1)[0] === 'talks/j1/end');
     job.state = 'cancelled';
     happens({ type: 'ending', reason: 'quit' }, { type: 'ended' });
     assert.equal(await again.ended(), 0);
@@ -513,6 +513,54 @@ describe('with the daemon', () => {
     await until('its end', async () => (await d.ok('GET', `jobs/${again}`)).state === 'completed');
     assertDone(await d.cli(['jobs', 'rm', again, id]));
     assertRefused(await d.cli(['jobs', 'show', id]), 2);
+  });
+
+  it('a flow runs, waits for a person, and takes from the record what it has done', async () => {
+    const file = join(d.dir, 'f.toml');
+    await writeFile(file, `name = "demo"
+[[steps]]
+name = "one"
+command = ["sh", "-c", "echo 1 >>${d.dir}/ones; echo got"]
+[[steps]]
+name = "ask"
+type = "approval"
+message = "go on with \${steps.one.result}?"
+depends_on = ["one"]
+[[steps]]
+name = "two"
+command = ["test", "-e", "${d.dir}/two"]
+depends_on = ["ask"]
+`);
+    assertDone(await d.cli(['flow', 'validate', file]));
+    const c = start(d, ['flow', 'run', file], { env: { LC_ALL: 'C' } });
+    await c.says('go on with got?');
+    const id = c.out.toString().split('\n')[0];
+    assert.match(assertDone(await d.cli(['flow', 'show', id], { env: { LC_ALL: 'C' } })), /^`- ask +waiting .* go on with got\?$/m);
+    assertRefused(await d.cli(['flow', 'approve', id, 'none']), 2);
+    await killWorker(d);
+    assertDone(await d.cli(['flow', 'approve', id, 'ask']));
+    assert.equal(await c.ended(), 1, c.err.toString());
+    assert.match(c.out.toString(), /^two +failed/m);
+    assert.match(c.out.toString(), new RegExp(`^${id} demo: failed`, 'm'));
+    assert.match(assertDone(await d.cli(['flow', 'ls'])), new RegExp(`^${id} +failed .* demo `, 'm'));
+    await writeFile(join(d.dir, 'two'), '');
+    const again = await d.cli(['flow', 'resume', id]);
+    assert.equal(again.status, 0, again.err + again.out);
+    assert.equal(await readFile(join(d.dir, 'ones'), 'utf8'), '1\n');
+    assertDone(await d.cli(['flow', 'rm', id]));
+    assertRefused(await d.cli(['flow', 'show', id]), 2);
+    await writeFile(file, 'name = "x"\n[[steps]]\nname = "a"\ncommand = ["true"]\ndepends_on = ["b"]\n');
+    assertRefused(await d.cli(['flow', 'validate', file]), 2, /f\.toml: .*\bb\b/);
+    await writeFile(file, 'x = ');
+    assertRefused(await d.cli(['flow', 'run', file]), 2, /f\.toml: line 1/);
+    const s = start(d, ['flow', 'run', '--json', join(d.dir, 's.json')]);
+    assert.equal(await s.ended(), 2);
+    await writeFile(join(d.dir, 's.json'), JSON.stringify({ name: 's', steps: [{ name: 'a', command: ['sleep', '1000'] }] }));
+    const e = start(d, ['flow', 'run', join(d.dir, 's.json')]);
+    await e.says('running');
+    e.child.kill('SIGINT');
+    assert.equal(await e.ended(), 1);
+    assert.match(e.out.toString(), /^f\d+ s: cancelled/m);
   });
 
   it('what jobs have written is searched when that is asked for', async () => {
