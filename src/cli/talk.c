@@ -51,7 +51,7 @@ struct talk_live {
 	struct ask *post;
 	struct errand *errands;
 
-	struct lane *in;
+	struct lane *in; /* NULL until the first answer */
 	struct buf line;
 	bool eof, quit;
 	uv_signal_t interrupt;
@@ -258,8 +258,8 @@ on_interrupt(uv_signal_t *h, int signum)
 static void
 ask_events(struct talk_live *t)
 {
-	char *suffix =
-	    xasprintf("/events?after=%llu&wait_ms=%d", (unsigned long long)t->after, WAIT_MS);
+	char *suffix = xasprintf("/events?after=%llu&wait_ms=%d", (unsigned long long)t->after,
+	    t->in != NULL ? WAIT_MS : 0);
 	char *path = talk_path(t, suffix);
 
 	ask_send(t->events, "GET", path, NULL, 0);
@@ -306,6 +306,10 @@ on_events(void *arg, int rc, int status, const char *body, size_t len)
 		end(t, cli_refused(t->id, status, &out));
 		buf_release(&out);
 		return;
+	}
+	if (t->in == NULL) { /* there is such a talk */
+		t->in = lane_new(&t->loop, STDIN_FILENO, on_read, t);
+		lane_read(t->in, 4096);
 	}
 	o = json_parse(body, len);
 	events = cJSON_GetObjectItemCaseSensitive(o, "events");
@@ -357,8 +361,6 @@ start(struct talk_live *t)
 	uv_signal_init(&t->loop, &t->interrupt);
 	t->again.data = t->interrupt.data = t;
 	uv_signal_start(&t->interrupt, on_interrupt, SIGINT);
-	t->in = lane_new(&t->loop, STDIN_FILENO, on_read, t);
-	lane_read(t->in, 4096);
 	ask_events(t);
 }
 

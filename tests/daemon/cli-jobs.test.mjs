@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { privateDir } from './lib/daemon.mjs';
 import { Responder } from './lib/jobs-responder.mjs';
@@ -23,7 +23,9 @@ function start(r, args, { stdin = 'ignore', env = {} } = {}) {
   child.stderr.on('data', (d) => (s.err = Buffer.concat([s.err, d])));
   const ended = new Promise((done) => child.on('close', (code, signal) => done(signal ?? code)));
   s.ended = () => within(`panescry ${args.join(' ')} to end`, ended).finally(() => child.kill('SIGKILL'));
-  s.says = (text) => until(text, () => (s.out.includes(text) || s.err.includes(text)) && s);
+  s.says = (text) => until(text, () => (s.out.includes(text) || s.err.includes(text)) && s).catch((e) => {
+    throw new Error(`${e.message}; it said ${s.out}${s.err}`);
+  });
   return s;
 }
 
@@ -354,7 +356,7 @@ describe('a talk', () => {
     r.answers.set('GET /api/v1/jobs/j1', () => [200, job]);
     r.answers.set('GET /api/v1/talks/j1/events', async ({ url }) => {
       const n = Number(url.searchParams.get('after'));
-      if (events.length <= n) await new Promise((done) => (wake = done));
+      if (events.length <= n && url.searchParams.get('wait_ms') !== '0') await new Promise((done) => (wake = done));
       return [200, { events: events.slice(n), next: events.length }];
     });
     const posts = () => r.log.filter((w) => w.method === 'POST').map((w) => [w.path.replace('/api/v1/', ''), JSON.parse(w.body)]);
@@ -571,6 +573,59 @@ depends_on = ["ask"]
     assert.equal((await d.cli(['search', 'needle in'])).status, 1);
     assert.equal(assertDone(await d.cli(['search', '--pane', `${id}*`, 'needle in'])), line);
     assertRefused(await d.cli(['search', '--jobs', '--sessions', 'x']), 2, /--jobs/);
+  });
+});
+
+describe('a talk with a stand-in', () => {
+  let d;
+  before(async () => {
+    const dir = await privateDir();
+    await mkdir(join(dir, 'bin'));
+    await symlink(resolve(import.meta.dirname, '../agents/standin'), join(dir, 'bin', 'claude'));
+    d = await startKept({ dir, env: { PATH: `${join(dir, 'bin')}:${process.env.PATH}`, PYTHONDONTWRITEBYTECODE: '1' } });
+  });
+  after(async () => {
+    try {
+      await d?.well();
+    } finally {
+      await d?.stop();
+    }
+  });
+
+  it('says what it does, asks, is left and found again', async () => {
+    const c = start(d, ['run', '--interactive', '--agent', 'claude'], { stdin: 'pipe' });
+    const type = (line) => c.child.stdin.write(`${line}\n`);
+    type('hello');
+    await c.says('You said: hello\n');
+    type('pieces one two; tool Bash {"command":"ls"}; ask Edit {"file_path":"/x"}; say done');
+    await c.says('? Edit: /x [y/n] (p1)\n');
+    assert.match(c.out.toString(), /^one two ?\n\* Bash: ls\n/m);
+    await killWorker(d);
+    type('y');
+    await c.says('p1 allowed\n');
+    await c.says('done\n');
+    type('ask Edit {"file_path":"/y"}; say anyway');
+    await c.says('(p2)\n');
+    type('n');
+    await c.says('p2 denied\n');
+    await c.says('anyway\n');
+    type('hang');
+    await until('the turn', async () => (await d.ok('GET', 'talks/j1')).phase !== 'idle');
+    type('/later say at last');
+    type('/now say at once');
+    await c.says('at last\n');
+    assert.match(c.out.toString(), /at once\n[^]*at last\n/);
+    c.child.stdin.end();
+    assert.equal(await c.ended(), 0);
+    assert.match(c.err.toString(), /j1 goes on: panescry jobs talk j1/);
+    assert.equal((await d.ok('GET', 'jobs/j1')).state, 'running');
+    const again = start(d, ['jobs', 'talk', 'j1'], { stdin: 'pipe' });
+    await again.says('at last\n');
+    assert.match(again.out.toString(), /^> hello\nYou said: hello\n/m);
+    again.child.stdin.write('/quit\n');
+    assert.equal(await again.ended(), 0);
+    await until('its end', async () => (await d.ok('GET', 'jobs/j1')).ended);
+    assertRefused(await d.cli(['jobs', 'talk', 'j9']), 2, /j9/);
   });
 });
 
