@@ -29,6 +29,7 @@
 #include "app/jobs_priv.h"
 #include "job/job.h"
 #include "app/job_panes.h"
+#include "app/talks.h"
 #include "app/producers.h"
 #include "app/streams.h"
 #include "app/watch.h"
@@ -121,6 +122,20 @@ const struct http_route app_routes[] = {
 	"go on with a run that has failed or was cancelled"},
     {"POST", "/api/v1/flows/:id/steps/:name/approve", AUTH_WRITE, 4 * K, flows_approve,
 	"say yes or no to a step that waits"},
+    {"POST", "/api/v1/talks", AUTH_WRITE, 256 * K, talks_create,
+	"begin a live session with an agent"},
+    {"GET", "/api/v1/talks/:id", AUTH_READ, 0, talks_get, "a live session"},
+    {"GET", "/api/v1/talks/:id/events", AUTH_READ, 0, talks_events,
+	"what happens in a live session"},
+    {"POST", "/api/v1/talks/:id/messages", AUTH_WRITE, 1024 * K, talks_message,
+	"say something in a live session"},
+    {"POST", "/api/v1/talks/:id/permissions/:pid", AUTH_WRITE, 256 * K, talks_permission,
+	"allow or deny what an agent asks for"},
+    {"POST", "/api/v1/talks/:id/interrupt", AUTH_WRITE, K, talks_interrupt,
+	"interrupt the turn of a live session"},
+    {"POST", "/api/v1/talks/:id/model", AUTH_WRITE, K, talks_model,
+	"set the model of a live session"},
+    {"POST", "/api/v1/talks/:id/end", AUTH_WRITE, K, talks_end, "end a live session"},
     {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
     {"GET", "/api/v1/usage/cache", AUTH_READ, 0, usage_cache, "how well caches were hit"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
@@ -298,7 +313,7 @@ close_all(struct app *a)
 	agents_close(a);
 	hooks_close(a);
 	live_close(a);
-	flows_stop(a);
+	jobs_leave(a);
 	stored_close(a);
 	jobs_close(a);
 	if (a->keep != NULL)

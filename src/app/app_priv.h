@@ -32,6 +32,7 @@ struct mux;
 struct mux_pane;
 struct jobs;
 struct flow_runs;
+struct talks;
 struct job_pane;
 struct job_panes;
 struct job_reader;
@@ -108,6 +109,7 @@ struct app {
 	struct job_told *job_events; /* topics that are listened to, a hash */
 	struct jobs *jobs;
 	struct flow_runs *flows;
+	struct talks *talks;
 
 	struct agents *agents;
 	struct live *live;

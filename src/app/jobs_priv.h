@@ -16,8 +16,8 @@ struct jobs {
 	char *dir;
 	uv_timer_t sweep, reads;
 	struct reading *readings; /* utlist */
-	struct asked *asked; /* utlist */
-	int64_t failed_ms;   /* when one last failed */
+	struct asked *asked;      /* utlist */
+	int64_t failed_ms;        /* when one last failed */
 	bool stopped;
 };
 

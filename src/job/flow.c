@@ -124,6 +124,15 @@ take_uint(struct parse *p, const cJSON *v, const struct member *m)
 }
 
 static int
+take_cache(struct parse *p, const cJSON *v, const struct member *m)
+{
+	if (!cJSON_IsBool(v))
+		return flow_fail(p->error, p->step, "%s must be true or false", m->name);
+	p->s->no_cache = cJSON_IsFalse(v);
+	return 0;
+}
+
+static int
 take_budget(struct parse *p, const cJSON *v, const struct member *m)
 {
 	bool tokens = m->offset == offsetof(struct flow, token_budget);
@@ -310,6 +319,7 @@ static const struct member step_members[] = {
     {"max_retries", take_uint, S(retries), 0, FLOW_RETRIES_MAX},
     {"retry_on", take_numbers, S(retry_on), 1, 255},
     {"backoff_s", take_numbers, S(backoff_s), 0, 24 * 3600},
+    {"cache", take_cache, 0, 0, 0},
     {"message", take_text, S(message), 0, 0},
     {"result", take_word, S(result), 0, 0},
     {0},
@@ -354,7 +364,8 @@ static int
 check_type(struct parse *p, unsigned seen)
 {
 	static const char *const of_approval[] = {"command", "agent", "model", "prompt", "cwd",
-	    "env", "idle_timeout_s", "max_retries", "retry_on", "backoff_s", "result", NULL};
+	    "env", "idle_timeout_s", "max_retries", "retry_on", "backoff_s", "cache", "result",
+	    NULL};
 	static const char *const of_command[] = {"agent", "model", "prompt", "message", NULL};
 	static const char *const of_agent[] = {"message", NULL};
 	const struct flow_step *s = p->s;

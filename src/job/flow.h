@@ -7,12 +7,13 @@
  *		"command": [..], "agent", "model", "prompt", "cwd", "env": {},
  *		"depends_on": [..], "trigger": "all_success" | "one_success" | "all_done",
  *		"condition", "timeout_s" (300), "idle_timeout_s", "max_retries" (0), "retry_on": [..],
- *		"backoff_s": [..], "message", "result": "text" | "json" | "lines"}
+ *		"backoff_s": [..], "cache" (true), "message", "result": "text" | "json" | "lines"}
  *
  * A step of type command (which is the default) runs an argv. One of type agent runs the agent's
  * program, headless, with the prompt, or the command that is given instead, whose output is then read as that
  * agent's. An approval asks somebody, with a message; its time-out counts as a no, and is none unless
- * given. Members that are of no use to a step's type are errors.
+ * given. Members that are of no use to a step's type are errors. A step with cache false, as one that looks
+ * at files, is always run, but when a run is resumed in which it has completed.
  *
  * Retries are those of jobs (job/runner.h): after an agent's rate limit or overload, and after the exit
  * statuses of retry_on, which are 1 to 16 for a command unless given. The time-outs are of each try.
@@ -112,6 +113,7 @@ struct flow_step {
 	bool retries_said;           /* else an agent's is tried again as jobs of agents are */
 	cJSON *retry_on, *backoff_s; /* arrays of numbers, or NULL */
 	enum flow_result result;
+	bool no_cache;
 };
 
 struct flow {
@@ -147,6 +149,7 @@ struct flow_known {
 struct flow_context {
 	const struct flow *flow;
 	const char *run; /* "f3" */
+	const char *dir; /* where steps run that say nothing else; part of their hash */
 	void *arg;
 	void (*step)(void *arg, unsigned n, struct flow_known *out);
 	const char *(*env)(void *arg, const char *name); /* NULL: it is not set */
@@ -165,7 +168,7 @@ struct flow_ready {
  * too long, or empty where it must not.
  *
  * The hash is SHA-256 of canonical JSON (members sorted, no white space): what the flow and the step are
- * called, what the step runs, with everything put in, how its result is read, and of each step that it depends
+ * called, what the step runs and where, with everything put in, how its result is read, and of each step that it depends
  * on its hash, state, exit status and result. How long it may take, how often it is tried, and its
  * condition are not in it, and neither are the dependencies of one_success, of which the first is a matter of
  * chance.

@@ -261,6 +261,8 @@ hash_step(const struct flow_context *c, const struct flow_step *s, struct flow_r
 	add_optional(o, "model", s->model);
 	add_optional(o, "prompt", r->prompt);
 	add_optional(o, "cwd", r->cwd);
+	if (r->cwd == NULL || *r->cwd != '/')
+		add_optional(o, "dir", c->dir);
 	add_optional(o, "message", r->message);
 	if (r->argv != NULL)
 		cJSON_AddItemToObject(o, "command", json_texts(r->argv));

@@ -45,7 +45,7 @@ known_env(void *arg, const char *name)
 static struct flow_context
 context_of(struct flow_run *run)
 {
-	return (struct flow_context){run->flow, run->id, run, known_step, known_env};
+	return (struct flow_context){run->flow, run->id, run->dir, run, known_step, known_env};
 }
 
 bool
@@ -601,7 +601,7 @@ flow_step_consider(struct live_step *s)
 		return;
 	} else if (definition(s)->type == FLOW_APPROVAL) {
 		ask(s);
-	} else if (s->run->force) {
+	} else if (s->run->force || definition(s)->no_cache) {
 		begin(s);
 	} else {
 		look(s);

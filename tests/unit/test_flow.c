@@ -104,6 +104,8 @@ static const struct {
     {FLOW(STEP("a", ",\"timeout_s\":10,\"idle_timeout_s\":11")), "a", "ends it after 10"},
     {FLOW(STEP("a", ",\"idle_timeout_s\":301")), "a", "ends it after 300"},
     {FLOW(STEP("a", ",\"max_retries\":11")), "a", "0 to 10"},
+    {FLOW(STEP("a", ",\"cache\":0")), "a", "cache must be true or false"},
+    {FLOW("{\"name\":\"a\",\"type\":\"approval\",\"cache\":true}"), "a", "cache is of no use"},
     {FLOW(STEP("a", ",\"retry_on\":[1]")), "a", "no max_retries"},
     {FLOW(STEP("a", ",\"backoff_s\":[1]")), "a", "no max_retries"},
     {FLOW(STEP("a", ",\"max_retries\":1,\"retry_on\":[0]")), "a", "1 to 255"},
@@ -228,7 +230,7 @@ world_init(struct world *w, const struct flow *f)
 	memset(w, 0, sizeof *w);
 	for (int i = 0; i < 8; i++)
 		w->steps[i].exit_status = -1;
-	w->c = (struct flow_context){f, "f3", w, world_step, world_env};
+	w->c = (struct flow_context){f, "f3", "/srv", w, world_step, world_env};
 }
 
 static void
@@ -477,6 +479,9 @@ test_hash(void **state)
 		"{\"x\":1,\"y\":[2]}", false},
 	};
 	unsigned char first[FLOW_HASH_SIZE], other[FLOW_HASH_SIZE];
+	struct flow_ready r, r2;
+	struct world w;
+	struct flow *f;
 
 	(void)state;
 	hash_of(rows[0].text, rows[0].result, first);
@@ -485,6 +490,16 @@ test_hash(void **state)
 		if ((memcmp(first, other, sizeof first) == 0) != rows[i].same)
 			fail_msg("%s %s", rows[i].text, rows[i].result);
 	}
+	/* Another directory is another step. */
+	f = good(FLOW(STEP("a", "")));
+	world_init(&w, f);
+	assert_int_equal(flow_ready(&w.c, 0, &r, NULL), 0);
+	w.c.dir = "/tmp";
+	assert_int_equal(flow_ready(&w.c, 0, &r2, NULL), 0);
+	assert_memory_not_equal(r.hash, r2.hash, sizeof r.hash);
+	flow_ready_release(&r);
+	flow_ready_release(&r2);
+	flow_free(f);
 	/* Which of them came first is chance. */
 	hash_of(THREE(",\"trigger\":\"one_success\""), "1", first);
 	hash_of(THREE(",\"trigger\":\"one_success\""), "2", other);
