@@ -105,6 +105,8 @@ reply_failed(struct http_req *r, int rc)
 		http_reply_error(r, 409, "bad_flow", "its definition is not understood");
 	else if (rc == -ESHUTDOWN)
 		http_reply_error(r, 503, "stopping", "the daemon is ending");
+	else if (rc == -EAGAIN)
+		http_reply_error(r, 503, "starting", "it is being taken up");
 	else
 		http_reply_error(r, 503, "store_unavailable", "%s", strerror(-rc));
 }
@@ -484,8 +486,10 @@ on_missing(uv_work_t *work)
 
 	if ((m->rc = store_reader_open(m->app->store, &db, NULL)) != 0)
 		return;
-	if ((m->rc = flows_read(db, m->id, &row)) == 0)
+	if ((m->rc = flows_read(db, m->id, &row)) == 0) {
+		m->rc = flow_is_terminal(row.state) ? -EALREADY : -EAGAIN;
 		flows_run_release(&row);
+	}
 	sqlite3_close(db);
 }
 
@@ -497,7 +501,7 @@ after_missing(uv_work_t *work, int status)
 	(void)status;
 	stored_unuse(m->app);
 	if (m->req != NULL)
-		reply_failed(m->req, m->rc != 0 ? m->rc : -EALREADY);
+		reply_failed(m->req, m->rc);
 	free(m);
 }
 
@@ -507,7 +511,7 @@ misser_gone(void *arg)
 	((struct missing *)arg)->req = NULL;
 }
 
-/* Answers 404, or 409 "ended". */
+/* Answers 404, 409 "ended", or 503 where it goes on soon. */
 static void
 reply_missing(struct http_req *r, struct app *a, uint64_t id)
 {
