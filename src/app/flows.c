@@ -108,6 +108,8 @@ reply_failed(struct http_req *r, int rc)
 		    r, 429, "too_many_flows", "%d runs have not ended", FLOW_RUNS_MAX);
 	else if (rc == -ESHUTDOWN)
 		http_reply_error(r, 503, "stopping", "the daemon is ending");
+	else if (rc == -EAGAIN)
+		http_reply_error(r, 503, "starting", "it is being taken up");
 	else
 		http_reply_error(r, 503, "store_unavailable", "%s", strerror(-rc));
 }
@@ -521,8 +523,10 @@ on_missing(uv_work_t *work)
 
 	if ((m->rc = store_reader_open(m->app->store, &db, NULL)) != 0)
 		return;
-	if ((m->rc = flows_read(db, m->id, &row)) == 0)
+	if ((m->rc = flows_read(db, m->id, &row)) == 0) {
+		m->rc = flow_is_terminal(row.state) ? -EALREADY : -EAGAIN;
 		flows_run_release(&row);
+	}
 	sqlite3_close(db);
 }
 
@@ -534,7 +538,7 @@ after_missing(uv_work_t *work, int status)
 	(void)status;
 	stored_unuse(m->app);
 	if (m->req != NULL)
-		reply_failed(m->req, m->rc != 0 ? m->rc : -EALREADY);
+		reply_failed(m->req, m->rc);
 	free(m);
 }
 
@@ -544,7 +548,7 @@ misser_gone(void *arg)
 	((struct missing *)arg)->req = NULL;
 }
 
-/* Answers 404, or 409 "ended". */
+/* Answers 404, 409 "ended", or 503 where it goes on soon. */
 static void
 reply_missing(struct http_req *r, struct app *a, uint64_t id)
 {

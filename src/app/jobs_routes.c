@@ -336,7 +336,7 @@ on_dead(void *arg, int rc, const struct jobs_row *row)
 	if (p->req != NULL && rc != 0)
 		jobs_unavailable(p->req, rc);
 	else if (p->req != NULL && !job_is_terminal((enum job_state)row->state))
-		http_reply_error(p->req, 503, "starting", "the record of jobs is being read");
+		http_reply_error(p->req, 503, "starting", "it is being taken up");
 	else if (p->req != NULL)
 		http_reply_error(p->req, 409, "ended", "it has ended: %s",
 		    job_state_name((enum job_state)row->state));
