@@ -374,6 +374,7 @@ streams_stop(struct app *a)
 {
 	struct job_stream *s, *next;
 
+	streams_go_on(a); /* to be told so */
 	if (a->job_streams == NULL)
 		return;
 	a->job_streams->stopped = true;

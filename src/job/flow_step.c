@@ -399,6 +399,8 @@ submit(struct live_step *s)
 	cJSON *o;
 	int rc;
 
+	if ((s->held = fr->paused)) /* who comes next would not know of it */
+		return;
 	if (s->run->stop != NULL) {
 		flow_step_finish(s, FLOW_CANCELLED, s->run->stop, NULL);
 		return;
@@ -418,6 +420,13 @@ submit(struct live_step *s)
 	}
 	flow_step_finish(s, FLOW_FAILED, cause, NULL);
 	free(cause);
+}
+
+void
+flow_step_release_hold(struct live_step *s)
+{
+	if (s->held)
+		submit(s);
 }
 
 static void
