@@ -79,16 +79,8 @@ prices(void)
 static void
 set_text(struct job_outcome *o, const char *text)
 {
-	size_t len = text != NULL ? strlen(text) : 0;
-
 	free(o->text);
-	o->text = NULL;
-	if (text == NULL)
-		return;
-	if (len > TEXT) /* where a character begins */
-		for (len = TEXT; len != 0 && ((unsigned char)text[len] & 0xC0) == 0x80; len--)
-			;
-	o->text = utf8_sanitize(text, len);
+	o->text = text != NULL ? utf8_sanitize(text, (size_t)utf8_prefix(text, TEXT)) : NULL;
 }
 
 /* It goes on: what was wrong was not what ended it. */
