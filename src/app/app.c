@@ -19,6 +19,7 @@
 #include "app/archiver.h"
 #include "app/live.h"
 #include "app/mux.h"
+#include "app/collisions.h"
 #include "app/events.h"
 #include "app/hooks.h"
 #include "app/imports.h"
@@ -108,6 +109,8 @@ const struct http_route app_routes[] = {
     {"POST", "/api/v1/streams/:id/abort", AUTH_WRITE, 8 * K, streams_abort, "it has failed"},
     {"POST", "/api/v1/streams/:id/cancel", AUTH_WRITE, 8 * K, streams_cancel_route,
 	"it is wanted no more"},
+    {"GET", "/api/v1/collisions", AUTH_READ, 0, collisions_list,
+	"files that several have changed at the same time"},
     {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
     {"GET", "/api/v1/usage/cache", AUTH_READ, 0, usage_cache, "how well caches were hit"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
@@ -166,6 +169,7 @@ dup_or_null(const char *s)
 static void
 free_parts(struct app *a)
 {
+	collisions_close(a);
 	auth_free(a->auth);
 	watches_free(a);
 	events_free(a->events);
@@ -227,6 +231,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	a->auth = auth_new();
 	a->events = events_new();
 	a->places = sessions_places_new();
+	collisions_open(a);
 	producers_open(a);
 	a->endpoints[0] = attach_endpoint;
 	a->endpoints[1] = events_endpoint;
@@ -244,6 +249,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		archiver_close(a);
 		stored_close(a);
 		jobs_close(a);
+		collisions_close(a);
 		uv_run(loop, UV_RUN_DEFAULT);
 		server_free(a->server);
 		free_parts(a);
@@ -286,6 +292,7 @@ close_all(struct app *a)
 	live_close(a);
 	stored_close(a);
 	jobs_close(a);
+	collisions_close(a);
 	if (a->keep != NULL)
 		worker_stop(a);
 	uv_close((uv_handle_t *)&a->child, NULL);

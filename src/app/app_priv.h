@@ -106,6 +106,7 @@ struct app {
 	struct job_streams *job_streams;
 	struct job_events *job_events;
 	struct jobs *jobs;
+	struct collisions *collisions;
 
 	struct agents *agents;
 	struct live *live;

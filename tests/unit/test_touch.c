@@ -190,7 +190,7 @@ hostile_input_is_bounded(void **state)
 	buf_reset(&b);
 	buf_puts(&b, "--- a\n+++ /a\n@@ -1,99999999999999999999 +1,9 @@\n"
 		     "@@ -1,5 +2147483647,2147483647 @@\n");
-	gives("apply_patch", b.data, NULL, "/a 2147483647-2147483647\n");
+	gives("apply_patch", b.data, NULL, "/a 2147483647-2147483647\n/a 0-0\n");
 	buf_release(&b);
 	free(huge);
 }
