@@ -126,14 +126,36 @@ collisions_status_json(struct app *a, cJSON *status)
 	cJSON_AddNumberToObject(status, "collisions", n);
 }
 
+static cJSON *
+list_json(const struct collisions *c, int64_t since, uint64_t limit)
+{
+	cJSON *list = json_array();
+
+	for (unsigned n = 0; c != NULL && n < kept(c) && n < limit; n++) {
+		const struct told *t = nth(c, n);
+
+		if (t->time_ms < since)
+			break;
+		cJSON_AddItemToArray(list, cJSON_Duplicate(t->o, true));
+	}
+	return list;
+}
+
+void
+collisions_state(struct app *a, cJSON *state)
+{
+	cJSON_AddItemToObject(
+	    state, "collisions", list_json(a->collisions, clock_wall_ms() - WINDOW_MS, LIMIT));
+}
+
 void
 collisions_list(struct http_req *r, void *arg)
 {
-	const struct collisions *c = ((struct app *)arg)->collisions;
+	const struct app *a = arg;
 	const char *value = http_query(r, "since");
 	int64_t since = INT64_MIN;
 	uint64_t limit;
-	cJSON *o, *list;
+	cJSON *o;
 
 	if (value != NULL && clock_parse(value, clock_wall_ms(), &since) != 0) {
 		http_reply_error(r, 400, "bad_params",
@@ -143,14 +165,7 @@ collisions_list(struct http_req *r, void *arg)
 	if (!http_query_u64(r, "limit", 1, COLLISIONS_KEPT, LIMIT, &limit))
 		return;
 	o = json_object();
-	list = cJSON_AddArrayToObject(o, "collisions");
-	for (unsigned n = 0; c != NULL && n < kept(c) && n < limit; n++) {
-		const struct told *t = nth(c, n);
-
-		if (t->time_ms < since)
-			break;
-		cJSON_AddItemToArray(list, cJSON_Duplicate(t->o, true));
-	}
+	cJSON_AddItemToObject(o, "collisions", list_json(a->collisions, since, limit));
 	http_reply_json_take(r, 200, o);
 }
 

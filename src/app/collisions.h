@@ -40,6 +40,8 @@ void collisions_job(struct app *a, const struct job *j);
 
 void collisions_status_json(struct app *a, cJSON *status); /* adds "collisions" */
 
+void collisions_state(struct app *a, cJSON *state); /* for events.c: the same, listed */
+
 void collisions_list(struct http_req *r, void *arg); /* handler */
 
 #endif

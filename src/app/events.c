@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/collisions.h"
 #include "app/live.h"
 #include "app/pane_json.h"
 #include "app/watch.h"
@@ -310,6 +311,8 @@ state_of(struct app *a, const char *topic, uint64_t seq)
 		cJSON_AddItemToObject(o, "watches", watches_json(a));
 	} else if (strcmp(topic, "sessions") == 0) {
 		live_state(a, o);
+	} else if (strcmp(topic, "collisions") == 0) {
+		collisions_state(a, o);
 	}
 	return o;
 }

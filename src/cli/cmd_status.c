@@ -25,18 +25,20 @@
 
 #define DEFAULT_FORMAT \
 	"panes:{panes}{?fired: fired:{fired}}{?alarms: alarms:{alarms}}" \
+	"{?collisions: collisions:{collisions}}" \
 	"{?working: working:{working}}{?waiting: waiting:{waiting} ({first})}"
 
 enum { PATIENCE_MS = 1000 };
 
 /* Those from WORKING on are of agents; FIRST is the pane of one that waits. */
-static const char *const names[] = {
-    "panes", "fired", "watches", "alarms", "viewers", "working", "waiting", "first"};
-enum { WORKING = 5, WAITING, FIRST };
+static const char *const names[] = {"panes", "fired", "watches", "alarms", "viewers",
+    "collisions", "working", "waiting", "first"};
+enum { WORKING = 6, WAITING, FIRST };
 
 static const struct cli_option status_options[] = {
     {"format", 'f', "TEXT",
-	"{panes} {watches} {fired} {alarms} {viewers} {working} {waiting} {first}; "
+	"{panes} {watches} {fired} {alarms} {viewers} {collisions} {working} {waiting} "
+	"{first}; "
 	"{?fired:unless 0}"},
     {0},
 };

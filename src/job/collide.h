@@ -29,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { COLLIDE_PER_PATH = 200 };
+enum { COLLIDE_PER_PATH = 400 };
 
 enum collide_kind { COLLIDE_DIFFERENT, COLLIDE_ADJACENT, COLLIDE_SAME };
 const char *collide_kind_name(enum collide_kind k); /* "same_line" */

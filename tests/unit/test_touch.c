@@ -202,6 +202,8 @@ on_event(void *arg, const struct agent_event *e)
 {
 	if (e->type == AGENT_TOOL_CALL)
 		agent_touches(e->name, e->input, "/w", on_touch, arg);
+	else if (e->type == AGENT_TOOL_RESULT && e->input != NULL)
+		agent_patch_touches(e->input, "/w", on_touch, arg);
 }
 
 static void
@@ -252,6 +254,48 @@ samples_of_agents(void **state)
 	sample_gives("gemini-chat-document", "gemini/asv_tool_calls.json", "");
 }
 
+/* As Claude Code keeps it of an edit, with three lines of context. */
+static void
+results_say_the_lines(void **state)
+{
+	static const char *const hunks[][2] = {
+	    {"{\"oldStart\":7,\"oldLines\":7,\"newStart\":7,\"newLines\":8,\"lines\":[\" a\","
+	     "\" b\",\"\",\"-c\",\"+d\",\"+e\",\" f\",\" g\",\" h\"]}",
+		"/w/f 10-11\n"},
+	    {"{\"newStart\":1,\"lines\":[\"-a\",\" b\"]},{\"newStart\":90,\"lines\":"
+	     "[\" a\",\"+\",\"\\\\ No newline at end of file\"]}",
+		"/w/f 1-1\n/w/f 91-91\n"},
+	    {"{\"newStart\":0,\"lines\":[\"-a\",\"-b\"]}", "/w/f 1-1\n"},
+	    {"{\"newStart\":1e300,\"lines\":[\"+a\"]},{\"lines\":[\"+a\"]},{\"newStart\":1,"
+	     "\"lines\":\"+a\"},7,{\"newStart\":1,\"lines\":[\" a\",[],null]}",
+		""},
+	};
+	const struct agent_format *f = agent_format_find("claude-transcript");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof hunks / sizeof *hunks; i++) {
+		struct buf b;
+		struct agent_sink sink = {.event = on_event, .arg = &b};
+		struct agent_parser *p;
+		char *line = xasprintf(
+		    "{\"type\":\"user\",\"uuid\":\"u\",\"sessionId\":\"s\",\"timestamp\":"
+		    "\"2026-01-01T00:00:00Z\",\"message\":{\"role\":\"user\",\"content\":"
+		    "[{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":\"ok\"}]},"
+		    "\"toolUseResult\":{\"filePath\":\"f\",\"structuredPatch\":[%s]}}",
+		    hunks[i][0]);
+
+		buf_init(&b, BUF_NO_MAX);
+		buf_puts(&b, "");
+		p = f->open("/s.jsonl", &sink);
+		f->feed(p, line, strlen(line), 0);
+		f->flush(p);
+		f->close(p);
+		assert_string_equal(b.data, hunks[i][1]);
+		buf_release(&b);
+		free(line);
+	}
+}
+
 int
 main(void)
 {
@@ -263,6 +307,7 @@ main(void)
 	    cmocka_unit_test(paths_are_made_absolute),
 	    cmocka_unit_test(hostile_input_is_bounded),
 	    cmocka_unit_test(samples_of_agents),
+	    cmocka_unit_test(results_say_the_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
