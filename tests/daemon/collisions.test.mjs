@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { privateDir, startDaemon } from './lib/daemon.mjs';
 import { Listener } from './lib/listener.mjs';
+import { assertDone } from './lib/run.mjs';
 import { until } from './lib/until.mjs';
 
 const TERMINAL = new Set(['completed', 'failed', 'cancelled', 'timed_out', 'orphaned']);
@@ -149,6 +150,7 @@ describe('collisions', () => {
     assert.deepEqual(list.map((o) => o.id), list.map((_, i) => list.length - i));
     assert.deepEqual((await all('?limit=2')).map((o) => o.id), [list.length, list.length - 1]);
     assert.equal((await d.ok('GET', 'status')).collisions, list.length);
+    assert.equal(assertDone(await d.cli(['status'])), `panes:0 collisions:${list.length}\n`);
     assert.deepEqual(await all('?since=2999-01-01T00:00:00Z'), []);
     assert.equal((await all('?since=10m&limit=1000')).length, list.length);
     const [state] = l.of('state');
