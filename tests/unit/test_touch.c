@@ -254,6 +254,24 @@ samples_of_agents(void **state)
 	sample_gives("gemini-chat-document", "gemini/asv_tool_calls.json", "");
 }
 
+static void
+line_gives(const char *format, const char *line, const char *expected)
+{
+	const struct agent_format *f = agent_format_find(format);
+	struct buf b;
+	struct agent_sink sink = {.event = on_event, .arg = &b};
+	struct agent_parser *p;
+
+	buf_init(&b, BUF_NO_MAX);
+	buf_puts(&b, "");
+	p = f->open("/s.jsonl", &sink);
+	f->feed(p, line, strlen(line), 0);
+	f->flush(p);
+	f->close(p);
+	assert_string_equal(b.data, expected);
+	buf_release(&b);
+}
+
 /* As Claude Code keeps it of an edit, with three lines of context. */
 static void
 results_say_the_lines(void **state)
@@ -270,13 +288,8 @@ results_say_the_lines(void **state)
 	     "\"lines\":\"+a\"},7,{\"newStart\":1,\"lines\":[\" a\",[],null]}",
 		""},
 	};
-	const struct agent_format *f = agent_format_find("claude-transcript");
-
 	(void)state;
 	for (size_t i = 0; i < sizeof hunks / sizeof *hunks; i++) {
-		struct buf b;
-		struct agent_sink sink = {.event = on_event, .arg = &b};
-		struct agent_parser *p;
 		char *line = xasprintf(
 		    "{\"type\":\"user\",\"uuid\":\"u\",\"sessionId\":\"s\",\"timestamp\":"
 		    "\"2026-01-01T00:00:00Z\",\"message\":{\"role\":\"user\",\"content\":"
@@ -284,16 +297,25 @@ results_say_the_lines(void **state)
 		    "\"toolUseResult\":{\"filePath\":\"f\",\"structuredPatch\":[%s]}}",
 		    hunks[i][0]);
 
-		buf_init(&b, BUF_NO_MAX);
-		buf_puts(&b, "");
-		p = f->open("/s.jsonl", &sink);
-		f->feed(p, line, strlen(line), 0);
-		f->flush(p);
-		f->close(p);
-		assert_string_equal(b.data, hunks[i][1]);
-		buf_release(&b);
+		line_gives("claude-transcript", line, hunks[i][1]);
 		free(line);
 	}
+	line_gives("codex-rollout",
+	    "{\"timestamp\":\"2026-01-01T00:00:00Z\",\"type\":\"event_msg\",\"payload\":{"
+	    "\"type\":"
+	    "\"patch_apply_end\",\"call_id\":\"c\",\"success\":true,\"changes\":{\"/w/"
+	    "a\":{\"type\":"
+	    "\"update\",\"unified_diff\":\"@@ -1,2 +1,3 @@\\n x\\n+y\\n+z\\n x\",\"move_path\":"
+	    "\"/w/"
+	    "m\"},\"b\":{\"type\":\"add\",\"content\":\"\"},\"c\":{\"type\":\"update\"}}}}",
+	    "/w/m " WHOLE "/w/a 2-3\n/w/b " WHOLE "/w/c 0-0\n");
+	line_gives("codex-rollout",
+	    "{\"timestamp\":\"2026-01-01T00:00:00Z\",\"type\":\"event_msg\",\"payload\":{"
+	    "\"type\":"
+	    "\"patch_apply_end\",\"call_id\":\"c\",\"success\":false,\"changes\":{\"b\":{"
+	    "\"type\":"
+	    "\"add\"}}}}",
+	    "");
 }
 
 int
