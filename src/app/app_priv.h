@@ -112,6 +112,7 @@ struct app {
 	struct jobs *jobs;
 	struct flow_runs *flows;
 	struct talks *talks;
+	struct collisions *collisions;
 
 	struct agents *agents;
 	struct live *live;

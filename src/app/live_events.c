@@ -267,6 +267,7 @@ on_change(void *arg, const struct sessions_change *c)
 		break;
 	case SESSIONS_STATE:
 	case SESSIONS_TURN:
+	case SESSIONS_PATCH:
 		break;
 	}
 }

@@ -25,6 +25,7 @@
 
 #define DEFAULT_FORMAT \
 	"panes:{panes}{?fired: fired:{fired}}{?alarms: alarms:{alarms}}" \
+	"{?collisions: collisions:{collisions}}" \
 	"{?working: working:{working}}{?waiting: waiting:{waiting} ({first})}" \
 	"{?jobs: jobs:{jobs}}{?queued: queued:{queued}}{?failed: failed}"
 
@@ -32,14 +33,14 @@ enum { PATIENCE_MS = 1000 };
 
 /* Those from WORKING on are of agents; FIRST is the pane of one that waits. Then those of jobs;
  * FAILED is 1 when one has, lately. */
-static const char *const names[] = {"panes", "fired", "watches", "alarms", "viewers", "working",
-    "waiting", "first", "jobs", "queued", "failed"};
-enum { WORKING = 5, WAITING, FIRST, JOBS, QUEUED, FAILED };
+static const char *const names[] = {"panes", "fired", "watches", "alarms", "viewers",
+    "collisions", "working", "waiting", "first", "jobs", "queued", "failed"};
+enum { WORKING = 6, WAITING, FIRST, JOBS, QUEUED, FAILED };
 
 static const struct cli_option status_options[] = {
     {"format", 'f', "TEXT",
-	"{panes} {watches} {fired} {alarms} {viewers} {working} {waiting} {first} "
-	"{jobs} {queued} {failed}; {?fired:unless 0}"},
+	"{panes} {watches} {fired} {alarms} {viewers} {collisions} {working} {waiting} "
+	"{first} {jobs} {queued} {failed}; {?fired:unless 0}"},
     {0},
 };
 

@@ -15,11 +15,12 @@ describe('status', () => {
   const status = async (...args) => assertDone(await d.cli(['status', ...args]));
   const numbers = () => d.ok('GET', 'status');
 
+  const jobs = { running: 0, queued: 0, failed_recently: false };
   const agents = { working: 0, waiting_input: 0, waiting_permission: 0, first: null };
   const jobs = { running: 0, queued: 0, failed_recently: false };
 
   it('counts', async () => {
-    assert.deepEqual(await numbers(), { panes: 0, exited: 0, viewers: 0, watches: 0, fired: 0, alarms: 0, agents, jobs });
+    assert.deepEqual(await numbers(), { panes: 0, exited: 0, viewers: 0, watches: 0, fired: 0, alarms: 0, collisions: 0, agents, jobs });
     assert.equal(await status(), 'panes:0\n');
     const talk = await d.sh('while read -r x; do echo "$x"; done', { name: 'talk' });
     const gone = await d.sh('true');
@@ -27,7 +28,7 @@ describe('status', () => {
     const v = await d.attach(talk.id);
     await d.ok('POST', 'watches', { pattern: '^seen', every_s: 0 });
     await d.ok('POST', 'watches', { pattern: '^never' });
-    assert.deepEqual(await numbers(), { panes: 1, exited: 1, viewers: 1, watches: 2, fired: 0, alarms: 0, agents, jobs });
+    assert.deepEqual(await numbers(), { panes: 1, exited: 1, viewers: 1, watches: 2, fired: 0, alarms: 0, collisions: 0, agents, jobs });
     await d.type(talk.id, 'seen\nseen again\n');
     await until('a watch to fire', async () => (await numbers()).fired === 1);
     assert.equal(await status(), 'panes:1 fired:1\n');
