@@ -31,6 +31,8 @@ struct sessions_places;
 struct mux;
 struct mux_pane;
 struct jobs;
+struct flow_runs;
+struct talks;
 struct job_pane;
 struct job_panes;
 struct job_reader;
@@ -106,8 +108,10 @@ struct app {
 	unsigned job_readers_count;
 	struct job_streams *job_streams;
 	struct stream_early *streams_early; /* utlist */
-	struct job_told *job_events; /* topics that are listened to, a hash */
+	struct job_told *job_events;        /* topics that are listened to, a hash */
 	struct jobs *jobs;
+	struct flow_runs *flows;
+	struct talks *talks;
 
 	struct agents *agents;
 	struct live *live;

@@ -153,6 +153,21 @@ events_next(const struct app *a)
 
 /* Listeners. */
 
+unsigned
+events_listeners(const struct app *a, const char *topic)
+{
+	const struct listener *l;
+	unsigned n = 0;
+
+	DL_FOREACH (a->events->listeners, l)
+		for (unsigned i = 0; i < l->ntopics; i++)
+			if (strcmp(l->topics[i].name, topic) == 0) {
+				n++;
+				break;
+			}
+	return n;
+}
+
 static bool
 wants(const struct listener *l, const struct event *event, uint64_t seq)
 {

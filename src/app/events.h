@@ -41,6 +41,8 @@ void events_add(struct app *a, const char *topic, cJSON *take);
 /* The same for who listens to `alias` as well; NULL: none. */
 void events_add_alias(struct app *a, const char *topic, const char *alias, cJSON *take);
 
+unsigned events_listeners(const struct app *a, const char *topic); /* connections */
+
 uint64_t events_next(const struct app *a); /* number of the event that comes */
 
 #endif

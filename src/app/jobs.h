@@ -30,6 +30,7 @@ void jobs_pause(struct app *a, bool pause);
 bool jobs_idle(struct app *a);
 void jobs_stop(struct app *a); /* what runs is to end; then app_check_stopped */
 bool jobs_stopped(const struct app *a);
+void jobs_leave(struct app *a); /* before the store, behind the server; again is nothing */
 void jobs_close(struct app *a); /* behind the store */
 
 bool jobs_reap(

@@ -336,8 +336,11 @@ on_dead(void *arg, int rc, const struct jobs_row *row)
 
 	if (p->req != NULL && rc != 0)
 		jobs_unavailable(p->req, rc);
-	else if (p->req != NULL && !job_is_terminal((enum job_state)row->state))
+	else if (p->req != NULL && row->kind == JOB_STREAM &&
+		 !job_is_terminal((enum job_state)row->state))
 		http_reply_error(p->req, 409, "no_command", "it has no command here");
+	else if (p->req != NULL && !job_is_terminal((enum job_state)row->state))
+		http_reply_error(p->req, 503, "starting", "it is being taken up");
 	else if (p->req != NULL)
 		http_reply_error(p->req, 409, "ended", "it has ended: %s",
 		    job_state_name((enum job_state)row->state));

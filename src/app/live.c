@@ -456,7 +456,8 @@ take_briefs(struct live *l, const struct sessions_batch *b)
 		struct live_session *s;
 		cJSON *o;
 
-		if (brief == NULL)
+		if (brief == NULL ||
+		    (sessions_batch_repeats(b, i) && live_find(l, brief->id) != NULL))
 			continue;
 		s = put_session(l, brief);
 		s->written_us = clock_mono_us();

@@ -20,6 +20,7 @@
 #include "cli/flow_print.h"
 #include "cli/job_text.h"
 #include "cli/paths.h"
+#include "cli/toml_json.h"
 #include "proto/json.h"
 
 enum option { DETACH, FORCE, DENY, REASON, LIMIT, JSON };
@@ -64,8 +65,10 @@ read_definition(const char *file)
 		cli_error("flow: %s: %s", file, strerror(-rc));
 		return NULL;
 	}
-	if (ends_in(file, ".toml"))
-		cause = xstrdup("TOML is not read");
+	if (strlen(text) != len)
+		cause = xstrdup("it is no text");
+	else if (ends_in(file, ".toml"))
+		o = toml_to_json(text, &cause);
 	else if ((o = json_parse(text, len)) == NULL)
 		cause = xstrdup("not a JSON object");
 	if (o == NULL)
@@ -108,7 +111,7 @@ static int
 ask_flow(const char *method, const char *id, const char *suffix, cJSON *body, struct buf *out)
 {
 	char *path = path_of(id, suffix);
-	int rc = cli_ask(method, path, body, out);
+	int rc = cli_ask_about(id, method, path, body, out);
 
 	free(path);
 	return rc;
@@ -162,7 +165,7 @@ on_seen(void *arg, int rc, int status, const char *body, size_t len)
 	if (status != 200) {
 		buf_init(&out, BUF_NO_MAX);
 		buf_append(&out, body, len);
-		watch_end(w, cli_refused(status, &out));
+		watch_end(w, cli_refused(w->id, status, &out));
 		buf_release(&out);
 		return;
 	}
@@ -273,7 +276,7 @@ run_run(const struct flow_args *a, const char *file)
 	if (a->on[FORCE])
 		cJSON_AddTrueToObject(body, "force");
 	buf_init(&out, BUF_NO_MAX);
-	rc = cli_ask("POST", "/api/v1/flows", body, &out);
+	rc = cli_ask_about(file, "POST", "/api/v1/flows", body, &out);
 	if (rc == CLI_DONE)
 		rc = go_on(a, &out);
 	buf_release(&out);
@@ -290,7 +293,7 @@ run_validate(const char *file)
 	if (body == NULL)
 		return CLI_ERROR;
 	buf_init(&out, BUF_NO_MAX);
-	rc = cli_ask("POST", "/api/v1/flows/validate", body, &out);
+	rc = cli_ask_about(file, "POST", "/api/v1/flows/validate", body, &out);
 	buf_release(&out);
 	return rc;
 }

@@ -206,9 +206,7 @@ take_response(struct talk *t, struct jv o)
 		talk_note(t, "refused", why);
 	}
 	if (id != NULL && t->init != 0 && !t->ready && strcmp(id, init) == 0) {
-		t->ready = true;
-		if (!t->turn)
-			talk_set_base(t, TALK_IDLE);
+		talk_is_ready(t);
 	} else if (id != NULL && t->interrupt != 0 && strcmp(id, interrupt) == 0) {
 		t->interrupt = 0;
 	}
@@ -285,6 +283,11 @@ talk_output(struct talk *t, uint64_t offset, const char *data, size_t len)
 
 	if (known >= len)
 		return;
+	if (offset > t->read) {
+		t->skipping = true;
+		buf_reset(&t->line);
+		t->read = offset;
+	}
 	data += known;
 	len -= (size_t)known;
 	while (len != 0) {

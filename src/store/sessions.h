@@ -61,7 +61,7 @@ void sessions_add_state(
 /* What follows of the session belongs to this turn, until the next. */
 void sessions_add_turn(struct sessions_batch *b, unsigned session, const char *native,
     const char *prompt, int64_t time_ms);
-/* native NULL: the one that began last. What is said again adds to what was missing. */
+/* native NULL: the one that had begun last by then. What is said again adds to what was missing. */
 void sessions_end_turn(struct sessions_batch *b, unsigned session, const char *native,
     int outcome, const char *error, int64_t duration_ms, int64_t time_ms);
 
@@ -113,8 +113,9 @@ void sessions_add_source(struct sessions_batch *b, const struct sessions_source 
 
 /*
  * What a batch holds of the sessions themselves, in the order in which it was added; usage and
- * sources are passed over. What is not known is NULL, 0 for times, SESSIONS_UNKNOWN. Texts are
- * the batch's. Not while it is being written.
+ * sources are passed over, and so is, once it has been written, what changed nothing as it was there
+ * already. What is not known is NULL, 0 for times, SESSIONS_UNKNOWN. Texts are the batch's. Not
+ * while it is being written.
  */
 enum sessions_kind {
 	SESSIONS_STATE,    /* state, text */
@@ -137,6 +138,9 @@ struct sessions_change {
 void sessions_batch_each(const struct sessions_batch *b,
     void (*cb)(void *arg, const struct sessions_change *c), void *arg);
 unsigned sessions_batch_count(const struct sessions_batch *b); /* sessions: 0..n-1 */
+
+/* Whether all that it said of the session, when it was written, was there already. */
+bool sessions_batch_repeats(const struct sessions_batch *b, unsigned session);
 
 /* A session in short. What is not known is NULL or 0, the state SESSIONS_UNKNOWN. */
 struct sessions_brief {
