@@ -17,7 +17,6 @@ describe('status', () => {
 
   const jobs = { running: 0, queued: 0, failed_recently: false };
   const agents = { working: 0, waiting_input: 0, waiting_permission: 0, first: null };
-  const jobs = { running: 0, queued: 0, failed_recently: false };
 
   it('counts', async () => {
     assert.deepEqual(await numbers(), { panes: 0, exited: 0, viewers: 0, watches: 0, fired: 0, alarms: 0, collisions: 0, agents, jobs });
