@@ -238,6 +238,8 @@ on_ready(void *arg)
 	DL_FOREACH (runner_jobs(a->jobs->runner), j)
 		collisions_job(a, j);
 	uv_timer_start(&a->jobs->sweep, jobs_on_sweep, 0, SWEEP_MS);
+	if (a->archive != NULL)
+		jobs_again(a);
 	streams_open(a);
 	flows_start(a);
 	jobs_go_on(a);

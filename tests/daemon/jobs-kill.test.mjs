@@ -120,6 +120,24 @@ test('what a job is sent reaches it behind a kill, and its end is seen', async (
   }
 });
 
+test('a kill right behind the end of a job takes no line from the search', async () => {
+  const d = await startKept();
+  try {
+    for (let i = 0; i < 5; i++) {
+      const r = await d.local('POST', '/api/v1/jobs', { json: { command: ['sh', '-c', `seq -f 'round ${i} %g' 3000`], wait_s: 30 } });
+      assert.equal(r.json.state, 'completed', r.text);
+      await killWorker(d);
+      const path = `/api/v1/search?jobs=1&pane=${r.json.id}.1&pattern=round&limit=10000`;
+      await until('all of its lines', async () => {
+        const found = await d.local('GET', path).catch(() => null);
+        return found?.json?.total === 3000 && found.json.matches.every((m, n) => m.line === n + 1 && m.content === `round ${i} ${n + 1}`);
+      });
+    }
+  } finally {
+    await d.stop();
+  }
+});
+
 test('limits go on behind a kill', async () => {
   const d = await startKept();
   try {
