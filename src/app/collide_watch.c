@@ -126,6 +126,17 @@ note_file(struct reading *r, const char *path)
 	note(&r->w->pending, path, r->now_ms, r->now_ms);
 }
 
+static bool
+is_stopped(struct collide_watch *w)
+{
+	bool stop;
+
+	uv_mutex_lock(&w->mutex);
+	stop = w->stop;
+	uv_mutex_unlock(&w->mutex);
+	return stop;
+}
+
 /* `new`: what is in it came with it. */
 static void
 walk(struct reading *r, const char *dir, bool new, unsigned depth)
@@ -134,6 +145,8 @@ walk(struct reading *r, const char *dir, bool new, unsigned depth)
 	struct dirent *e;
 	DIR *d;
 
+	if (is_stopped(w))
+		return;
 	if (w->dirs >= COLLIDE_DIRS || depth > DEPTH_MAX || os_watch_add(w->os, dir) != 0) {
 		if (w->dirs >= COLLIDE_DIRS && !w->full)
 			log_warn("collisions", "there are too many directories to watch all");
@@ -299,6 +312,12 @@ patience(const struct collide_watch *w)
 	return -1;
 }
 
+static char *
+with_slash(const char *dir)
+{
+	return xasprintf("%s/", strcmp(dir, "/") == 0 ? "" : dir);
+}
+
 static bool
 is_below_another(const struct collide_watch *w, const struct watched_job *j)
 {
@@ -310,6 +329,22 @@ is_below_another(const struct collide_watch *w, const struct watched_job *j)
 	return false;
 }
 
+/* What is told has no links in it. */
+static void
+resolve(struct collide_watch *w, struct watched_job *j)
+{
+	char *real;
+
+	uv_mutex_unlock(&w->mutex);
+	real = realpath(j->dir, NULL);
+	uv_mutex_lock(&w->mutex);
+	if (real == NULL)
+		return;
+	free(j->dir);
+	j->dir = with_slash(real);
+	free(real);
+}
+
 static void
 walk_new(struct collide_watch *w)
 {
@@ -317,11 +352,13 @@ walk_new(struct collide_watch *w)
 	struct watched_job *j;
 
 	DL_FOREACH (w->jobs, j) {
-		bool there = j->walked || is_below_another(w, j);
 		char *dir;
 
+		if (j->walked)
+			continue;
+		resolve(w, j);
 		j->walked = true;
-		if (there)
+		if (is_below_another(w, j))
 			continue;
 		dir = xstrndup(j->dir, strlen(j->dir) > 1 ? strlen(j->dir) - 1 : 1);
 		uv_mutex_unlock(&w->mutex);
@@ -436,7 +473,7 @@ collide_watch_add(struct collide_watch *w, uint64_t job, const char *dir)
 	if (find(w, job) == NULL) {
 		j = xcalloc(1, sizeof *j);
 		j->number = job;
-		j->dir = xasprintf("%s/", strcmp(dir, "/") == 0 ? "" : dir);
+		j->dir = with_slash(dir);
 		DL_APPEND(w->jobs, j);
 		os_watch_wake(w->os);
 	}

@@ -8,7 +8,7 @@
  * again, after a moment, is of all of them.
  *
  * Directories named .git, .hg, .svn, .cache and node_modules are not looked into, nor the one that
- * is to be left out, nor links; more than COLLIDE_DIRS of all jobs are not watched. Files that go
+ * is to be left out, nor links below a job's directory; more than COLLIDE_DIRS of all jobs are not watched. Files that go
  * are not told. Changes are told a moment later, COLLIDE_DELAY_MS at the most, each path once.
  *
  * Loop's thread.

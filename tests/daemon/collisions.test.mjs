@@ -1,10 +1,11 @@
 // Jobs and sessions that change the same file at the same time.
 
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, realpath, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { privateDir, startDaemon } from './lib/daemon.mjs';
+import { killWorker, startKept } from './lib/keeper.mjs';
 import { Listener } from './lib/listener.mjs';
 import { assertDone } from './lib/run.mjs';
 import { until } from './lib/until.mjs';
@@ -219,8 +220,9 @@ describe('collisions', () => {
   it('of two jobs that are watched are told', async () => {
     const path = join(work, 'jobs', 'shared');
     await mkdir(dirname(path));
+    await symlink(dirname(path), join(work, 'link'));
     const loop = `while :; do echo x >>${path}; sleep 1; done`;
-    const a = await post(['sh', '-c', loop], { watch: true, name: 'a' });
+    const a = await post(['sh', '-c', loop], { watch: true, name: 'a', cwd: join(work, 'link') });
     const b = await post(['sh', '-c', loop], { watch: true, name: 'b', agent: 'codex' });
     const e = await hears(path, 'different_area');
     assert.deepEqual([e.a.job, e.b.job].sort(), [a, b].sort());
@@ -272,4 +274,30 @@ describe('collisions', () => {
     await cancel(a, b);
     assert.deepEqual([...kinds(join(dir, '2.o')), ...kinds(join(dir, '3.o'))], []);
   });
+});
+
+it('collisions of jobs that a killed worker left are told by the next', async () => {
+  const dir = await realpath(await privateDir());
+  const d = await startKept({ env: { TZ: 'UTC' } });
+  try {
+    for (const name of ['a', 'b']) {
+      const r = await d.request('POST', '/api/v1/jobs', { json: { command: ['sh', '-c', `while :; do test -e go && echo x >>${name}; test -e go && echo x >>f; sleep 1; done`], cwd: dir, watch: true } });
+      assert.equal(r.status, 201, r.text);
+      await until('it to run', async () => (await d.ok('GET', `jobs/${r.json.id}`)).pid);
+    }
+    await killWorker(d);
+    await until('both to be taken up', async () => {
+      const r = await d.request('GET', '/api/v1/jobs?state=running');
+      return r.status === 200 && r.json.running === 2;
+    });
+    await appendFile(join(dir, 'go'), '');
+    const [c] = await until('a collision', async () => {
+      const { collisions } = await d.ok('GET', 'collisions');
+      return collisions.some((o) => o.path === join(dir, 'f')) && collisions;
+    }, 30_000);
+    assert.deepEqual([c.a.job, c.b.job].sort(), ['j1', 'j2']);
+  } finally {
+    await d.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
 });

@@ -316,6 +316,26 @@ results_say_the_lines(void **state)
 	    "\"type\":"
 	    "\"add\"}}}}",
 	    "");
+	line_gives("gemini-chat",
+	    "{\"id\":\"m\",\"timestamp\":\"2026-01-01T00:00:00Z\",\"type\":\"gemini\","
+	    "\"content\":"
+	    "\"\",\"toolCalls\":[{\"id\":\"t\",\"name\":\"replace\",\"args\":{\"file_path\":"
+	    "\"src/a.c\",\"old_string\":\"-\"},\"status\":\"success\",\"resultDisplay\":"
+	    "{\"fileDiff\":\"Index: a.c\\n===\\n--- a.c\\tCurrent\\n+++ a.c\\tProposed\\n@@ "
+	    "-8,3 +8,3"
+	    " @@\\n x\\n--\\n++\\n y\\n\",\"fileName\":\"a.c\"}}]}",
+	    "/w/src/a.c 0-0\n/w/src/a.c 9-9\n");
+	line_gives("opencode-stream",
+	    "{\"type\":\"tool_use\",\"timestamp\":1767225600000,\"sessionID\":\"ses_1\","
+	    "\"part\":{\"id\":"
+	    "\"p\",\"sessionID\":\"ses_1\",\"messageID\":\"m\",\"type\":\"tool\",\"callID\":"
+	    "\"c\","
+	    "\"tool\":\"edit\",\"state\":{\"status\":\"completed\",\"input\":{\"filePath\":\"/"
+	    "w/a\"},"
+	    "\"output\":\"\",\"metadata\":{\"diff\":\"Index: /w/a\\n===\\n--- /w/a\\n+++ "
+	    "/w/a\\n"
+	    "@@ -3,1 +3,2 @@\\n x\\n+y\\n\"}}}}",
+	    "/w/a 0-0\n/w/a 4-4\n");
 }
 
 int

@@ -7,6 +7,7 @@ import { ago, exactly } from '../parts/ago';
 import { Badge } from '../parts/badge';
 import { button, debounce, el, tame } from '../parts/dom';
 import { sessionHash } from '../state/route';
+import { Collisions } from './collisions';
 
 const PAGE = 50;
 const AGAIN_MS = 3000;
@@ -87,6 +88,7 @@ export class SessionsView {
   );
   private readonly list = el('ul', { class: 'sessions-list', 'aria-label': 'Sessions' });
   private readonly note = el('p', { class: 'sessions-note', role: 'status' });
+  private readonly collisions = new Collisions();
   private readonly counted = el('span', { role: 'status' });
   private readonly previous: HTMLButtonElement;
   private readonly next: HTMLButtonElement;
@@ -124,7 +126,7 @@ export class SessionsView {
       this.counted,
       el('span', { class: 'sessions-turn' }, this.previous, this.next),
     );
-    this.scroller = el('div', { class: 'sessions-scroll' }, this.note, this.list);
+    this.scroller = el('div', { class: 'sessions-scroll' }, this.collisions.element, this.note, this.list);
     this.element = el(
       'section',
       { class: 'pane sessions', 'aria-label': 'Sessions of agents' },
@@ -234,10 +236,12 @@ export class SessionsView {
       }
       this.fill(data);
       this.count(data.length, total, filter.text !== '' || filter.agent !== '');
+      await this.collisions.refresh(signal);
     } catch (e) {
       if (signal.aborted) return;
       this.say(problem(e));
     }
+    if (signal.aborted) return;
     if (document.visibilityState !== 'visible') return;
     this.again = window.setTimeout(() => void this.ask(), AGAIN_MS);
   }
