@@ -26,7 +26,7 @@
 #include "store/sessions_places.h"
 #include "store/sessions_read.h"
 
-enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512, OPEN_TRIES = 100, OPEN_MS = 20 };
+enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512 };
 
 static void
 query_free(struct question_db *q)
@@ -44,13 +44,7 @@ query_work(uv_work_t *w)
 	struct question_db *q = w->data;
 	sqlite3 *db;
 
-	q->rc = store_reader_open(q->app->store, &db, NULL);
-	/* A daemon that has just been started is still opening it. */
-	for (int i = 0; i < OPEN_TRIES && q->rc == -EAGAIN; i++) {
-		usleep(OPEN_MS * 1000);
-		q->rc = store_reader_open(q->app->store, &db, NULL);
-	}
-	if (q->rc != 0)
+	if ((q->rc = stored_reader(q->app, &db)) != 0)
 		return;
 	q->rc = q->run(q, db);
 	sqlite3_close(db);

@@ -261,7 +261,7 @@ on_job_ended(void *arg, struct job *j)
 
 	s->waiter = NULL;
 	s->job = NULL;
-	flow_usage_add(&s->run->used, &end.usage);
+	jobs_usage_add(&s->run->used, &end.usage);
 	flow_step_ended(s, &end);
 	flow_run_go(s->run); /* it may be over its budget */
 }
