@@ -20,13 +20,16 @@
 #include "app/live.h"
 #include "app/mux.h"
 #include "app/events.h"
+#include "app/flows.h"
 #include "app/hooks.h"
 #include "app/imports.h"
 #include "app/job_channels.h"
+#include "app/job_events.h"
 #include "app/jobs.h"
 #include "app/jobs_priv.h"
 #include "job/job.h"
 #include "app/job_panes.h"
+#include "app/talks.h"
 #include "app/producers.h"
 #include "app/streams.h"
 #include "app/watch.h"
@@ -43,7 +46,7 @@ enum {
 
 #define LINK_DAYS_MS (30ll * 86400 * 1000)
 
-enum { K = 1024, PANE_BODY = 1024 * K };
+enum { K = 1024, PANE_BODY = 1024 * K, FLOW_BODY = 1024 * K };
 
 const struct http_route app_routes[] = {
     {"GET", "/healthz", AUTH_NONE, 0, info_health, "is the daemon well"},
@@ -108,6 +111,31 @@ const struct http_route app_routes[] = {
     {"POST", "/api/v1/streams/:id/abort", AUTH_WRITE, 8 * K, streams_abort, "it has failed"},
     {"POST", "/api/v1/streams/:id/cancel", AUTH_WRITE, 8 * K, streams_cancel_route,
 	"it is wanted no more"},
+    {"GET", "/api/v1/flows", AUTH_READ, 0, flows_list, "runs of flows, the newest first"},
+    {"POST", "/api/v1/flows", AUTH_WRITE, FLOW_BODY, flows_create, "run a flow"},
+    {"POST", "/api/v1/flows/validate", AUTH_READ, FLOW_BODY, flows_validate,
+	"what is wrong with a flow"},
+    {"GET", "/api/v1/flows/:id", AUTH_READ, 0, flows_get, "a run of a flow"},
+    {"DELETE", "/api/v1/flows/:id", AUTH_WRITE, 0, flows_delete, "remove a run that has ended"},
+    {"POST", "/api/v1/flows/:id/cancel", AUTH_WRITE, 4 * K, flows_cancel, "end a run"},
+    {"POST", "/api/v1/flows/:id/resume", AUTH_WRITE, K, flows_resume,
+	"go on with a run that has failed or was cancelled"},
+    {"POST", "/api/v1/flows/:id/steps/:name/approve", AUTH_WRITE, 4 * K, flows_approve,
+	"say yes or no to a step that waits"},
+    {"POST", "/api/v1/talks", AUTH_WRITE, 256 * K, talks_create,
+	"begin a live session with an agent"},
+    {"GET", "/api/v1/talks/:id", AUTH_READ, 0, talks_get, "a live session"},
+    {"GET", "/api/v1/talks/:id/events", AUTH_READ, 0, talks_events,
+	"what happens in a live session"},
+    {"POST", "/api/v1/talks/:id/messages", AUTH_WRITE, 1024 * K, talks_message,
+	"say something in a live session"},
+    {"POST", "/api/v1/talks/:id/permissions/:pid", AUTH_WRITE, 256 * K, talks_permission,
+	"allow or deny what an agent asks for"},
+    {"POST", "/api/v1/talks/:id/interrupt", AUTH_WRITE, K, talks_interrupt,
+	"interrupt the turn of a live session"},
+    {"POST", "/api/v1/talks/:id/model", AUTH_WRITE, K, talks_model,
+	"set the model of a live session"},
+    {"POST", "/api/v1/talks/:id/end", AUTH_WRITE, K, talks_end, "end a live session"},
     {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
     {"GET", "/api/v1/usage/cache", AUTH_READ, 0, usage_cache, "how well caches were hit"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
@@ -276,6 +304,7 @@ close_all(struct app *a)
 	a->closed = true;
 	searches_cancel(a);
 	job_channels_stop(a);
+	job_events_close(a);
 	mux_close(a);
 	while (a->entries != NULL)
 		registry_remove(a->entries);
@@ -284,6 +313,7 @@ close_all(struct app *a)
 	agents_close(a);
 	hooks_close(a);
 	live_close(a);
+	jobs_leave(a);
 	stored_close(a);
 	jobs_close(a);
 	if (a->keep != NULL)

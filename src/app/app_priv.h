@@ -31,11 +31,13 @@ struct sessions_places;
 struct mux;
 struct mux_pane;
 struct jobs;
+struct flow_runs;
+struct talks;
 struct job_pane;
 struct job_panes;
 struct job_reader;
 struct job_streams;
-struct job_events;
+struct job_told;
 typedef struct cJSON cJSON;
 struct save;
 
@@ -104,8 +106,10 @@ struct app {
 	struct job_reader *job_readers; /* of channels, utlist */
 	unsigned job_readers_count;
 	struct job_streams *job_streams;
-	struct job_events *job_events;
+	struct job_told *job_events; /* topics that are listened to, a hash */
 	struct jobs *jobs;
+	struct flow_runs *flows;
+	struct talks *talks;
 
 	struct agents *agents;
 	struct live *live;

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/job_events.h"
 #include "app/live.h"
 #include "app/pane_json.h"
 #include "app/watch.h"
@@ -34,8 +35,9 @@ struct topic {
 	struct ws_conn *conn;
 	enum due due;
 	uint64_t from;                /* events before it are in the state */
-	struct live_snapshot *asking; /* ASKED */
-	cJSON *answer;                /* ANSWERED */
+	struct live_snapshot *asking; /* ASKED, one of the two */
+	struct job_snapshot *asking_job;
+	cJSON *answer; /* ANSWERED */
 };
 
 struct listener {
@@ -151,6 +153,21 @@ events_next(const struct app *a)
 
 /* Listeners. */
 
+unsigned
+events_listeners(const struct app *a, const char *topic)
+{
+	const struct listener *l;
+	unsigned n = 0;
+
+	DL_FOREACH (a->events->listeners, l)
+		for (unsigned i = 0; i < l->ntopics; i++)
+			if (strcmp(l->topics[i].name, topic) == 0) {
+				n++;
+				break;
+			}
+	return n;
+}
+
 static bool
 wants(const struct listener *l, const struct event *event, uint64_t seq)
 {
@@ -184,8 +201,10 @@ static void
 topic_reset(struct topic *t, enum due due)
 {
 	live_snapshot_cancel(t->asking);
+	job_snapshot_cancel(t->asking_job);
 	cJSON_Delete(t->answer);
 	t->asking = NULL;
+	t->asking_job = NULL;
 	t->answer = NULL;
 	t->due = due;
 	t->from = 0;
@@ -200,6 +219,8 @@ forget_topics(struct topic *topics, unsigned *n)
 		topic_reset(t, TOLD);
 		if (live_is_topic(t->name))
 			live_unlisten(t->app, t->name);
+		else if (job_events_is_topic(t->name))
+			job_events_unlisten(t->app, t->name);
 		free(t->name);
 	}
 }
@@ -228,9 +249,12 @@ listen_all(struct listener *l, uint64_t after)
 	bool all = true;
 
 	for (unsigned i = 0; i < l->ntopics; i++) {
-		if (live_is_topic(l->topics[i].name) &&
-		    !live_listen(l->app, l->topics[i].name, after))
-			all = false;
+		const char *name = l->topics[i].name;
+
+		if (live_is_topic(name))
+			all &= live_listen(l->app, name, after);
+		else if (job_events_is_topic(name))
+			all &= job_events_listen(l->app, name, after);
 	}
 	return all;
 }
@@ -310,6 +334,8 @@ state_of(struct app *a, const char *topic, uint64_t seq)
 		cJSON_AddItemToObject(o, "watches", watches_json(a));
 	} else if (strcmp(topic, "sessions") == 0) {
 		live_state(a, o);
+	} else if (strcmp(topic, "jobs") == 0) {
+		job_events_state(a, o);
 	}
 	return o;
 }
@@ -320,10 +346,28 @@ on_snapshot(cJSON *take, void *arg)
 	struct topic *t = arg;
 
 	t->asking = NULL;
+	t->asking_job = NULL;
 	t->answer = take;
 	t->due = ANSWERED;
 	t->from = t->app->events->next;
 	ws_want_write(t->conn);
+}
+
+static bool
+has_snapshot(const char *topic)
+{
+	return str_starts(topic, "session:") ||
+	       (str_starts(topic, "job:") && job_events_is_topic(topic));
+}
+
+static void
+ask(struct topic *t)
+{
+	t->due = ASKED;
+	if (*t->name == 's')
+		t->asking = live_snapshot(t->app, t->name, on_snapshot, t);
+	else
+		t->asking_job = job_snapshot(t->app, t->name, on_snapshot, t);
 }
 
 /* The state of one topic; false: none is to be had now. Snapshots are large: one at a time. */
@@ -338,12 +382,11 @@ pull_state(struct listener *l, struct buf *b)
 		struct topic *t = &l->topics[i];
 		cJSON *o;
 
-		if (t->due == DUE && str_starts(t->name, "session:")) {
+		if (t->due == DUE && has_snapshot(t->name)) {
 			if (asking)
 				continue;
 			asking = true;
-			t->due = ASKED;
-			t->asking = live_snapshot(l->app, t->name, on_snapshot, t);
+			ask(t);
 		} else if (t->due == DUE) {
 			t->due = TOLD;
 			put(b, state_of(l->app, t->name, l->next_seq - 1));

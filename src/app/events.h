@@ -7,9 +7,9 @@
  * away, and asks for an event that has gone, is told so ("reset") and given the present state.
  * They take no more than EVENTS_BYTES; beyond that the oldest go sooner.
  *
- * Topics of sessions (app/live.h) are told only while somebody listens. The present state of a
- * session comes from the store, and later than that of others: events of it that were made
- * before are in it, and are passed over.
+ * Topics of sessions (app/live.h) and of jobs (app/job_events.h) are told only while somebody
+ * listens. The present state of one session, or one job, comes from the store and from files, and
+ * later than that of others: events of it that were made before are in it, and are passed over.
  *
  * Loop's thread.
  */
@@ -40,6 +40,8 @@ void events_add(struct app *a, const char *topic, cJSON *take);
 
 /* The same for who listens to `alias` as well; NULL: none. */
 void events_add_alias(struct app *a, const char *topic, const char *alias, cJSON *take);
+
+unsigned events_listeners(const struct app *a, const char *topic); /* connections */
 
 uint64_t events_next(const struct app *a); /* number of the event that comes */
 

@@ -12,19 +12,22 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
-#include "app/events.h"
+#include "app/flows.h"
 #include "app/job_channels.h"
+#include "app/job_events.h"
 #include "app/job_panes.h"
 #include "app/jobs_json.h"
 #include "app/jobs_priv.h"
 #include "app/streams.h"
+#include "app/talks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "job/runner.h"
 #include "proto/json.h"
+#include "store/flows.h"
 
-enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000, EVENT_TOPIC = 40 };
+enum { SWEEP_MS = 3600 * 1000, SWEEP_MAX = 1000 };
 
 #define DAY_MS ((int64_t)86400 * 1000)
 
@@ -99,29 +102,20 @@ jobs_live_json(const struct job *j)
 	return o;
 }
 
-void
-jobs_tell(struct app *a, const char *id, cJSON *take)
-{
-	char topic[EVENT_TOPIC];
-	cJSON *o = json_object();
-
-	snprintf(topic, sizeof topic, "job:%s", id);
-	cJSON_AddStringToObject(o, "type", "job");
-	cJSON_AddItemToObject(o, "job", take);
-	events_add_alias(a, "jobs", topic, o);
-}
-
 static void
 on_changed(void *arg, struct job *j)
 {
 	struct app *a = arg;
 	struct jobs *all = a->jobs;
 
-	jobs_tell(a, j->id, jobs_live_json(j));
+	if (job_events_wanted(a, j->number))
+		jobs_tell(a, j->id, jobs_live_json(j));
+	talks_changed(a, j);
 	if (!job_is_terminal(j->state))
 		return;
 	if (j->state != JOB_COMPLETED && j->state != JOB_CANCELLED)
 		all->failed_ms = clock_wall_ms();
+	jobs_agent_ended(a, j);
 	job_panes_ended(a, j->number, 0);
 	job_channels_closed(a, j->number);
 }
@@ -134,12 +128,17 @@ on_output(
 	struct job_output from = {j->number, channel, &j->spec, j->created_ms};
 
 	job_panes_output(a, &from, offset, data, len);
+	job_events_output(a, j->number, channel, offset, data, len);
 	job_channels_grew(a, j->number, channel);
+	if (channel == 1)
+		jobs_agent_output(a, j);
+	talks_output(a, j, channel, offset, data, len);
 }
 
 static uint64_t
 on_resume(void *arg, struct job *j, unsigned channel)
 {
+	talks_resume_offset(arg, j, channel);
 	return job_panes_resume(arg, j->number, channel);
 }
 
@@ -218,11 +217,12 @@ void
 jobs_on_sweep(uv_timer_t *t)
 {
 	struct app *a = t->data;
+	int64_t before = clock_wall_ms() - (int64_t)a->cfg.limits.jobs_days * DAY_MS;
 
-	if (a->cfg.limits.jobs_days != 0)
-		jobs_expire(a->store,
-		    clock_wall_ms() - (int64_t)a->cfg.limits.jobs_days * DAY_MS, SWEEP_MAX,
-		    on_expired, a);
+	if (a->cfg.limits.jobs_days == 0)
+		return;
+	jobs_expire(a->store, before, SWEEP_MAX, on_expired, a);
+	flows_expire(a->store, before, NULL, NULL);
 }
 
 /* Life. */
@@ -234,7 +234,9 @@ on_ready(void *arg)
 
 	uv_timer_start(&a->jobs->sweep, jobs_on_sweep, 0, SWEEP_MS);
 	streams_open(a);
+	flows_start(a);
 	jobs_go_on(a);
+	talks_ready(a);
 }
 
 static int
@@ -293,9 +295,12 @@ jobs_open(struct app *a, char **cause)
 		return rc;
 	}
 	uv_timer_init(a->loop, &all->sweep);
-	all->sweep.data = a;
+	uv_timer_init(a->loop, &all->reads);
+	all->sweep.data = all->reads.data = a;
 	a->jobs = all;
 	job_panes_open(a, &hooks);
+	flows_open(a);
+	talks_open(a);
 	return 0;
 }
 
@@ -308,13 +313,15 @@ jobs_start(struct app *a)
 void
 jobs_pause(struct app *a, bool pause)
 {
+	flows_pause(a, pause);
+	talks_pause(a, pause);
 	runner_pause(a->jobs->runner, pause);
 }
 
 bool
 jobs_idle(struct app *a)
 {
-	return runner_idle(a->jobs->runner);
+	return runner_idle(a->jobs->runner) && talks_idle(a);
 }
 
 static void
@@ -335,6 +342,7 @@ jobs_stop(struct app *a)
 		if (j->state == JOB_QUEUED)
 			job_panes_leave(a, j->number);
 	streams_stop(a);
+	flows_stop(a);
 	runner_stop(a->jobs->runner, on_stopped, a);
 }
 
@@ -345,6 +353,13 @@ jobs_stopped(const struct app *a)
 }
 
 void
+jobs_leave(struct app *a)
+{
+	flows_stop(a);
+	talks_close(a);
+}
+
+void
 jobs_close(struct app *a)
 {
 	struct jobs *all = a->jobs;
@@ -352,7 +367,9 @@ jobs_close(struct app *a)
 	if (all == NULL)
 		return;
 	jobs_drop_asked(a);
+	jobs_agent_close(a);
 	streams_close(a);
+	jobs_leave(a);
 	uv_close((uv_handle_t *)&all->sweep, NULL);
 	runner_free(all->runner);
 	all->runner = NULL;
@@ -364,6 +381,8 @@ jobs_free(struct app *a)
 	if (a->jobs == NULL)
 		return;
 	job_panes_free(a);
+	flows_free(a);
+	talks_free(a);
 	free(a->jobs->dir);
 	free(a->jobs);
 	a->jobs = NULL;

@@ -30,14 +30,13 @@ void jobs_pause(struct app *a, bool pause);
 bool jobs_idle(struct app *a);
 void jobs_stop(struct app *a); /* what runs is to end; then app_check_stopped */
 bool jobs_stopped(const struct app *a);
+void jobs_leave(struct app *a); /* before the store, behind the server; again is nothing */
 void jobs_close(struct app *a); /* behind the store */
 
 bool jobs_reap(
     struct app *a, pid_t pid); /* whether the child was a job's; then it has been reaped */
 
-cJSON *jobs_live_json(const struct job *j); /* as in lists */
-/* One more event of type "job" for those who listen; for a stream, too. */
-void jobs_tell(struct app *a, const char *id, cJSON *take);
+cJSON *jobs_live_json(const struct job *j);          /* as in lists */
 void jobs_status_json(struct app *a, cJSON *status); /* adds "jobs" */
 
 /* The job that the route's first parameter names, if it lives. Otherwise an error has been sent: 404,

@@ -8,14 +8,16 @@
 #include "app/jobs.h"
 #include "job/runner.h"
 
-struct asked; /* jobs_routes.c: a request that waits */
+struct asked;   /* jobs_routes.c: a request that waits */
+struct reading; /* jobs_agent.c: what an agent prints */
 
 struct jobs {
 	struct runner *runner;
 	char *dir;
-	uv_timer_t sweep;
-	struct asked *asked; /* utlist */
-	int64_t failed_ms;   /* when one last failed */
+	uv_timer_t sweep, reads;
+	struct reading *readings; /* utlist */
+	struct asked *asked;      /* utlist */
+	int64_t failed_ms;        /* when one last failed */
 	bool stopped;
 };
 
@@ -24,6 +26,11 @@ void jobs_unlink(struct app *a, uint64_t *take, size_t n); /* their files, on th
 void jobs_go_on(struct app *a);      /* requests that came before the runner was ready */
 void jobs_drop_asked(struct app *a); /* the server has gone */
 const char *jobs_home(void);
+
+/* jobs_agent.c */
+void jobs_agent_output(struct app *a, const struct job *j);
+void jobs_agent_ended(struct app *a, const struct job *j);
+void jobs_agent_close(struct app *a);
 
 /* jobs_query.c */
 typedef void (*jobs_looked_cb)(void *arg, int rc, const struct jobs_row *row);

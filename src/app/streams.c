@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "app/job_channels.h"
+#include "app/job_events.h"
 #include "app/job_panes.h"
 #include "app/jobs_json.h"
 #include "app/streams_priv.h"
@@ -101,14 +102,15 @@ streams_channel(struct app *a, uint64_t job, unsigned channel, int *rc, bool *cl
 }
 
 void
-streams_list_json(struct app *a, cJSON *list)
+streams_list_json(struct app *a, cJSON *list, unsigned max)
 {
 	struct job_stream *s, *next;
+	unsigned n = 0;
 
 	if (a->job_streams == NULL)
 		return;
 	HASH_ITER (hh, a->job_streams->table, s, next)
-		if (s->recorded)
+		if (s->recorded && n++ + max >= a->job_streams->count)
 			cJSON_AddItemToArray(list, jobs_row_json(&s->row, false));
 }
 
@@ -155,7 +157,7 @@ stream_drop(struct job_stream *s)
 void
 stream_tell(struct job_stream *s)
 {
-	if (!s->app->closed)
+	if (job_events_wanted(s->app, s->number))
 		jobs_tell(s->app, s->id, jobs_row_json(&s->row, false));
 }
 

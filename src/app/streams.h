@@ -54,8 +54,8 @@ bool streams_idle(const struct app *a); /* nothing is being written */
 /* One that lives; its strings are the stream's. */
 const struct jobs_row *streams_find(struct app *a, uint64_t job);
 unsigned streams_count(const struct app *a);
-/* Adds each, as in lists. */
-void streams_list_json(struct app *a, cJSON *list);
+/* Adds the newest, as in lists. */
+void streams_list_json(struct app *a, cJSON *list, unsigned max);
 
 /* Whether it lives; then *rc is 0 or -ECHRNG, and *closed. */
 bool streams_channel(struct app *a, uint64_t job, unsigned channel, int *rc, bool *closed);

@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "app/job_channels.h"
+#include "app/job_events.h"
 #include "app/job_panes.h"
 #include "app/streams_priv.h"
 #include "base/log.h"
@@ -96,6 +97,7 @@ written(struct piece *p)
 		c->state = CHANNEL_STREAMING;
 	stream_touched(s, c);
 	job_panes_output(s->app, &from, p->at, p->data + p->skip, n);
+	job_events_output(s->app, s->number, c->n, p->at, p->data + p->skip, n);
 	job_channels_grew(s->app, s->number, c->n);
 	if (first)
 		stream_tell(s);

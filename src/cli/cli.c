@@ -156,19 +156,27 @@ cli_next(struct cli_walk *w)
 
 /* The daemon. */
 
+/* A JSON error as one line; anything else as its status. */
+static int
+print_refusal(const char *about, int status, const struct buf *out)
+{
+	cJSON *o = json_parse(out->data != NULL ? out->data : "", out->len);
+	const char *message = json_string(o, "message"), *colon = about != NULL ? ": " : "";
+	int rc;
+
+	about = about != NULL ? about : "";
+	if (message != NULL)
+		rc = cli_error("%s%s%s", about, colon, message);
+	else
+		rc = cli_error("%s%sthe daemon answered with status %d", about, colon, status);
+	cJSON_Delete(o);
+	return rc;
+}
+
 int
 cli_refused(int status, const struct buf *out)
 {
-	cJSON *o = json_parse(out->data != NULL ? out->data : "", out->len);
-	const char *message = json_string(o, "message");
-	int rc;
-
-	if (message != NULL)
-		rc = cli_error("%s", message);
-	else
-		rc = cli_error("the daemon answered with status %d", status);
-	cJSON_Delete(o);
-	return rc;
+	return print_refusal(NULL, status, out);
 }
 
 int
@@ -178,8 +186,9 @@ cli_no_daemon(const char *socket)
 	return CLI_NO_DAEMON;
 }
 
-int
-cli_ask_raw(const char *method, const char *path, const void *body, size_t len, struct buf *out)
+static int
+ask(const char *about, const char *method, const char *path, const void *body, size_t len,
+    struct buf *out)
 {
 	char *socket = paths_socket(), *cause = NULL;
 	int status, rc;
@@ -190,10 +199,27 @@ cli_ask_raw(const char *method, const char *path, const void *body, size_t len, 
 	} else if (rc != 0) {
 		rc = cli_error("%s", cause);
 	} else if (status < 200 || status > 299) {
-		rc = cli_refused(status, out);
+		rc = print_refusal(about, status, out);
 	}
 	free(cause);
 	free(socket);
+	return rc;
+}
+
+int
+cli_ask_raw(const char *method, const char *path, const void *body, size_t len, struct buf *out)
+{
+	return ask(NULL, method, path, body, len, out);
+}
+
+int
+cli_ask_about(
+    const char *about, const char *method, const char *path, cJSON *body, struct buf *out)
+{
+	char *text = body != NULL ? json_print_take(body) : NULL;
+	int rc = ask(about, method, path, text, text != NULL ? strlen(text) : 0, out);
+
+	free(text);
 	return rc;
 }
 
@@ -210,11 +236,7 @@ cli_ask_quietly(const char *path, struct buf *out)
 int
 cli_ask(const char *method, const char *path, cJSON *body, struct buf *out)
 {
-	char *text = body != NULL ? json_print_take(body) : NULL;
-	int rc = cli_ask_raw(method, path, text, text != NULL ? strlen(text) : 0, out);
-
-	free(text);
-	return rc;
+	return cli_ask_about(NULL, method, path, body, out);
 }
 
 int

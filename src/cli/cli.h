@@ -68,6 +68,10 @@ int cli_ask(const char *method, const char *path, cJSON *body, struct buf *out);
 int cli_ask_raw(
     const char *method, const char *path, const void *body, size_t len, struct buf *out);
 
+/* cli_ask, whose refusals begin with what it is about. */
+int cli_ask_about(
+    const char *about, const char *method, const char *path, cJSON *body, struct buf *out);
+
 /* GETs what can be done without: -ENOENT, and nothing is printed. */
 int cli_ask_quietly(const char *path, struct buf *out);
 

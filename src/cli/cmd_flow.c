@@ -20,6 +20,7 @@
 #include "cli/flow_print.h"
 #include "cli/job_text.h"
 #include "cli/paths.h"
+#include "cli/toml_json.h"
 #include "proto/json.h"
 
 enum option { DETACH, FORCE, DENY, REASON, LIMIT, JSON };
@@ -65,7 +66,7 @@ read_definition(const char *file)
 		return NULL;
 	}
 	if (ends_in(file, ".toml"))
-		cause = xstrdup("TOML is not read");
+		o = toml_to_json(text, &cause);
 	else if ((o = json_parse(text, len)) == NULL)
 		cause = xstrdup("not a JSON object");
 	if (o == NULL)
@@ -108,7 +109,7 @@ static int
 ask_flow(const char *method, const char *id, const char *suffix, cJSON *body, struct buf *out)
 {
 	char *path = path_of(id, suffix);
-	int rc = cli_ask(method, path, body, out);
+	int rc = cli_ask_about(id, method, path, body, out);
 
 	free(path);
 	return rc;
@@ -273,7 +274,7 @@ run_run(const struct flow_args *a, const char *file)
 	if (a->on[FORCE])
 		cJSON_AddTrueToObject(body, "force");
 	buf_init(&out, BUF_NO_MAX);
-	rc = cli_ask("POST", "/api/v1/flows", body, &out);
+	rc = cli_ask_about(file, "POST", "/api/v1/flows", body, &out);
 	if (rc == CLI_DONE)
 		rc = go_on(a, &out);
 	buf_release(&out);
@@ -290,7 +291,7 @@ run_validate(const char *file)
 	if (body == NULL)
 		return CLI_ERROR;
 	buf_init(&out, BUF_NO_MAX);
-	rc = cli_ask("POST", "/api/v1/flows/validate", body, &out);
+	rc = cli_ask_about(file, "POST", "/api/v1/flows/validate", body, &out);
 	buf_release(&out);
 	return rc;
 }

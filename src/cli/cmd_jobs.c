@@ -52,7 +52,7 @@ static int
 ask_job(const char *method, const char *id, const char *suffix, cJSON *body, struct buf *out)
 {
 	char *part = str_url_encode(id), *path = xasprintf("/api/v1/jobs/%s%s", part, suffix);
-	int rc = cli_ask(method, path, body, out);
+	int rc = cli_ask_about(id, method, path, body, out);
 
 	free(path);
 	free(part);

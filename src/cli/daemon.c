@@ -180,6 +180,7 @@ run(struct run *r, struct app_config *cfg)
 
 	daemon_raise_descriptors();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* what it was for is told by EFBIG */
 	uv_loop_init(&r->loop);
 	cfg->started = on_started;
 	cfg->arg = r;

@@ -21,7 +21,13 @@
 #include "cli/jobs_print.h"
 #include "proto/json.h"
 
-enum { NAME_WIDTH = 24, NAME_MAX_WIDTH = 48, BAR_WIDTH = 24, STEPS_MAX = 1000 };
+enum {
+	NAME_WIDTH = 24,
+	NAME_MAX_WIDTH = 48,
+	BAR_WIDTH = 24,
+	STEPS_MAX = 1000,
+	REMARK_WIDTH = 100
+};
 
 struct tree {
 	const cJSON *steps[STEPS_MAX];
@@ -183,6 +189,17 @@ print_cost(const cJSON *step)
 		printf(" %9s", "-");
 }
 
+static void
+print_question(const cJSON *step, const char *before)
+{
+	const char *message = json_string(step, "message");
+
+	if (message == NULL)
+		return;
+	fputs(before, stdout);
+	cli_print_safe(message, REMARK_WIDTH, 0);
+}
+
 /* How it came to be so: taken from another run, or what went wrong. */
 static void
 print_remark(const cJSON *step)
@@ -192,10 +209,12 @@ print_remark(const cJSON *step)
 
 	if (error != NULL) {
 		fputs("  ", stdout);
-		cli_print_safe(error, 100, 0);
+		cli_print_safe(error, REMARK_WIDTH, 0);
 	} else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(step, "cached"))) {
 		fputs("  from ", stdout);
 		cli_print_safe(from != NULL ? from : "the record", 24, 0);
+	} else if (is_state(step, "waiting")) {
+		print_question(step, "  ");
 	} else if (json_string(step, "job") != NULL) {
 		fputs("  ", stdout);
 		cli_print_safe(json_string(step, "job"), 24, 0);
@@ -322,10 +341,11 @@ print_change(const cJSON *run, const cJSON *step)
 		cli_print_safe(text_of(run, "id"), 24, 0);
 		putchar(' ');
 		cli_print_safe(text_of(step, "name"), 0, 0);
+		print_question(step, ": ");
 	}
 	if (error != NULL) {
 		putchar(' ');
-		cli_print_safe(error, 100, 0);
+		cli_print_safe(error, REMARK_WIDTH, 0);
 	}
 	putchar('\n');
 }

@@ -38,7 +38,7 @@ cli_job_status(const cJSON *job)
 		return 124;
 	if (strcmp(state, "cancelled") == 0)
 		return 130;
-	if (!cJSON_IsNumber(status))
+	if (strcmp(state, "failed") != 0 || !cJSON_IsNumber(status))
 		return 2;
 	return status->valueint > 0 && status->valueint < 256 ? status->valueint : 1;
 }

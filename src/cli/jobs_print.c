@@ -183,10 +183,12 @@ print_channel(const cJSON *channel)
 	json_u64(channel, "bytes", 0, JSON_INT_MAX, &bytes);
 	snprintf(head, sizeof head, "channel %d", (int)n);
 	label(head);
-	cli_print_safe(name != NULL ? name : "-", 8, 1);
-	putchar(' ');
 	cli_print_safe(state != NULL ? state : "-", 10, 1);
 	printf(" %llu bytes", (unsigned long long)bytes);
+	if (name != NULL) {
+		fputs(", ", stdout);
+		cli_print_safe(name, 0, 0);
+	}
 	if (reason != NULL) {
 		fputs(", ", stdout);
 		cli_print_safe(reason, 0, 0);

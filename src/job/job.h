@@ -41,7 +41,7 @@ enum {
 	JOB_KILL_MS = 5000,   /* between SIGTERM and SIGKILL */
 	JOB_LINGER_MS = 1000, /* its command has ended, others hold its pipes */
 };
-#define JOB_OUTPUT_MAX ((uint64_t)50 * 1024 * 1024)
+#define JOB_NUMBER_MAX (((uint64_t)1 << 48) - 1)
 #define JOB_MS_MAX ((int64_t)365 * 24 * 3600 * 1000) /* of all times in a spec */
 
 /* The numbers are on record. */

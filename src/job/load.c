@@ -1,6 +1,7 @@
 /* What a worker before this one left: on record, and with the keeper. */
 #include "config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "base/xmalloc.h"
 #include "job/runner_priv.h"
 #include "proto/json.h"
@@ -51,6 +53,30 @@ struct load {
 };
 
 /* On the pool. */
+
+/* Files of jobs whose record was lost keep their numbers. */
+static uint64_t
+highest_file(const char *path)
+{
+	uint64_t highest = 0, number;
+	const struct dirent *e;
+	DIR *dir = opendir(path);
+
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		char name[JOB_ID_MAX];
+		size_t n = strcspn(e->d_name, ".");
+
+		if (n == 0 || n >= sizeof name)
+			continue;
+		memcpy(name, e->d_name, n);
+		name[n] = '\0';
+		if (str_u64(name, 1, JOB_NUMBER_MAX, &number) == 0 && number > highest)
+			highest = number;
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return highest;
+}
 
 static int
 on_row(void *arg, const struct jobs_row *row)
@@ -104,13 +130,17 @@ static void
 on_load(uv_work_t *work)
 {
 	struct load *l = work->data;
+	uint64_t files;
 	sqlite3 *db;
 
 	if ((l->rc = store_reader_open(l->runner->cfg.store, &db, NULL)) != 0)
 		return;
+	files = highest_file(l->dir);
 	if ((l->rc = jobs_last_number(db, &l->last)) == 0 &&
 	    (l->rc = jobs_open_ones(db, on_row, l)) == 0)
 		l->rc = jobs_keys(db, clock_wall_ms() - KEYS_MS, on_key, l);
+	if (files > l->last)
+		l->last = files;
 	sqlite3_close(db);
 }
 

@@ -507,7 +507,7 @@ runner_pause(struct runner *r, bool pause)
 bool
 runner_idle(const struct runner *r)
 {
-	return r->ops == 0;
+	return r->ops == 0 && (!r->paused || spool_is_quiet(r->spool));
 }
 
 void

@@ -72,6 +72,23 @@ pop_piece(struct spool_channel *c)
 	return p;
 }
 
+/* Large ones, which come in crowds, are kept: to the system their memory costs more than their bytes. */
+static void
+give_back(struct spool *s, struct piece *take)
+{
+	if (take->len == SPOOL_PIECE && !uv_is_closing((uv_handle_t *)&s->notice)) {
+		pthread_mutex_lock(&s->lock);
+		if (s->nspare < SPARE_MAX) {
+			take->next = s->spare;
+			s->spare = take;
+			s->nspare++;
+			take = NULL;
+		}
+		pthread_mutex_unlock(&s->lock);
+	}
+	free(take);
+}
+
 /* In the order of what happened: bytes, then what hinders more of them, then the end. */
 static void
 take_from(struct spool_channel *c, struct item *out)
@@ -114,7 +131,7 @@ tell(struct spool *s, const struct item *it)
 {
 	if (it->piece != NULL) {
 		s->cb.data(it->user, it->piece->offset, it->piece->data, it->piece->len);
-		free(it->piece);
+		give_back(s, it->piece);
 	} else if (it->stuck) {
 		if (s->cb.stuck != NULL)
 			s->cb.stuck(it->user, it->err);
@@ -177,6 +194,12 @@ on_closed(uv_handle_t *h)
 static void
 release(struct spool *s)
 {
+	struct piece *p;
+
+	while ((p = s->spare) != NULL) {
+		s->spare = p->next;
+		free(p);
+	}
 	if (s->dir >= 0)
 		close(s->dir);
 	for (int i = 0; i < 2; i++)

@@ -83,7 +83,8 @@ bool spool_is_quiet(struct spool *s);
 ssize_t spool_read(
     const char *dir, uint64_t job, unsigned channel, uint64_t offset, void *data, size_t len);
 int spool_length(const char *dir, uint64_t job, unsigned channel, uint64_t *len);
-/* Appends at an offset, which must be the file's end: -ESPIPE if it is not. For streams. */
+/* Appends at an offset, which must be the file's end: -ESPIPE if it is not. All of it or nothing. For
+ * streams; not while the channel is spooled. SIGXFSZ is to be ignored. */
 int spool_write(const char *dir, uint64_t job, unsigned channel, uint64_t offset,
     const void *data, size_t len);
 void spool_unlink(const char *dir, uint64_t job); /* all of its channels */

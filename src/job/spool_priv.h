@@ -15,6 +15,7 @@
 #include "job/spool.h"
 
 enum {
+	SPARE_MAX = 8,
 	QUEUE_MAX = 1024 * 1024,   /* bytes in memory that wait to be given */
 	QUEUE_LOW = QUEUE_MAX / 2, /* below that the thread goes on */
 	CHANNEL_NAME_MAX = 40,     /* of a channel's file, with the NUL */
@@ -38,6 +39,7 @@ struct spool_channel {
 	int fd, file;    /* -1: none, or none yet */
 	bool pty, known; /* known: it has been looked how long the file is */
 	bool copies;     /* by read and write */
+	bool wide;       /* its pipe has been widened */
 	bool stopping;
 	size_t drain;         /* bytes to be read yet, when it is stopping */
 	uint64_t end, loaded; /* of the file: its length, and what has been read back */
@@ -79,6 +81,8 @@ struct spool {
 
 	pthread_mutex_t lock;
 	struct spool_channel *news, *ready;
+	struct piece *spare; /* of SPOOL_PIECE bytes, to be used again */
+	unsigned nspare;
 	size_t queued; /* bytes of pieces */
 	bool sleeping; /* the thread, and nobody has woken it */
 	bool hungry;   /* it has something to do when the queue is short */

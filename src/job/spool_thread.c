@@ -236,6 +236,11 @@ move(struct spool_channel *c, size_t len)
 		return 0;
 	c->end += (uint64_t)n;
 	count(c, (size_t)n);
+	/* Its writer has much, and is to wait less often. */
+	if (n >= SPOOL_PIECE && !c->wide) {
+		c->wide = true;
+		os_widen(c->fd, MOVE_MAX);
+	}
 	return (size_t)n;
 }
 
@@ -325,12 +330,29 @@ post(struct spool_channel *c, struct piece *take)
 	s->posted = true;
 }
 
+static struct piece *
+new_piece(struct spool *s, size_t len)
+{
+	struct piece *p = NULL;
+
+	if (len == SPOOL_PIECE) {
+		pthread_mutex_lock(&s->lock);
+		p = s->spare;
+		if (p != NULL) {
+			s->spare = p->next;
+			s->nspare--;
+		}
+		pthread_mutex_unlock(&s->lock);
+	}
+	return p != NULL ? p : xmalloc(sizeof *p + len);
+}
+
 static void
 load(struct spool_channel *c)
 {
 	uint64_t left = c->end - c->loaded;
 	size_t len = left < SPOOL_PIECE ? (size_t)left : SPOOL_PIECE;
-	struct piece *p = xmalloc(sizeof *p + len);
+	struct piece *p = new_piece(c->spool, len);
 	ssize_t n;
 
 	do {

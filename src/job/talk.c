@@ -153,6 +153,12 @@ talk_see_session(struct talk *t, const char *id)
 	talk_emit(t, "session", o);
 }
 
+unsigned
+talk_queued(const struct talk *t)
+{
+	return t->queued;
+}
+
 const char *
 talk_session(const struct talk *t)
 {

@@ -117,7 +117,7 @@ void talk_free(struct talk *t);
 void talk_started(struct talk *t);
 void talk_ended(struct talk *t);
 
-/* What it writes: `offset` is no more than talk_offset; what was there before is passed over. */
+/* What it writes. What was read before is passed over; where there is a gap, the rest of that line is lost. */
 void talk_output(struct talk *t, uint64_t offset, const char *data, size_t len);
 uint64_t talk_offset(const struct talk *t);
 
@@ -141,6 +141,7 @@ void talk_end(struct talk *t, const char *reason); /* end of its input, then `ki
 enum talk_phase talk_phase(const struct talk *t);
 const char *talk_phase_name(enum talk_phase p);
 bool talk_priority_parse(const char *name, enum talk_priority *out);
+unsigned talk_queued(const struct talk *t);     /* messages that wait */
 const char *talk_session(const struct talk *t); /* the agent's first id of it; or NULL */
 
 /* {"phase","session","queue","permissions","clients","seq"} */

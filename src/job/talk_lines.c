@@ -285,6 +285,11 @@ talk_output(struct talk *t, uint64_t offset, const char *data, size_t len)
 
 	if (known >= len)
 		return;
+	if (offset > t->read) {
+		t->skipping = true;
+		buf_reset(&t->line);
+		t->read = offset;
+	}
 	data += known;
 	len -= (size_t)known;
 	while (len != 0) {

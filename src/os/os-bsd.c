@@ -251,6 +251,13 @@ os_move(int pipe, int file, uint64_t at, size_t len)
 	return -ENOSYS;
 }
 
+void
+os_widen(int pipe, size_t size)
+{
+	(void)pipe;
+	(void)size;
+}
+
 int
 os_peer_uid(int fd, uid_t *uid)
 {

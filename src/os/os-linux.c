@@ -469,6 +469,13 @@ os_move(int pipe, int file, uint64_t at, size_t len)
 	return n >= 0 ? n : -errno;
 }
 
+void
+os_widen(int pipe, size_t size)
+{
+	if (fcntl(pipe, F_GETPIPE_SZ) < (int)size)
+		fcntl(pipe, F_SETPIPE_SZ, (int)size);
+}
+
 static int
 peer(int fd, struct ucred *cred)
 {

@@ -111,6 +111,9 @@ bool os_socket_ended(int fd);
  * -ENOSYS or -EINVAL where this cannot be done with these two. */
 ssize_t os_move(int pipe, int file, uint64_t at, size_t len);
 
+/* A pipe holds up to `size` bytes from now on, where that can be had. */
+void os_widen(int pipe, size_t size);
+
 /* Peer of a Unix socket. */
 int os_peer_uid(int fd, uid_t *uid);
 

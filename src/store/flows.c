@@ -266,6 +266,26 @@ flows_remove(struct store *s, uint64_t run, jobs_done_cb done, void *arg)
 	act_submit(s, act_new(run, done, arg), remove_one, true);
 }
 
+static int
+expire(sqlite3 *db, void *data)
+{
+	const struct act *a = data;
+
+	return sql_run_kept(db,
+	    "DELETE FROM flow_runs WHERE id IN (SELECT id FROM flow_runs"
+	    " WHERE ended_ms<? AND " TERMINAL " ORDER BY id LIMIT ?)",
+	    "ll", a->run.ended_ms, (int64_t)FLOWS_EXPIRE_MAX);
+}
+
+void
+flows_expire(struct store *s, int64_t before_ms, jobs_done_cb done, void *arg)
+{
+	struct act *a = act_new(0, done, arg);
+
+	a->run.ended_ms = before_ms;
+	act_submit(s, a, expire, true);
+}
+
 /* Reading. */
 
 #define RUN_COLUMNS "id, state, name, file, created_ms, ended_ms, error"

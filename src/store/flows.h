@@ -54,6 +54,10 @@ void flows_reopen(struct store *s, uint64_t run, jobs_done_cb done, void *arg);
 /* -EBUSY: it is not terminal; -ENOENT. */
 void flows_remove(struct store *s, uint64_t run, jobs_done_cb done, void *arg);
 
+/* Those that ended before, with their steps: the oldest FLOWS_EXPIRE_MAX. */
+enum { FLOWS_EXPIRE_MAX = 1000 };
+void flows_expire(struct store *s, int64_t before_ms, jobs_done_cb done, void *arg);
+
 /* Reading; a callback that returns other than 0 ends it, and that is returned. Newest first, without
  * steps or definition (before 0: all); one whole, its steps by their place, or -ENOENT; those that are
  * not terminal, whole, oldest first. */

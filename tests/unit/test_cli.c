@@ -3,11 +3,17 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+#include <cjson/cJSON.h>
 
 #include "base/buf.h"
 #include "cli/columns.h"
+#include "cli/job_text.h"
 #include "cli/keys.h"
 #include "cli/reports.h"
+#include "cli/tame.h"
+#include "proto/json.h"
 
 static void
 keys(void **state)
@@ -125,6 +131,108 @@ columns(void **state)
 	buf_release(&b);
 }
 
+/* Wherever the stream is cut, the same comes out. */
+static void
+tame(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+	    {"plain\ttext\n", "plain\ttext\n"},
+	    {"a\r\nb\rc\r", "a\nb?c?"},
+	    {"\033[31mred\033]0;x\a\n", "?[31mred?]0;x?\n"},
+	    {"\xC3\xA9\xE4\xBD\xA0\xF0\x9F\x98\x80", "\xC3\xA9\xE4\xBD\xA0\xF0\x9F\x98\x80"},
+	    {"x\xC2\x9B"
+	     "2J",
+		"x?2J"},
+	    {"\xE4\xBD\n\xFF\xC3", "??\n??"},
+	    {"a\xE2\x80\xAE\xE2\x80", "a???"},
+	    {"\r\r\n\n", "?\n\n"},
+	    {"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t len = strlen(cases[i].in);
+
+		for (size_t cut = 0; cut <= len; cut++) {
+			struct tame t = {.len = 0};
+			struct buf b;
+
+			buf_init(&b, BUF_NO_MAX);
+			tame_put(&t, &b, cases[i].in, cut);
+			for (size_t at = cut; at < len; at++)
+				tame_put(&t, &b, cases[i].in + at, 1);
+			tame_end(&t, &b);
+			assert_string_equal(b.data != NULL ? b.data : "", cases[i].out);
+			buf_release(&b);
+		}
+	}
+}
+
+static void
+durations(void **state)
+{
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} cases[] = {{-1, "-"}, {0, "0ms"}, {999, "999ms"}, {1000, "1.0s"}, {59999, "59.9s"},
+	    {60000, "1m00s"}, {3599999, "59m59s"}, {3600000, "1h00m"}, {86399999, "23h59m"},
+	    {90000000, "1d01h"}, {INT64_MAX, "106751991167d07h"}};
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} sizes[] = {{0, "0"}, {1023, "1023"}, {1024, "1.0K"}, {1048575, "1.0M"},
+	    {50 * 1024 * 1024, "50.0M"}, {UINT64_MAX, "16.0E"}};
+	char text[CLI_DURATION_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		cli_duration_text(cases[i].ms, text);
+		assert_string_equal(text, cases[i].text);
+	}
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		cli_bytes_text(sizes[i].n, text);
+		assert_string_equal(text, sizes[i].text);
+	}
+}
+
+static void
+jobs(void **state)
+{
+	static const struct {
+		const char *json;
+		int status;
+		bool ended;
+		const char *command;
+	} cases[] = {
+	    {"{\"state\":\"completed\",\"exit_status\":0,\"command\":[\"a\",\"b c\"]}", 0, true,
+		"a b c"},
+	    {"{\"state\":\"failed\",\"exit_status\":7}", 7, true, "-"},
+	    {"{\"state\":\"failed\",\"exit_status\":137,\"name\":\"n\"}", 137, true, "n"},
+	    {"{\"state\":\"failed\",\"exit_status\":0,\"prompt\":\"p\"}", 1, true, "p"},
+	    {"{\"state\":\"failed\",\"exit_status\":1e99}", 1, true, "-"},
+	    {"{\"state\":\"failed\",\"exit_status\":null}", 2, true, "-"},
+	    {"{\"state\":\"timed_out\",\"exit_status\":143}", 124, true, "-"},
+	    {"{\"state\":\"cancelled\",\"command\":[1,\"x\"]}", 130, true, "x"},
+	    {"{\"state\":\"orphaned\"}", 2, true, "-"},
+	    {"{\"state\":\"running\"}", 2, false, "-"},
+	    {"{\"state\":7}", 2, false, "-"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		cJSON *o = json_parse(cases[i].json, strlen(cases[i].json));
+		char *command = cli_job_command(o);
+
+		assert_int_equal(cli_job_ended(o), cases[i].ended);
+		assert_int_equal(cli_job_status(o), cases[i].status);
+		assert_string_equal(command, cases[i].command);
+		free(command);
+		cJSON_Delete(o);
+	}
+}
+
 int
 main(void)
 {
@@ -132,6 +240,9 @@ main(void)
 	    cmocka_unit_test(keys),
 	    cmocka_unit_test(reports),
 	    cmocka_unit_test(columns),
+	    cmocka_unit_test(tame),
+	    cmocka_unit_test(durations),
+	    cmocka_unit_test(jobs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

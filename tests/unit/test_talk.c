@@ -645,6 +645,7 @@ another_worker_goes_on(void **state)
 static void
 a_record_without_its_end(void **state)
 {
+	static const char bad[] = "garbage\n{\"at\":-1}\n{\"at\":0,\"do\":\"send\"}\n";
 	struct owner *o = *state;
 	struct talk *old;
 	char id[TALK_ID_MAX];
@@ -665,7 +666,7 @@ a_record_without_its_end(void **state)
 	/* Without any, it begins with what the output says. */
 	old = o->talk;
 	o->talk = talk_new(&o->config);
-	talk_restore(o->talk, "garbage\n{\"at\":-1}\n{\"at\":0,\"do\":\"send\"}\n", 41);
+	talk_restore(o->talk, bad, sizeof bad - 1);
 	talk_output(o->talk, 0, o->output.data, o->output.len);
 	talk_live(o->talk);
 	talk_started(o->talk);
