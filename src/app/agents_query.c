@@ -19,6 +19,7 @@
 #include "app/app_priv.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
 #include "store/sessions_live.h"
@@ -447,9 +448,7 @@ session_add_text(cJSON *o, const char *name, const char *text, size_t max, bool 
 	if (len <= max) {
 		json_add_text(o, name, text);
 	} else {
-		while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
-			max--;
-		part = xstrndup(text, max);
+		part = xstrndup(text, (size_t)utf8_prefix(text, (int)max));
 		json_add_text(o, name, part);
 		free(part);
 		snprintf(bytes, sizeof bytes, "%s_bytes", name);

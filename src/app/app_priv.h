@@ -37,6 +37,7 @@ struct job_pane;
 struct job_panes;
 struct job_reader;
 struct job_streams;
+struct stream_early;
 struct job_told;
 typedef struct cJSON cJSON;
 struct save;
@@ -106,10 +107,12 @@ struct app {
 	struct job_reader *job_readers; /* of channels, utlist */
 	unsigned job_readers_count;
 	struct job_streams *job_streams;
-	struct job_told *job_events; /* topics that are listened to, a hash */
+	struct stream_early *streams_early; /* utlist */
+	struct job_told *job_events;        /* topics that are listened to, a hash */
 	struct jobs *jobs;
 	struct flow_runs *flows;
 	struct talks *talks;
+	struct collisions *collisions;
 
 	struct agents *agents;
 	struct live *live;

@@ -103,8 +103,13 @@ reply_failed(struct http_req *r, int rc)
 		http_reply_error(r, 409, "ended", "it has ended");
 	else if (rc == -EINVAL)
 		http_reply_error(r, 409, "bad_flow", "its definition is not understood");
+	else if (rc == -ENOSPC)
+		http_reply_error(
+		    r, 429, "too_many_flows", "%d runs have not ended", FLOW_RUNS_MAX);
 	else if (rc == -ESHUTDOWN)
 		http_reply_error(r, 503, "stopping", "the daemon is ending");
+	else if (rc == -EAGAIN)
+		http_reply_error(r, 503, "starting", "it is being taken up");
 	else
 		http_reply_error(r, 503, "store_unavailable", "%s", strerror(-rc));
 }
@@ -337,8 +342,13 @@ flows_validate(struct http_req *r, void *arg)
 /* A run. */
 
 struct asking {
+	struct app *app;
 	struct http_req *req;
 	int status;
+	/* A new run, if the definition on record is another. */
+	struct flow *flow;
+	char *definition, *file;
+	bool force;
 };
 
 static void
@@ -348,14 +358,24 @@ asker_gone(void *arg)
 }
 
 static struct asking *
-asking_new(struct http_req *r, int status)
+asking_new(struct http_req *r, struct app *a, int status)
 {
 	struct asking *q = xcalloc(1, sizeof *q);
 
+	q->app = a;
 	q->req = r;
 	q->status = status;
 	http_on_gone(r, asker_gone, q);
 	return q;
+}
+
+static void
+asking_free(struct asking *q)
+{
+	flow_free(q->flow);
+	free(q->definition);
+	free(q->file);
+	free(q);
 }
 
 static void
@@ -367,7 +387,28 @@ on_run(void *arg, int rc, struct flow_run *run)
 		reply_failed(q->req, rc);
 	else if (q->req != NULL)
 		http_reply_json_take(q->req, q->status, flow_live_json(run, FLOW_JSON_WHOLE));
-	free(q);
+	asking_free(q);
+}
+
+static void
+run_new(struct asking *q)
+{
+	struct flow *f = q->flow;
+	int rc;
+
+	q->flow = NULL;
+	rc = flow_run_new(q->app->flows, f, q->definition, q->file, q->force, on_run, q);
+	if (rc != 0)
+		on_run(q, rc, NULL);
+}
+
+static void
+on_resumed(void *arg, int rc, struct flow_run *run)
+{
+	if (rc == -ESTALE)
+		run_new(arg);
+	else
+		on_run(arg, rc, run);
 }
 
 static bool
@@ -395,21 +436,25 @@ read_file(struct http_req *r, const cJSON *body, const char **out)
 	return false;
 }
 
+/* `id`: that is to go on, if it has the same definition; 0: none. */
 static void
-start_new(struct http_req *r, struct app *a, const cJSON *body, bool force)
+start_new(struct http_req *r, struct app *a, const cJSON *body, uint64_t id, bool force)
 {
 	const char *file;
 	struct asking *q;
 	struct flow *f;
-	char *text;
 
 	if (!read_file(r, body, &file) || (f = read_flow(r, body)) == NULL)
 		return;
-	text = flow_canonical(cJSON_GetObjectItemCaseSensitive(body, "definition"));
-	q = asking_new(r, 201);
-	if (flow_run_new(a->flows, f, text, file, force, on_run, q) != 0)
-		on_run(q, -ESHUTDOWN, NULL);
-	free(text);
+	q = asking_new(r, a, 201);
+	q->flow = f;
+	q->definition = flow_canonical(cJSON_GetObjectItemCaseSensitive(body, "definition"));
+	q->file = file != NULL ? xstrdup(file) : NULL;
+	q->force = force;
+	if (id != 0)
+		flow_run_resume(a->flows, id, q->definition, force, on_resumed, q);
+	else
+		run_new(q);
 }
 
 void
@@ -418,24 +463,18 @@ flows_create(struct http_req *r, void *arg)
 	struct app *a = arg;
 	cJSON *body = http_body_json(r);
 	const cJSON *resume = cJSON_GetObjectItemCaseSensitive(body, "resume");
-	uint64_t id;
+	uint64_t id = 0;
 	bool force;
 
-	if (body == NULL || !read_true(r, body, "force", &force)) {
-		cJSON_Delete(body);
-		return;
-	}
-	if (resume == NULL || cJSON_IsNull(resume))
-		start_new(r, a, body, force);
-	else if (cJSON_GetObjectItemCaseSensitive(body, "definition") != NULL)
-		http_reply_error(r, 400, "bad_params",
-		    "resume goes on with the definition on record: a new run takes what has "
-		    "not "
-		    "changed from there by itself");
-	else if (!cJSON_IsString(resume) || !flow_id_parse(resume->valuestring, &id))
+	if (body == NULL || !read_true(r, body, "force", &force))
+		;
+	else if (resume != NULL && !cJSON_IsNull(resume) &&
+		 (!cJSON_IsString(resume) || !flow_id_parse(resume->valuestring, &id)))
 		http_reply_error(r, 400, "bad_params", "resume must be the id of a run");
+	else if (id == 0 || cJSON_GetObjectItemCaseSensitive(body, "definition") != NULL)
+		start_new(r, a, body, id, force);
 	else
-		flow_run_resume(a->flows, id, force, on_run, asking_new(r, 201));
+		flow_run_resume(a->flows, id, NULL, force, on_run, asking_new(r, a, 201));
 	cJSON_Delete(body);
 }
 
@@ -448,7 +487,7 @@ flows_resume(struct http_req *r, void *arg)
 	bool force;
 
 	if (body != NULL && read_true(r, body, "force", &force) && read_id(r, &id))
-		flow_run_resume(a->flows, id, force, on_run, asking_new(r, 200));
+		flow_run_resume(a->flows, id, NULL, force, on_run, asking_new(r, a, 200));
 	cJSON_Delete(body);
 }
 
@@ -484,8 +523,10 @@ on_missing(uv_work_t *work)
 
 	if ((m->rc = store_reader_open(m->app->store, &db, NULL)) != 0)
 		return;
-	if ((m->rc = flows_read(db, m->id, &row)) == 0)
+	if ((m->rc = flows_read(db, m->id, &row)) == 0) {
+		m->rc = flow_is_terminal(row.state) ? -EALREADY : -EAGAIN;
 		flows_run_release(&row);
+	}
 	sqlite3_close(db);
 }
 
@@ -497,7 +538,7 @@ after_missing(uv_work_t *work, int status)
 	(void)status;
 	stored_unuse(m->app);
 	if (m->req != NULL)
-		reply_failed(m->req, m->rc != 0 ? m->rc : -EALREADY);
+		reply_failed(m->req, m->rc);
 	free(m);
 }
 
@@ -507,7 +548,7 @@ misser_gone(void *arg)
 	((struct missing *)arg)->req = NULL;
 }
 
-/* Answers 404, or 409 "ended". */
+/* Answers 404, 409 "ended", or 503 where it goes on soon. */
 static void
 reply_missing(struct http_req *r, struct app *a, uint64_t id)
 {
@@ -588,7 +629,7 @@ on_removed(int rc, void *arg)
 		reply_failed(q->req, rc);
 	else if (q->req != NULL)
 		http_reply(q->req, 204, NULL, NULL, 0);
-	free(q);
+	asking_free(q);
 }
 
 void
@@ -602,5 +643,5 @@ flows_delete(struct http_req *r, void *arg)
 	if (flow_run_find(a->flows, id) != NULL)
 		reply_failed(r, -EBUSY);
 	else
-		flows_remove(a->store, id, on_removed, asking_new(r, 204));
+		flows_remove(a->store, id, on_removed, asking_new(r, a, 204));
 }

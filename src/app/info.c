@@ -10,6 +10,7 @@
 #include "app/app_priv.h"
 #include "app/agents.h"
 #include "app/archiver.h"
+#include "app/collisions.h"
 #include "app/jobs.h"
 #include "app/live.h"
 #include "app/mux.h"
@@ -149,6 +150,7 @@ info_status(struct http_req *r, void *arg)
 	cJSON_AddNumberToObject(o, "alarms", cJSON_GetArraySize(alarms));
 	live_status_json(a, o);
 	jobs_status_json(a, o);
+	collisions_status_json(a, o);
 	cJSON_Delete(alarms);
 	http_reply_json_take(r, 200, o);
 }

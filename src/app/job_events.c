@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "app/events.h"
+#include "app/job_bytes.h"
 #include "app/job_events_priv.h"
 #include "app/streams.h"
 #include "base/str.h"

@@ -58,9 +58,4 @@ struct job_snapshot {
 };
 void job_snapshot_forget(struct job_snapshot *s);
 
-/* Adds "text", or "base64" where it is none. */
-void job_bytes_json(cJSON *o, const char *data, size_t len);
-/* Bytes at the end that begin a character which is cut off. */
-size_t job_bytes_cut(const char *data, size_t len);
-
 #endif

@@ -16,7 +16,7 @@
  * file. After a worker's death the next one feeds that file from its beginning, and gets the same
  * lines with the same numbers, of which the archive passes over those that it has. So a pane costs
  * neither a descriptor nor a message, of which a job that runs for a few milliseconds would
- * need two each.
+ * need two each. A watch may then be fired again by what it was fired by before.
  *
  * What its lines are archived under is the time at which its job was made, with the process 0,
  * which no daemon has: that is the same in every run of the daemon, and another one if the numbers of

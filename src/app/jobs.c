@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/collisions.h"
 #include "app/flows.h"
 #include "app/job_channels.h"
 #include "app/job_events.h"
@@ -107,6 +108,7 @@ on_changed(void *arg, struct job *j)
 	if (job_events_wanted(a, j->number))
 		jobs_tell(a, j->id, jobs_live_json(j));
 	talks_changed(a, j);
+	collisions_job(a, j);
 	if (!job_is_terminal(j->state))
 		return;
 	if (j->state != JOB_COMPLETED && j->state != JOB_CANCELLED)
@@ -227,7 +229,10 @@ static void
 on_ready(void *arg)
 {
 	struct app *a = arg;
+	struct job *j;
 
+	DL_FOREACH (runner_jobs(a->jobs->runner), j)
+		collisions_job(a, j);
 	uv_timer_start(&a->jobs->sweep, jobs_on_sweep, 0, SWEEP_MS);
 	streams_open(a);
 	flows_start(a);

@@ -13,6 +13,7 @@
 #include "app/job_panes.h"
 #include "app/jobs_json.h"
 #include "app/jobs_priv.h"
+#include "app/streams.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
 
@@ -335,6 +336,11 @@ on_dead(void *arg, int rc, const struct jobs_row *row)
 
 	if (p->req != NULL && rc != 0)
 		jobs_unavailable(p->req, rc);
+	else if (p->req != NULL && row->kind == JOB_STREAM &&
+		 !job_is_terminal((enum job_state)row->state))
+		http_reply_error(p->req, 409, "no_command", "it has no command here");
+	else if (p->req != NULL && !job_is_terminal((enum job_state)row->state))
+		http_reply_error(p->req, 503, "starting", "it is being taken up");
 	else if (p->req != NULL)
 		http_reply_error(p->req, 409, "ended", "it has ended: %s",
 		    job_state_name((enum job_state)row->state));
@@ -363,10 +369,16 @@ jobs_resolve(struct http_req *r, struct app *a)
 void
 jobs_cancel(struct http_req *r, void *arg)
 {
-	struct job *j = jobs_resolve(r, arg);
 	const char *reason;
+	uint64_t number;
+	struct job *j;
 	cJSON *o;
 
+	if (job_id_parse(http_param(r, 0), &number) && streams_find(arg, number) != NULL) {
+		streams_cancel_route(r, arg);
+		return;
+	}
+	j = jobs_resolve(r, arg);
 	if (j == NULL || (o = http_body_json(r)) == NULL)
 		return;
 	reason = json_string(o, "reason");

@@ -125,6 +125,7 @@ on_loaded(uv_work_t *w, int status)
 	if (stream_worked(a))
 		return;
 	a->job_streams->ready = true;
+	streams_go_on(a);
 	streams_feed(a);
 }
 

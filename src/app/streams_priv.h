@@ -80,6 +80,9 @@ void stream_try_finish(struct job_stream *s);
 void stream_ask(struct job_stream *s, struct http_req *r);
 void stream_touched(struct job_stream *s, struct jobs_channel *c);
 
+/* streams_routes.c: requests that came before they could be answered. */
+void streams_go_on(struct app *a);
+
 /* streams_write.c */
 void stream_append(
     struct job_stream *s, unsigned channel, struct http_req *r, bool placed, uint64_t offset);

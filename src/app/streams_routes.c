@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
+#include <utlist.h>
 
 #include "app/job_channels.h"
 #include "app/job_panes.h"
@@ -18,7 +19,7 @@
 #include "job/runner.h"
 #include "proto/json.h"
 
-enum { REASON_MAX = 4096 };
+enum { REASON_MAX = 4096, EARLY_MAX = 256 };
 
 /* Making. */
 
@@ -116,17 +117,63 @@ create(struct app *a, struct http_req *r, struct job_spec *take, const bool *wan
 	jobs_add(a->store, &s->row, on_added, s);
 }
 
-static bool
-is_ready(struct app *a, struct http_req *r)
+/* A request that came before those of the worker before were read. */
+struct stream_early {
+	struct stream_early *prev, *next;
+	struct app *app;
+	struct http_req *req;
+	void (*handler)(struct http_req *, void *arg);
+};
+
+static void
+early_drop(struct stream_early *q)
 {
+	DL_DELETE(q->app->streams_early, q);
+	free(q);
+}
+
+static void
+early_gone(void *arg)
+{
+	early_drop(arg);
+}
+
+void
+streams_go_on(struct app *a)
+{
+	while (a->streams_early != NULL) {
+		struct stream_early q = *a->streams_early;
+
+		early_drop(a->streams_early);
+		q.handler(q.req, a);
+	}
+}
+
+/* False: it is answered, or the handler is called again when they are. */
+static bool
+is_ready(struct app *a, struct http_req *r, void (*handler)(struct http_req *, void *arg))
+{
+	struct stream_early *q;
+	int n;
+
 	if (a->stopping || (a->job_streams != NULL && a->job_streams->stopped)) {
 		http_reply_error(r, 503, "stopping", "the daemon is ending");
 		return false;
 	}
 	if (a->job_streams != NULL && a->job_streams->ready)
 		return true;
-	http_add_header(r, "retry-after", "1");
-	http_reply_error(r, 503, "starting", "the daemon has just been started");
+	DL_COUNT(a->streams_early, q, n);
+	if (n >= EARLY_MAX) {
+		http_add_header(r, "retry-after", "1");
+		http_reply_error(r, 503, "starting", "the daemon has just been started");
+		return false;
+	}
+	q = xcalloc(1, sizeof *q);
+	q->app = a;
+	q->req = r;
+	q->handler = handler;
+	DL_APPEND(a->streams_early, q);
+	http_on_gone(r, early_gone, q);
 	return false;
 }
 
@@ -139,7 +186,7 @@ streams_create(struct http_req *r, void *arg)
 	const char *wrong;
 	cJSON *o;
 
-	if (!is_ready(a, r) || (o = http_body_json(r)) == NULL)
+	if (!is_ready(a, r, streams_create) || (o = http_body_json(r)) == NULL)
 		return;
 	wrong = read_channels(cJSON_GetObjectItemCaseSensitive(o, "channels"), wanted);
 	cJSON_DeleteItemFromObjectCaseSensitive(o, "channels");
@@ -185,13 +232,13 @@ on_looked(void *arg, int rc, const struct jobs_row *row)
 }
 
 static struct job_stream *
-resolve(struct http_req *r, struct app *a)
+resolve(struct http_req *r, struct app *a, void (*handler)(struct http_req *, void *arg))
 {
 	struct job_stream *s;
 	struct missing *m;
 	uint64_t number;
 
-	if (!is_ready(a, r) || !jobs_number(r, &number))
+	if (!is_ready(a, r, handler) || !jobs_number(r, &number))
 		return NULL;
 	if ((s = stream_find(a, number)) != NULL)
 		return s;
@@ -205,7 +252,7 @@ resolve(struct http_req *r, struct app *a)
 void
 streams_append(struct http_req *r, void *arg)
 {
-	struct job_stream *s = resolve(r, arg);
+	struct job_stream *s = resolve(r, arg, streams_append);
 	uint64_t channel = 0, offset;
 
 	if (s == NULL)
@@ -300,9 +347,10 @@ end_all(struct job_stream *s, struct http_req *r, const struct end *e, enum job_
 }
 
 static void
-end_by(struct http_req *r, struct app *a, enum job_state how)
+end_by(struct http_req *r, struct app *a, enum job_state how,
+    void (*handler)(struct http_req *, void *arg))
 {
-	struct job_stream *s = resolve(r, a);
+	struct job_stream *s = resolve(r, a, handler);
 	cJSON *o = s != NULL ? http_body_json(r) : NULL;
 	enum job_state state = how;
 	struct end e = {0};
@@ -329,17 +377,17 @@ end_by(struct http_req *r, struct app *a, enum job_state how)
 void
 streams_complete(struct http_req *r, void *arg)
 {
-	end_by(r, arg, JOB_COMPLETED);
+	end_by(r, arg, JOB_COMPLETED, streams_complete);
 }
 
 void
 streams_abort(struct http_req *r, void *arg)
 {
-	end_by(r, arg, JOB_FAILED);
+	end_by(r, arg, JOB_FAILED, streams_abort);
 }
 
 void
 streams_cancel_route(struct http_req *r, void *arg)
 {
-	end_by(r, arg, JOB_CANCELLED);
+	end_by(r, arg, JOB_CANCELLED, streams_cancel_route);
 }

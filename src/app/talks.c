@@ -321,8 +321,8 @@ has_ended(struct talking *l)
 }
 
 /* Where it was taken up by this worker. */
-static struct talking *
-find_or_load(struct app *a, struct job *j)
+struct talking *
+talks_of(struct app *a, const struct job *j)
 {
 	static const struct talk_config defaults = {.permission_ms = TALK_PERMISSION_MS};
 	struct talking *l = talks_find(a, j->number);
@@ -377,7 +377,7 @@ talks_changed(struct app *a, struct job *j)
 	if (job_is_terminal(j->state))
 		l = talks_find(a, j->number);
 	else
-		l = find_or_load(a, j);
+		l = talks_of(a, j);
 	if (l != NULL)
 		follow(l);
 }
@@ -389,7 +389,7 @@ talks_output(struct app *a, struct job *j, unsigned channel, uint64_t offset, co
 	struct talking *l = NULL;
 
 	if (j->spec.kind == JOB_TALK && channel == 1 && a->talks != NULL)
-		l = find_or_load(a, j);
+		l = talks_of(a, j);
 	if (l == NULL || l->loading || l->ended)
 		return;
 	talk_output(l->talk, offset, data, len);
@@ -401,7 +401,7 @@ uint64_t
 talks_resume_offset(struct app *a, struct job *j, unsigned channel)
 {
 	if (j->spec.kind == JOB_TALK && channel == 1 && a->talks != NULL)
-		find_or_load(a, j);
+		talks_of(a, j);
 	return UINT64_MAX;
 }
 

@@ -11,7 +11,8 @@
  *
  * After a worker has died the next one makes the talk anew: on the pool it reads the record and what the
  * agent has written so far; what comes meanwhile it finds in the file. Until then requests are answered
- * with 503 "starting".
+ * with 503 "starting". A message that was sent at the moment of the death, and is not on record as
+ * sent, is sent again; one that is, but had not reached the pipe, is lost.
  *
  * Of talks that have ended the last ENDED_MAX can still be asked for their events. Loop's thread.
  */

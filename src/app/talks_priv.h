@@ -71,7 +71,8 @@ enum { TALK_RECORD = 3, POLLS_MAX = 64 };
 /* talks.c */
 struct talking *talks_find(struct app *a, uint64_t number);
 struct talking *talks_add(struct app *a, uint64_t number, const struct talk_config *config);
-void talks_forget(struct talking *l); /* nobody is told */
+struct talking *talks_of(struct app *a, const struct job *j); /* it may be loading; or NULL */
+void talks_forget(struct talking *l);                         /* nobody is told */
 struct job *talks_job(const struct talking *l);
 unsigned talks_clients(const struct talking *l);
 void talks_answer_polls(struct talking *l, bool all);

@@ -13,6 +13,7 @@
 #include "app/jobs_priv.h"
 #include "app/talks_priv.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "job/runner.h"
 #include "proto/json.h"
@@ -131,8 +132,8 @@ check(struct http_req *r, const cJSON *o)
 		while (i < sizeof names / sizeof *names && strcmp(v->string, names[i]) != 0)
 			i++;
 		if (i == sizeof names / sizeof *names) {
-			http_reply_error(
-			    r, 400, "bad_params", "there is no member \"%.60s\"", v->string);
+			http_reply_error(r, 400, "bad_params", "there is no member \"%.*s\"",
+			    utf8_prefix(v->string, 60), v->string);
 			return false;
 		}
 	}
@@ -299,12 +300,16 @@ static struct talking *
 resolve(struct http_req *r, struct app *a)
 {
 	struct talking *l;
+	struct job *j;
 	uint64_t number;
 
 	if (!jobs_number(r, &number))
 		return NULL;
 	l = talks_find(a, number);
-	if (l != NULL && l->loading) {
+	j = l == NULL ? runner_find(a->jobs->runner, number) : NULL;
+	if (j != NULL && j->spec.kind == JOB_TALK)
+		l = talks_of(a, j);
+	if (l != NULL ? l->loading : !runner_ready(a->jobs->runner)) {
 		http_reply_error(r, 503, "starting", "its record is being read");
 		return NULL;
 	}
@@ -360,6 +365,7 @@ talks_get(struct http_req *r, void *arg)
 	if (l == NULL)
 		return;
 	o = talk_json(l->talk);
+	cJSON_AddNumberToObject(o, "clients", talks_clients(l));
 	cJSON_AddStringToObject(o, "job", l->id);
 	cJSON_AddBoolToObject(o, "ended", l->ended);
 	http_reply_json_take(r, 200, o);

@@ -128,3 +128,15 @@ utf8_sanitize(const char *s, size_t len)
 	}
 	return buf_take(&b);
 }
+
+int
+utf8_prefix(const char *s, int max)
+{
+	int n = (int)strnlen(s, (size_t)max + 1);
+
+	if (n <= max)
+		return n;
+	for (n = max; n > 0 && ((unsigned char)s[n] & 0xC0) == 0x80;)
+		n--;
+	return n;
+}

@@ -23,6 +23,9 @@ size_t utf8_encode(uint32_t cp, char out[UTF8_MAX]);
 
 bool utf8_valid(const char *s, size_t len);
 
+/* How much of a string is no longer than max bytes and ends with a whole character; for "%.*s". */
+int utf8_prefix(const char *s, int max);
+
 /* A copy with every ill-formed part replaced, to be freed by the caller. */
 char *utf8_sanitize(const char *s, size_t len);
 

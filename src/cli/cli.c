@@ -7,9 +7,11 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -22,7 +24,7 @@
 #include "net/client.h"
 #include "proto/json.h"
 
-enum { OPTIONS_MAX = 64, HELP_COLUMN = 26 };
+enum { OPTIONS_MAX = 64, HELP_COLUMN = 26, AGAIN_MS = 20, AGAIN_MAX = 500 };
 
 static const struct cli_command *const commands[] = {&cmd_serve, &cmd_new, &cmd_ls, &cmd_attach,
     &cmd_search, &cmd_capture, &cmd_send, &cmd_wait, &cmd_watch, &cmd_resize, &cmd_kill,
@@ -157,8 +159,8 @@ cli_next(struct cli_walk *w)
 /* The daemon. */
 
 /* A JSON error as one line; anything else as its status. */
-static int
-print_refusal(const char *about, int status, const struct buf *out)
+int
+cli_refused(const char *about, int status, const struct buf *out)
 {
 	cJSON *o = json_parse(out->data != NULL ? out->data : "", out->len);
 	const char *message = json_string(o, "message"), *colon = about != NULL ? ": " : "";
@@ -174,16 +176,22 @@ print_refusal(const char *about, int status, const struct buf *out)
 }
 
 int
-cli_refused(int status, const struct buf *out)
-{
-	return print_refusal(NULL, status, out);
-}
-
-int
 cli_no_daemon(const char *socket)
 {
 	cli_error("no daemon answers at %s: start one with panescry serve", socket);
 	return CLI_NO_DAEMON;
+}
+
+/* A worker that has just taken over does not know everything yet. */
+static bool
+is_starting(const struct buf *out)
+{
+	cJSON *o = json_parse(out->data != NULL ? out->data : "", out->len);
+	const char *error = json_string(o, "error");
+	bool starting = error != NULL && strcmp(error, "starting") == 0;
+
+	cJSON_Delete(o);
+	return starting;
 }
 
 static int
@@ -193,13 +201,19 @@ ask(const char *about, const char *method, const char *path, const void *body, s
 	char *socket = paths_socket(), *cause = NULL;
 	int status, rc;
 
-	rc = client_request(socket, method, path, body, len, &status, out, &cause);
+	for (int i = 0;; i++) {
+		rc = client_request(socket, method, path, body, len, &status, out, &cause);
+		if (rc != 0 || status != 503 || i == AGAIN_MAX || !is_starting(out))
+			break;
+		buf_reset(out);
+		nanosleep(&(struct timespec){.tv_nsec = AGAIN_MS * 1000000}, NULL);
+	}
 	if (rc == -ECONNREFUSED) {
 		rc = cli_no_daemon(socket);
 	} else if (rc != 0) {
 		rc = cli_error("%s", cause);
 	} else if (status < 200 || status > 299) {
-		rc = print_refusal(about, status, out);
+		rc = cli_refused(about, status, out);
 	}
 	free(cause);
 	free(socket);

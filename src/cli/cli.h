@@ -75,9 +75,10 @@ int cli_ask_about(
 /* GETs what can be done without: -ENOENT, and nothing is printed. */
 int cli_ask_quietly(const char *path, struct buf *out);
 
-/* For those who ask by themselves: a JSON error is printed as one line, anything else as its status; and
+/* For those who ask by themselves: a JSON error is printed as one line, anything
+ * else as its status, behind what it is about, if any; and
  * nobody answers. Both return an exit status. */
-int cli_refused(int status, const struct buf *out);
+int cli_refused(const char *about, int status, const struct buf *out);
 int cli_no_daemon(const char *socket);
 
 /* cli_ask with "/api/v1/panes/PANE" and a suffix. */

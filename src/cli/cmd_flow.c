@@ -65,7 +65,9 @@ read_definition(const char *file)
 		cli_error("flow: %s: %s", file, strerror(-rc));
 		return NULL;
 	}
-	if (ends_in(file, ".toml"))
+	if (strlen(text) != len)
+		cause = xstrdup("it is no text");
+	else if (ends_in(file, ".toml"))
 		o = toml_to_json(text, &cause);
 	else if ((o = json_parse(text, len)) == NULL)
 		cause = xstrdup("not a JSON object");
@@ -163,7 +165,7 @@ on_seen(void *arg, int rc, int status, const char *body, size_t len)
 	if (status != 200) {
 		buf_init(&out, BUF_NO_MAX);
 		buf_append(&out, body, len);
-		watch_end(w, cli_refused(status, &out));
+		watch_end(w, cli_refused(w->id, status, &out));
 		buf_release(&out);
 		return;
 	}

@@ -68,7 +68,7 @@ run_ls(const struct jobs_args *a)
 
 	buf_init(&path, BUF_NO_MAX);
 	buf_init(&out, BUF_NO_MAX);
-	buf_puts(&path, "/api/v1/jobs?");
+	buf_puts(&path, "/api/v1/jobs");
 	buf_append(&path, a->query.data, a->query.len);
 	rc = cli_ask("GET", path.data, NULL, &out);
 	if (rc == CLI_DONE && a->json) {
@@ -148,7 +148,7 @@ run_rm(char **ids, int n)
 
 /* Waits as long as the job does not read. */
 static int
-send_input(const char *path, const char *data, size_t len)
+send_input(const char *id, const char *path, const char *data, size_t len)
 {
 	char *socket = paths_socket(), *cause = NULL;
 	struct buf out;
@@ -167,7 +167,7 @@ send_input(const char *path, const char *data, size_t len)
 	else if (rc != 0)
 		rc = cli_error("jobs: %s", cause);
 	else if (status < 200 || status > 299)
-		rc = cli_refused(status, &out);
+		rc = cli_refused(id, status, &out);
 	free(cause);
 	free(socket);
 	buf_release(&out);
@@ -175,7 +175,7 @@ send_input(const char *path, const char *data, size_t len)
 }
 
 static int
-send_stdin(const char *path)
+send_stdin(const char *id, const char *path)
 {
 	static char piece[PIECE];
 	int rc = CLI_DONE;
@@ -183,7 +183,7 @@ send_stdin(const char *path)
 
 	while (rc == CLI_DONE && (n = read(STDIN_FILENO, piece, sizeof piece)) != 0) {
 		if (n > 0)
-			rc = send_input(path, piece, (size_t)n);
+			rc = send_input(id, path, piece, (size_t)n);
 		else if (errno != EINTR)
 			rc = cli_error("jobs: standard input: %s", strerror(errno));
 	}
@@ -201,14 +201,14 @@ run_input(const struct jobs_args *a, char **operands, int n)
 
 	if (n == 2 && strcmp(operands[1], "-") != 0) {
 		line = xasprintf("%s\n", operands[1]);
-		rc = send_input(a->end ? last : path, line, strlen(line));
+		rc = send_input(operands[0], a->end ? last : path, line, strlen(line));
 		free(line);
 	} else if (n == 2 || !a->end) {
-		rc = send_stdin(path);
+		rc = send_stdin(operands[0], path);
 		if (rc == CLI_DONE && a->end)
-			rc = send_input(last, NULL, 0);
+			rc = send_input(operands[0], last, NULL, 0);
 	} else {
-		rc = send_input(last, NULL, 0);
+		rc = send_input(operands[0], last, NULL, 0);
 	}
 	free(last);
 	free(path);
@@ -232,7 +232,7 @@ add_query(struct jobs_args *a, const char *name, const char *arg)
 {
 	char *value = str_url_encode(arg);
 
-	buf_printf(&a->query, "&%s=%s", name, value);
+	buf_printf(&a->query, "%c%s=%s", a->query.len != 0 ? '&' : '?', name, value);
 	free(value);
 }
 
@@ -249,7 +249,7 @@ take_option(struct jobs_args *a, int option, const char *arg)
 		break;
 	case LIMIT:
 		if ((rc = number("limit", arg, 1, 1000, &n)) == 0)
-			buf_printf(&a->query, "&limit=%u", (unsigned)n);
+			add_query(a, "limit", arg);
 		break;
 	case CHANNEL:
 		if ((rc = number("channel", arg, 1, 2, &n)) == 0)

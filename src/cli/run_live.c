@@ -24,7 +24,7 @@
 #include "cli/terminal.h"
 #include "proto/json.h"
 
-enum { INPUT_PIECE = 64 * 1024, NOT_READ_MS = 20 };
+enum { INPUT_PIECE = 64 * 1024, NOT_READ_MS = 20, CANCEL_AGAIN_MS = 200 };
 
 struct live {
 	struct run_live how;
@@ -32,7 +32,9 @@ struct live {
 	char *socket, *path; /* of the job */
 	uv_signal_t interrupt, winch;
 	struct ask *cancel, *resize;
-	bool interrupted, cancelled, resized;
+	uv_timer_t cancel_again;
+	const char *why; /* it is cancelled; or NULL */
+	bool interrupted, resized;
 
 	struct lane *in; /* NULL: no input */
 	struct ask *send, *look;
@@ -40,6 +42,7 @@ struct live {
 	char *piece; /* not taken yet */
 	size_t piece_len;
 	bool eof;
+	bool begun; /* the command has, before the piece was sent */
 
 	int status;
 };
@@ -68,31 +71,46 @@ path_of(const struct live *l, const char *suffix)
 /* Cancel. */
 
 static void
+send_cancel(struct live *l)
+{
+	cJSON *o = json_object();
+	char *text, *path = path_of(l, "/cancel");
+
+	json_add_text(o, "reason", l->why);
+	text = json_print_take(o);
+	ask_send(l->cancel, "POST", path, text, strlen(text));
+	free(path);
+	free(text);
+}
+
+static void
+on_cancel_again(uv_timer_t *t)
+{
+	send_cancel(t->data);
+}
+
+/* 409: it has ended, which the follower is about to see, or its end is under way; or it is just being
+ * taken up by another worker. Once more does no harm. */
+static void
 on_cancelled(void *arg, int rc, int status, const char *body, size_t len)
 {
+	struct live *l = arg;
+
 	(void)body;
 	(void)len;
-	/* 409: it has ended, which the follower is about to see. */
-	if (rc == 0 && status >= 400 && status != 409)
-		cli_error("run: %s cannot be cancelled", ((struct live *)arg)->how.id);
+	if (rc == 0 && status == 409)
+		uv_timer_start(&l->cancel_again, on_cancel_again, CANCEL_AGAIN_MS, 0);
+	else if (rc == 0 && status >= 400)
+		cli_error("run: %s cannot be cancelled", l->how.id);
 }
 
 static void
 cancel(struct live *l, const char *why)
 {
-	cJSON *o;
-	char *text, *path;
-
-	if (l->cancelled)
+	if (l->why != NULL)
 		return;
-	l->cancelled = true;
-	o = json_object();
-	json_add_text(o, "reason", why);
-	text = json_print_take(o);
-	path = path_of(l, "/cancel");
-	ask_send(l->cancel, "POST", path, text, strlen(text));
-	free(path);
-	free(text);
+	l->why = why;
+	send_cancel(l);
 }
 
 static void
@@ -205,16 +223,29 @@ on_read(void *arg, long rc, const char *data)
 	send_piece(l);
 }
 
-/* Nobody takes the input: it is kept for a command that has not begun. */
+static bool
+is_error(const char *body, size_t len, const char *code)
+{
+	cJSON *o = json_parse(body, len);
+	const char *error = json_string(o, "error");
+	bool is = error != NULL && strcmp(error, code) == 0;
+
+	cJSON_Delete(o);
+	return is;
+}
+
+/* Nobody takes the input: it is kept for a command that has not begun, or not when it was sent, or that
+ * a worker takes up just now. */
 static void
 on_looked(void *arg, int rc, int status, const char *body, size_t len)
 {
 	struct live *l = arg;
 	cJSON *job = rc == 0 && status == 200 ? json_parse(body, len) : NULL;
 
-	if (job != NULL && !cli_job_ended(job) &&
-	    !cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(job, "pid")))
+	if (job != NULL && !cli_job_ended(job)) {
+		l->begun = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(job, "pid"));
 		uv_timer_start(&l->later, on_later, NOT_READ_MS, 0);
+	}
 	cJSON_Delete(job);
 }
 
@@ -223,8 +254,6 @@ on_sent(void *arg, int rc, int status, const char *body, size_t len)
 {
 	struct live *l = arg;
 
-	(void)body;
-	(void)len;
 	if (rc == -EPIPE && l->eof) {
 		send_piece(l); /* twice is as good as once */
 	} else if (rc == -EPIPE) {
@@ -234,8 +263,9 @@ on_sent(void *arg, int rc, int status, const char *body, size_t len)
 	} else if (rc == 0 && (status == 429 || status == 503)) {
 		uv_timer_start(&l->later, on_later, NOT_READ_MS, 0);
 	} else if (rc == 0 && status < 300 && !l->eof) {
+		l->begun = true;
 		lane_read(l->in, INPUT_PIECE);
-	} else if (rc == 0 && status == 409) {
+	} else if (rc == 0 && status == 409 && !(l->begun && is_error(body, len, "no_input"))) {
 		ask_send(l->look, "GET", l->path, NULL, 0);
 	}
 }
@@ -338,6 +368,8 @@ run_live(const struct run_live *r)
 	l.cancel = ask_new(&ask);
 	ask.answer = on_resized;
 	l.resize = ask_new(&ask);
+	uv_timer_init(&l.loop, &l.cancel_again);
+	l.cancel_again.data = &l;
 	uv_signal_init(&l.loop, &l.interrupt);
 	uv_signal_init(&l.loop, &l.winch);
 	l.interrupt.data = l.winch.data = &l;

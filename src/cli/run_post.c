@@ -81,7 +81,7 @@ run_post(const char *where, const cJSON *body, struct buf *out)
 	else if (rc != 0)
 		rc = cli_error("%s", cause);
 	else if (status < 200 || status > 299)
-		rc = cli_refused(status, out);
+		rc = cli_refused(NULL, status, out);
 	free(cause);
 	cJSON_free(text);
 	free(socket);
@@ -107,7 +107,7 @@ run_get(const char *path, struct buf *out)
 	if (rc != 0)
 		rc = cli_no_daemon(socket);
 	else if (status != 200)
-		rc = cli_refused(status, out);
+		rc = cli_refused(NULL, status, out);
 	free(cause);
 	free(socket);
 	return rc;

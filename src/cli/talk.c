@@ -51,7 +51,7 @@ struct talk_live {
 	struct ask *post;
 	struct errand *errands;
 
-	struct lane *in;
+	struct lane *in; /* NULL until the first answer */
 	struct buf line;
 	bool eof, quit;
 	uv_signal_t interrupt;
@@ -160,11 +160,8 @@ answer(struct talk_live *t, const char *permission, bool allow)
 static void
 quit(struct talk_live *t)
 {
-	cJSON *o = json_object();
-
 	t->quit = true;
-	json_add_text(o, "reason", "quit");
-	post_take(t, xasprintf("/api/v1/jobs/%s/cancel", t->part), o);
+	post_take(t, talk_path(t, "/end"), json_object());
 }
 
 /* What is typed. */
@@ -261,8 +258,8 @@ on_interrupt(uv_signal_t *h, int signum)
 static void
 ask_events(struct talk_live *t)
 {
-	char *suffix =
-	    xasprintf("/events?after=%llu&wait_ms=%d", (unsigned long long)t->after, WAIT_MS);
+	char *suffix = xasprintf("/events?after=%llu&wait_ms=%d", (unsigned long long)t->after,
+	    t->in != NULL ? WAIT_MS : 0);
 	char *path = talk_path(t, suffix);
 
 	ask_send(t->events, "GET", path, NULL, 0);
@@ -306,9 +303,13 @@ on_events(void *arg, int rc, int status, const char *body, size_t len)
 	if (status != 200) {
 		buf_init(&out, BUF_NO_MAX);
 		buf_append(&out, body, len);
-		end(t, cli_refused(status, &out));
+		end(t, cli_refused(t->id, status, &out));
 		buf_release(&out);
 		return;
+	}
+	if (t->in == NULL) { /* there is such a talk */
+		t->in = lane_new(&t->loop, STDIN_FILENO, on_read, t);
+		lane_read(t->in, 4096);
 	}
 	o = json_parse(body, len);
 	events = cJSON_GetObjectItemCaseSensitive(o, "events");
@@ -360,8 +361,6 @@ start(struct talk_live *t)
 	uv_signal_init(&t->loop, &t->interrupt);
 	t->again.data = t->interrupt.data = t;
 	uv_signal_start(&t->interrupt, on_interrupt, SIGINT);
-	t->in = lane_new(&t->loop, STDIN_FILENO, on_read, t);
-	lane_read(t->in, 4096);
 	ask_events(t);
 }
 

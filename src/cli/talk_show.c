@@ -114,9 +114,22 @@ talk_show_line(struct talk_show *s, const char *text)
 	fflush(stdout);
 }
 
+/* An error comes as a text, as a note and as the end of a turn. */
+static bool
+said_already(struct talk_show *s, const char *text)
+{
+	bool same = s->last != NULL && strcmp(s->last, text) == 0;
+
+	free(s->last);
+	s->last = xstrdup(text);
+	return same;
+}
+
 void
 talk_show_remark(struct talk_show *s, const char *text)
 {
+	if (said_already(s, text))
+		return;
 	begin_line(s);
 	putchar('(');
 	cli_print_safe(text, 0, 0);
@@ -175,6 +188,7 @@ on_text(struct talk_show *s, const cJSON *e)
 {
 	bool other = json_string(e, "agent") != NULL;
 
+	said_already(s, text_of(e, "text"));
 	if (!s->streamed || other) {
 		begin_line(s);
 		if (other)
@@ -258,6 +272,7 @@ on_turn_end(struct talk_show *s, const cJSON *e)
 	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(e, "ok")))
 		talk_show_remark(
 		    s, *text_of(e, "text") != '\0' ? text_of(e, "text") : "the turn failed");
+	said_already(s, "");
 }
 
 static void

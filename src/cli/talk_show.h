@@ -19,6 +19,7 @@ struct talk_show {
 	bool streamed;          /* a text has been shown, as it came */
 	bool ended;             /* the agent has gone */
 	struct tame tame;
+	char *last;              /* what was said last; it is not said again */
 	struct talk_word *asked; /* ids of permissions, the oldest first */
 	struct talk_word *mine;  /* texts that were typed */
 };

@@ -105,7 +105,7 @@ struct weigh {
 	uv_work_t work;
 	struct job *job;
 	uint64_t number;
-	char *dir, *agent;
+	char *dir, *agent, *model;
 	uint64_t from[JOB_CHANNELS];
 	struct job_outcome outcome;
 	int rc;
@@ -139,7 +139,7 @@ on_weigh(uv_work_t *work)
 {
 	struct weigh *w = work->data;
 
-	w->rc = outcome_read(w->dir, w->number, w->agent, w->from, &w->outcome);
+	w->rc = outcome_read(w->dir, w->number, w->agent, w->model, w->from, &w->outcome);
 }
 
 static void
@@ -171,6 +171,7 @@ weigh_free(struct weigh *w)
 		outcome_release(&w->outcome);
 	free(w->dir);
 	free(w->agent);
+	free(w->model);
 	free(w);
 }
 
@@ -216,6 +217,7 @@ ending_weigh(struct job *j)
 	w->number = j->number;
 	w->dir = xstrdup(j->runner->dir);
 	w->agent = xstrdup(j->spec.agent);
+	w->model = j->spec.model != NULL ? xstrdup(j->spec.model) : NULL;
 	for (int i = 0; i < JOB_CHANNELS; i++)
 		w->from[i] = j->channels[i].try_from;
 	job_op(j);

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "job/flow_expr.h"
 #include "job/flow_priv.h"
@@ -174,7 +175,8 @@ check_condition(struct check *c)
 	if ((rc = flow_expr_refs(s->expr, &cbs, &cause)) != 0)
 		return rc;
 	if ((text = flow_expr_no_state(s->expr)) != NULL)
-		return flow_fail(c->error, s->name, "\"%.40s\" is no state of a step", text);
+		return flow_fail(c->error, s->name, "\"%.*s\" is no state of a step",
+		    utf8_prefix(text, 40), text);
 	if (flow_expr_guess(s->expr, when_completed, c) == FLOW_NO)
 		return flow_fail(c->error, s->name, "its condition can never be true%s",
 		    s->trigger == FLOW_ALL_SUCCESS && s->ndepends != 0

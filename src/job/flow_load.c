@@ -51,7 +51,8 @@ struct load {
 	struct flow_runs *fr;
 	uint64_t id; /* 0: all that have not ended */
 	bool resume, force;
-	unsigned loads; /* that were made before */
+	char *definition; /* that it must have; or NULL */
+	unsigned loads;   /* that were made before */
 	int rc;
 	struct loaded *runs;
 	uint64_t *ids;
@@ -370,6 +371,8 @@ resume_run(struct load *load, struct loaded *l)
 		return -EBUSY;
 	if (l->row.state == FLOW_COMPLETED)
 		return -EALREADY;
+	if (load->definition != NULL && strcmp(load->definition, l->row.definition) != 0)
+		return -ESTALE;
 	if ((run = make_run(load, l)) == NULL)
 		return -EINVAL;
 	run->ending = true; /* until it is open again on record */
@@ -421,6 +424,7 @@ after_load(uv_work_t *work, int status)
 	if (load->done != NULL)
 		load->done(load->arg, load->rc, NULL);
 	fr->cfg.reads(fr->cfg.arg, false);
+	free(load->definition);
 	free(load->ids);
 	free(load);
 }
@@ -446,12 +450,14 @@ flow_runs_load(struct flow_runs *fr)
 }
 
 void
-flow_run_resume(struct flow_runs *fr, uint64_t id, bool force, flow_run_cb done, void *arg)
+flow_run_resume(struct flow_runs *fr, uint64_t id, const char *definition, bool force,
+    flow_run_cb done, void *arg)
 {
 	struct load *l = xcalloc(1, sizeof *l);
 
 	*l = (struct load){
 	    .fr = fr, .id = id, .resume = true, .force = force, .done = done, .arg = arg};
+	l->definition = definition != NULL ? xstrdup(definition) : NULL;
 	l->work.data = l;
 	fr->cfg.reads(fr->cfg.arg, true);
 	uv_queue_work(fr->cfg.loop, &l->work, on_load, after_load);

@@ -84,9 +84,15 @@ flow_runs_start(struct flow_runs *fr)
 void
 flow_runs_pause(struct flow_runs *fr, bool pause)
 {
+	struct flow_run *run;
+
 	fr->paused = pause;
-	if (!pause)
-		on_timer(&fr->timer);
+	if (pause || fr->stopping)
+		return;
+	DL_FOREACH (fr->runs, run)
+		for (unsigned i = 0; i < run->flow->nsteps; i++)
+			flow_step_release_hold(&run->steps[i]);
+	on_timer(&fr->timer);
 }
 
 void
@@ -259,10 +265,12 @@ flow_run_new(struct flow_runs *fr, struct flow *take, const char *definition, co
 	struct flows_run row = {.state = FLOW_RUNNING, .created_ms = clock_wall_ms()};
 	struct creation *c;
 	struct flow_run *run;
+	int runs;
 
-	if (fr->stopping) {
+	DL_COUNT(fr->runs, run, runs);
+	if (fr->stopping || runs >= FLOW_RUNS_MAX) {
 		flow_free(take);
-		return -ESHUTDOWN;
+		return fr->stopping ? -ESHUTDOWN : -ENOSPC;
 	}
 	row.name = xstrdup(take->name);
 	row.file = file != NULL ? xstrdup(file) : NULL;

@@ -49,6 +49,8 @@
 
 typedef struct uv_loop_s uv_loop_t;
 
+enum { FLOW_RUNS_MAX = 1000 }; /* that have not ended */
+
 struct runner;
 struct store;
 struct flow_runs;
@@ -82,16 +84,17 @@ typedef void (*flow_run_cb)(void *arg, int rc, struct flow_run *run);
 
 /*
  * A new run. Takes the flow; `definition` is its JSON, `file` an absolute path or NULL: steps without cwd
- * run in its directory, and relative ones below it. `done` when it is on record. -ESHUTDOWN, and then the
- * flow is freed and `done` not called.
+ * run in its directory, and relative ones below it. `done` when it is on record. -ESHUTDOWN, or -ENOSPC:
+ * there are FLOW_RUNS_MAX; then the flow is freed and `done` not called.
  */
 int flow_run_new(struct flow_runs *fr, struct flow *take, const char *definition,
     const char *file, bool force, flow_run_cb done, void *arg);
 
 /* One that has failed or was cancelled goes on. -ENOENT; -EBUSY: it has not ended; -EALREADY: it has
- * completed; -ESHUTDOWN. By `done`, never from within. */
-void flow_run_resume(
-    struct flow_runs *fr, uint64_t id, bool force, flow_run_cb done, void *arg);
+ * completed; -ESTALE: its definition, unless NULL, is another than this (flow_canonical); -ESHUTDOWN. By
+ * `done`, never from within. */
+void flow_run_resume(struct flow_runs *fr, uint64_t id, const char *definition, bool force,
+    flow_run_cb done, void *arg);
 
 struct flow_run *flow_run_find(struct flow_runs *fr, uint64_t id);
 

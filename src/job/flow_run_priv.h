@@ -28,6 +28,7 @@ struct live_step {
 	cJSON *result;           /* of what is on record */
 	struct flow_ready ready;
 	bool filled; /* ready is */
+	bool held;   /* it would submit its job, but nothing is begun now */
 	struct job *job;
 	struct job_waiter *waiter; /* for its end */
 };
@@ -85,6 +86,7 @@ void flow_step_again(struct live_step *s); /* its job is lost: from the beginnin
 void flow_step_finish(struct live_step *s, int state, const char *error, cJSON *take_result);
 bool flow_step_fill(struct live_step *s, char **cause);
 void flow_step_record(struct live_step *s, void (*then)(struct live_step *s)); /* s->sent */
+void flow_step_release_hold(struct live_step *s);
 void flow_step_leave(struct live_step *s); /* hears of its job no more */
 bool flow_step_late(const struct live_step *s, int64_t now_ms, int64_t *due_ms);
 void flow_step_release(struct live_step *s);

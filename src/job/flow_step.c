@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "job/flow_result.h"
 #include "job/flow_run_priv.h"
@@ -341,14 +342,8 @@ cwd_of(const struct live_step *s)
 static void
 add_prompt(cJSON *o, const char *prompt)
 {
-	size_t len = strlen(prompt);
-	char *cut;
+	char *cut = xstrndup(prompt, (size_t)utf8_prefix(prompt, JOB_TEXT_MAX));
 
-	if (len > JOB_TEXT_MAX)
-		for (len = JOB_TEXT_MAX;
-		     len != 0 && ((unsigned char)prompt[len] & 0xC0) == 0x80;)
-			len--;
-	cut = xstrndup(prompt, len);
 	json_add_text(o, "prompt", cut);
 	free(cut);
 }
@@ -399,6 +394,8 @@ submit(struct live_step *s)
 	cJSON *o;
 	int rc;
 
+	if ((s->held = fr->paused)) /* who comes next would not know of it */
+		return;
 	if (s->run->stop != NULL) {
 		flow_step_finish(s, FLOW_CANCELLED, s->run->stop, NULL);
 		return;
@@ -418,6 +415,13 @@ submit(struct live_step *s)
 	}
 	flow_step_finish(s, FLOW_FAILED, cause, NULL);
 	free(cause);
+}
+
+void
+flow_step_release_hold(struct live_step *s)
+{
+	if (s->held)
+		submit(s);
 }
 
 static void

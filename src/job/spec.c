@@ -11,13 +11,14 @@
 #include <openssl/evp.h>
 
 #include "base/err.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "job/job.h"
 #include "pane/env.h"
 #include "pane/pane.h"
 #include "proto/json.h"
 
-enum { ENV_MAX = 1024, COLS = 80, ROWS = 24, RETRIES = 3 };
+enum { ENV_MAX = 1024, COLS = 80, ROWS = 24, RETRIES = 3, SHOWN = 60 };
 
 static const char *const names[] = {"command", "cwd", "env", "name", "correlation", "agent",
     "model", "prompt", "pane", "session", "pty", "cols", "rows", "input", "watch",
@@ -43,8 +44,8 @@ check_names(const cJSON *o, char **cause)
 		while (i < sizeof names / sizeof *names && strcmp(v->string, names[i]) != 0)
 			i++;
 		if (i == sizeof names / sizeof *names)
-			return err_set(
-			    cause, -EINVAL, "there is no member \"%.60s\"", v->string);
+			return err_set(cause, -EINVAL, "there is no member \"%.*s\"",
+			    utf8_prefix(v->string, SHOWN), v->string);
 	}
 	return 0;
 }
@@ -91,7 +92,8 @@ read_env(const cJSON *o, struct job_spec *s, char **cause)
 			    "env must be an object of at most %d strings", ENV_MAX);
 		push(&s->env, &n, xasprintf("%s=%s", v->string, v->valuestring));
 		if (!env_valid(s->env[n - 1]))
-			return err_set(cause, -EINVAL, "env: \"%.60s\" is no name", v->string);
+			return err_set(cause, -EINVAL, "env: \"%.*s\" is no name",
+			    utf8_prefix(v->string, SHOWN), v->string);
 	}
 	return 0;
 }

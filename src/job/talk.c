@@ -19,23 +19,11 @@
 
 static const char *const phases[] = {
     "connecting", "idle", "thinking", "streaming", "awaiting_approval"};
-static const char *const priorities[] = {"now", "next", "later"};
 
 const char *
 talk_phase_name(enum talk_phase p)
 {
 	return phases[p];
-}
-
-bool
-talk_priority_parse(const char *name, enum talk_priority *out)
-{
-	for (unsigned i = 0; i < sizeof priorities / sizeof *priorities; i++)
-		if (strcmp(name, priorities[i]) == 0) {
-			*out = (enum talk_priority)i;
-			return true;
-		}
-	return false;
 }
 
 unsigned
@@ -48,8 +36,8 @@ talk_number(const char *id, char kind)
 	return (unsigned)n;
 }
 
-static int64_t
-now(const struct talk *t)
+int64_t
+talk_now(const struct talk *t)
 {
 	return t->config.now_ms(t->config.arg);
 }
@@ -71,26 +59,14 @@ talk_new(const struct talk_config *config)
 	return t;
 }
 
-static void
-message_free(struct talk *t, struct talk_message *m)
-{
-	DL_DELETE(t->queue, m);
-	t->queued--;
-	free(m->text);
-	free(m);
-}
-
 void
 talk_free(struct talk *t)
 {
-	struct talk_message *m, *next;
-
 	if (t == NULL)
 		return;
 	t->replay = true; /* nobody is told */
 	talk_cancel_all(t);
-	DL_FOREACH_SAFE (t->queue, m, next)
-		message_free(t, m);
+	talk_drop_queue(t);
 	talk_records_free(t);
 	talk_events_free(t);
 	talk_lines_close(t);
@@ -120,7 +96,7 @@ talk_tell_phase(struct talk *t)
 		return;
 	t->told = talk_phase(t);
 	if (!t->replay)
-		t->idle_ms = now(t);
+		t->idle_ms = talk_now(t);
 	o = json_object();
 	cJSON_AddStringToObject(o, "phase", phases[t->told]);
 	talk_emit(t, "phase", o);
@@ -151,12 +127,6 @@ talk_see_session(struct talk *t, const char *id)
 	o = json_object();
 	talk_show(o, "session", id);
 	talk_emit(t, "session", o);
-}
-
-unsigned
-talk_queued(const struct talk *t)
-{
-	return t->queued;
 }
 
 const char *
@@ -244,8 +214,8 @@ requested(unsigned number)
 
 /* Beginning and end. */
 
-static void
-keep_open(struct talk *t)
+void
+talk_keep_open(struct talk *t)
 {
 	cJSON *o;
 
@@ -267,17 +237,25 @@ talk_started(struct talk *t)
 {
 	if (t->started || t->ended)
 		return;
-	keep_open(t);
+	talk_keep_open(t);
 	t->started = true;
-	t->init_ms = now(t);
+	t->init_ms = talk_now(t);
 	if (request(t, "initialize", "hooks", cJSON_CreateNull(), &t->init) == 0)
 		talk_keep(t, "init", requested(t->init));
 }
 
 void
+talk_is_ready(struct talk *t)
+{
+	t->ready = true;
+	if (!t->turn)
+		talk_set_base(t, TALK_IDLE);
+}
+
+void
 talk_live(struct talk *t)
 {
-	int64_t ms = now(t);
+	int64_t ms = talk_now(t);
 	struct talk_permission *p;
 
 	talk_apply(t, UINT64_MAX);
@@ -295,21 +273,11 @@ talk_live(struct talk *t)
 void
 talk_ended(struct talk *t)
 {
-	struct talk_message *m, *next;
-
 	if (t->ended)
 		return;
 	talk_cancel_all(t);
 	t->ended = true;
-	DL_FOREACH_SAFE (t->queue, m, next) {
-		cJSON *o = json_object();
-		char id[TALK_ID_MAX];
-
-		snprintf(id, sizeof id, "m%u", m->number);
-		cJSON_AddStringToObject(o, "message", id);
-		talk_emit(t, "dropped", o);
-		message_free(t, m);
-	}
+	talk_drop_queue(t);
 	t->turn = false;
 	talk_tell_phase(t);
 	talk_emit(t, "ended", json_object());
@@ -323,7 +291,7 @@ talk_end(struct talk *t, const char *reason)
 	if (t->ended || t->ending)
 		return;
 	t->ending = true;
-	t->ending_ms = now(t);
+	t->ending_ms = talk_now(t);
 	o = json_object();
 	cJSON_AddStringToObject(o, "reason", reason);
 	talk_keep(t, "end", cJSON_Duplicate(o, true));
@@ -339,8 +307,10 @@ talk_end(struct talk *t, const char *reason)
 void
 talk_turn_begins(struct talk *t)
 {
-	if (!t->turn)
+	if (!t->turn) {
+		t->known = t->messages;
 		talk_emit(t, "turn", json_object());
+	}
 	t->turn = true;
 }
 
@@ -357,7 +327,7 @@ talk_interrupting(struct talk *t, unsigned number)
 {
 	t->interrupt = number;
 	t->interrupted = true;
-	t->interrupt_ms = t->replay ? 0 : now(t);
+	t->interrupt_ms = t->replay ? 0 : talk_now(t);
 	talk_emit(t, "interrupt", json_object());
 }
 
@@ -402,141 +372,6 @@ talk_set_model(struct talk *t, const char *model)
 	return 0;
 }
 
-/* Messages. */
-
-static int
-by_turn(struct talk_message *a, struct talk_message *b)
-{
-	if (a->priority != b->priority)
-		return a->priority < b->priority ? -1 : 1;
-	return a->number < b->number ? -1 : 1;
-}
-
-void
-talk_put(struct talk *t, unsigned number, enum talk_priority priority, const char *text)
-{
-	struct talk_message *m = xcalloc(1, sizeof *m);
-	cJSON *o = json_object();
-	char id[TALK_ID_MAX];
-
-	m->number = number;
-	m->priority = priority;
-	m->text = xstrdup(text);
-	if (number > t->messages)
-		t->messages = number;
-	t->queued++;
-	DL_INSERT_INORDER(t->queue, m, by_turn);
-	snprintf(id, sizeof id, "m%u", number);
-	cJSON_AddStringToObject(o, "message", id);
-	cJSON_AddStringToObject(o, "priority", priorities[priority]);
-	talk_show(o, "text", text);
-	talk_emit(t, "queued", o);
-}
-
-struct talk_message *
-talk_find_message(struct talk *t, const char *id)
-{
-	unsigned number = talk_number(id, 'm');
-	struct talk_message *m;
-
-	DL_FOREACH (t->queue, m)
-		if (m->number == number)
-			return m;
-	return NULL;
-}
-
-int
-talk_message(
-    struct talk *t, const char *text, enum talk_priority priority, char id[TALK_ID_MAX])
-{
-	cJSON *o;
-
-	if (t->ended || t->ending)
-		return -EPIPE;
-	if (strlen(text) > TALK_TEXT_MAX || !utf8_valid(text, strlen(text)))
-		return -EINVAL;
-	if (t->queued == TALK_QUEUE_MAX)
-		return -ENOSPC;
-	keep_open(t);
-	snprintf(id, TALK_ID_MAX, "m%u", t->messages + 1);
-	o = json_object();
-	cJSON_AddStringToObject(o, "message", id);
-	cJSON_AddStringToObject(o, "priority", priorities[priority]);
-	cJSON_AddStringToObject(o, "text", text);
-	talk_keep(t, "queue", o);
-	talk_put(t, t->messages + 1, priority, text);
-	talk_dispatch(t);
-	return 0;
-}
-
-/* It is the agent's now. */
-void
-talk_message_sent(struct talk *t, struct talk_message *m)
-{
-	cJSON *o = json_object();
-	char id[TALK_ID_MAX];
-
-	snprintf(id, sizeof id, "m%u", m->number);
-	cJSON_AddStringToObject(o, "message", id);
-	talk_show(o, "text", m->text);
-	talk_emit(t, "sent", o);
-	message_free(t, m);
-	t->interrupt = 0;
-	t->interrupted = false;
-	talk_turn_begins(t);
-	talk_set_base(t, TALK_CONNECTING);
-}
-
-static int
-send_message(struct talk *t, const struct talk_message *m)
-{
-	cJSON *o = json_object(), *message, *part;
-
-	cJSON_AddStringToObject(o, "type", "user");
-	message = cJSON_AddObjectToObject(o, "message");
-	cJSON_AddStringToObject(message, "role", "user");
-	part = json_object();
-	cJSON_AddStringToObject(part, "type", "text");
-	cJSON_AddStringToObject(part, "text", m->text);
-	cJSON_AddItemToArray(cJSON_AddArrayToObject(message, "content"), part);
-	cJSON_AddNullToObject(o, "parent_tool_use_id");
-	cJSON_AddStringToObject(
-	    o, "session_id", t->last_session != NULL ? t->last_session : "default");
-	return talk_send_take(t, o);
-}
-
-/* Whether the next message can be sent now. An interrupt that is under way could hit its turn. */
-static bool
-is_its_turn(struct talk *t, const struct talk_message *m)
-{
-	bool waited = (t->interrupted || t->interrupt != 0) &&
-		      now(t) - t->interrupt_ms >= TALK_INTERRUPT_MS;
-
-	if (!t->turn)
-		return t->interrupt == 0 || waited;
-	return m->priority == TALK_NOW && waited;
-}
-
-void
-talk_dispatch(struct talk *t)
-{
-	struct talk_message *m = t->queue;
-	cJSON *o;
-	char id[TALK_ID_MAX];
-
-	if (t->replay || !t->ready || t->ended || t->ending || m == NULL)
-		return;
-	if (t->turn && m->priority == TALK_NOW && !t->interrupted)
-		talk_interrupt(t);
-	if (!is_its_turn(t, m) || send_message(t, m) != 0)
-		return;
-	o = json_object();
-	snprintf(id, sizeof id, "m%u", m->number);
-	cJSON_AddStringToObject(o, "message", id);
-	talk_keep(t, "send", o);
-	talk_message_sent(t, m);
-}
-
 /* Time. */
 
 static void
@@ -551,16 +386,15 @@ end_if_idle(struct talk *t, int64_t ms)
 void
 talk_tick(struct talk *t, unsigned clients)
 {
-	int64_t ms = now(t);
+	int64_t ms = talk_now(t);
 
 	t->clients = clients;
 	if (t->ended || t->replay)
 		return;
 	flush(t);
 	if (t->started && !t->ready && ms - t->init_ms >= TALK_INIT_MS) {
-		t->ready = true;
-		if (t->base == TALK_CONNECTING && !t->turn)
-			talk_set_base(t, TALK_IDLE);
+		talk_keep(t, "ready", json_object());
+		talk_is_ready(t);
 	}
 	talk_time_out(t, ms);
 	if (t->ending && !t->killed && ms - t->ending_ms >= TALK_END_MS) {
@@ -576,26 +410,14 @@ cJSON *
 talk_json(const struct talk *t)
 {
 	cJSON *o = json_object(), *list;
-	const struct talk_message *m;
 	const struct talk_permission *p;
 
 	cJSON_AddStringToObject(o, "phase", phases[talk_phase(t)]);
 	json_add_text(o, "session", t->session);
-	list = cJSON_AddArrayToObject(o, "queue");
-	DL_FOREACH (t->queue, m) {
-		cJSON *q = json_object();
-		char id[TALK_ID_MAX];
-
-		snprintf(id, sizeof id, "m%u", m->number);
-		cJSON_AddStringToObject(q, "message", id);
-		cJSON_AddStringToObject(q, "priority", priorities[m->priority]);
-		talk_show(q, "text", m->text);
-		cJSON_AddItemToArray(list, q);
-	}
+	cJSON_AddItemToObject(o, "queue", talk_queue_json(t));
 	list = cJSON_AddArrayToObject(o, "permissions");
 	DL_FOREACH (t->permissions, p)
 		cJSON_AddItemToArray(list, talk_permission_json(p));
-	cJSON_AddNumberToObject(o, "clients", t->clients);
 	cJSON_AddNumberToObject(o, "seq", (double)talk_seq(t));
 	return o;
 }

@@ -144,7 +144,7 @@ bool talk_priority_parse(const char *name, enum talk_priority *out);
 unsigned talk_queued(const struct talk *t);     /* messages that wait */
 const char *talk_session(const struct talk *t); /* the agent's first id of it; or NULL */
 
-/* {"phase","session","queue","permissions","clients","seq"} */
+/* {"phase","session","queue","permissions","seq"} */
 cJSON *talk_json(const struct talk *t);
 
 /* Those behind `after`, up to max bytes but at least one, as an array; *next is the number of the

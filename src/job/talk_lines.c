@@ -206,9 +206,7 @@ take_response(struct talk *t, struct jv o)
 		talk_note(t, "refused", why);
 	}
 	if (id != NULL && t->init != 0 && !t->ready && strcmp(id, init) == 0) {
-		t->ready = true;
-		if (!t->turn)
-			talk_set_base(t, TALK_IDLE);
+		talk_is_ready(t);
 	} else if (id != NULL && t->interrupt != 0 && strcmp(id, interrupt) == 0) {
 		t->interrupt = 0;
 	}

@@ -311,8 +311,8 @@ talk_ask(struct talk *t, struct jv line)
 		ask(t, request, r);
 	} else {
 		kind = jv_text(subtype);
-		why = xasprintf("Unsupported control request subtype: %.100s",
-		    kind != NULL ? kind : "none");
+		why = xasprintf("Unsupported control request subtype: %.*s",
+		    kind != NULL ? utf8_prefix(kind, 100) : 4, kind != NULL ? kind : "none");
 		send_error(t, request, why);
 		talk_note(t, "request", why);
 		free(why);

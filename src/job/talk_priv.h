@@ -53,6 +53,7 @@ struct talk {
 	/* Requests to the agent: their numbers; 0: none waits for an answer. */
 	unsigned requests, init, interrupt;
 	bool interrupted; /* this turn */
+	unsigned known;   /* the last message that was there when it began */
 	int64_t init_ms, interrupt_ms;
 
 	struct talk_message *queue; /* utlist, in the order in which they are sent */
@@ -97,16 +98,23 @@ void talk_records_free(struct talk *t);
 void talk_tell_phase(struct talk *t);
 void talk_set_base(struct talk *t, enum talk_phase base);
 void talk_see_session(struct talk *t, const char *id);
+void talk_is_ready(struct talk *t);
 void talk_turn_begins(struct talk *t);
 void talk_turn_ends(struct talk *t);
-void talk_dispatch(struct talk *t);
+int64_t talk_now(const struct talk *t);
+void talk_keep_open(struct talk *t);
 int talk_send(struct talk *t, const char *line); /* without its newline */
 int talk_send_take(struct talk *t, cJSON *take);
+void talk_interrupting(struct talk *t, unsigned request);
+unsigned talk_number(const char *id, char kind); /* "m3": 3; 0: it is none */
+
+/* talk_queue.c */
+void talk_dispatch(struct talk *t); /* sends what can be sent */
+void talk_drop_queue(struct talk *t);
+cJSON *talk_queue_json(const struct talk *t);
 void talk_put(struct talk *t, unsigned number, enum talk_priority priority, const char *text);
 void talk_message_sent(struct talk *t, struct talk_message *m); /* frees it */
 struct talk_message *talk_find_message(struct talk *t, const char *id);
-void talk_interrupting(struct talk *t, unsigned request);
-unsigned talk_number(const char *id, char kind); /* "m3": 3; 0: it is none */
 
 /* talk_permission.c */
 void talk_ask(struct talk *t, struct jv line);

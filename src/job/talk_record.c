@@ -2,7 +2,7 @@
  * Lines of a record are objects: what was done ("do"), when ("ms", wall clock), and the offset of the
  * agent's output up to which it had been read then, in whole lines ("at").
  *
- *	open {permission_ms,idle_end_ms,resume}  init {request}
+ *	open {permission_ms,idle_end_ms,resume}  init {request}  ready {}
  *	queue {message,priority,text}  send {message}
  *	interrupt {request}  answer {permission,outcome,text}  model {request,model}  end {reason}
  */
@@ -74,6 +74,13 @@ apply_init(struct talk *t, const cJSON *o)
 }
 
 static void
+apply_ready(struct talk *t, const cJSON *o)
+{
+	(void)o;
+	talk_is_ready(t);
+}
+
+static void
 apply_queue(struct talk *t, const cJSON *o)
 {
 	const char *id = json_string(o, "message"), *name = json_string(o, "priority");
@@ -136,9 +143,9 @@ apply(struct talk *t, const cJSON *o)
 	static const struct {
 		const char *name;
 		void (*apply)(struct talk *t, const cJSON *o);
-	} kinds[] = {{"open", apply_open}, {"init", apply_init}, {"queue", apply_queue},
-	    {"send", apply_send}, {"interrupt", apply_interrupt}, {"answer", apply_answer},
-	    {"model", apply_model}, {"end", apply_end}};
+	} kinds[] = {{"open", apply_open}, {"init", apply_init}, {"ready", apply_ready},
+	    {"queue", apply_queue}, {"send", apply_send}, {"interrupt", apply_interrupt},
+	    {"answer", apply_answer}, {"model", apply_model}, {"end", apply_end}};
 	const char *what = json_string(o, "do");
 	uint64_t ms;
 

@@ -211,14 +211,16 @@ check_version(struct database *d, int64_t *version, char **cause)
 	return FAULT_NONE;
 }
 
-/* What is deleted is overwritten. A log that a reader made grow is cut back to the limit when it starts anew. */
+/* What is deleted is overwritten. The log is taken in when it has 32 MB, and not cut then, as to
+ * make it grow again costs more than to write over what is there; one that a reader made grow is
+ * cut back to the limit when it starts anew. */
 static const char modes[] = "PRAGMA synchronous=NORMAL;"
 			    "PRAGMA foreign_keys=ON;"
 			    "PRAGMA secure_delete=ON;"
 			    "PRAGMA trusted_schema=OFF;"
 			    "PRAGMA cache_size=-16384;"
-			    "PRAGMA wal_autocheckpoint=4000;"
-			    "PRAGMA journal_size_limit=16777216";
+			    "PRAGMA wal_autocheckpoint=8000;"
+			    "PRAGMA journal_size_limit=41943040";
 
 /* The log is what makes a row safe from a kill at any moment, and lets readers read on. */
 static enum fault

@@ -23,6 +23,7 @@ enum kind {
 	MESSAGE,
 	TOOL,
 	RESULT,
+	PATCH,
 	NOTE,
 	USAGE,
 	SOURCE,
@@ -43,13 +44,15 @@ struct row {
 	size_t text[TEXTS]; /* in the batch's text, and one more; 0: NULL */
 	int64_t number[NUMBERS];
 	uint16_t unknown; /* a bit for each number that is NULL */
+	bool same;        /* written, it changed nothing */
 	double cost;
 };
 
 struct named {
 	char *key; /* agent, newline, own id */
 	unsigned number;
-	int64_t rowid; /* while it is written */
+	int64_t rowid;     /* while it is written */
+	size_t rows, same; /* of it, but for the session's own; those that changed nothing */
 	struct sessions_brief brief;
 	UT_hash_handle hh;
 };
@@ -291,6 +294,17 @@ sessions_add_result(struct sessions_batch *b, unsigned session, const char *call
 }
 
 void
+sessions_add_patch(struct sessions_batch *b, unsigned session, const char *call,
+    const char *patch, int64_t time_ms)
+{
+	struct row *r = add(b, PATCH, session);
+
+	put_text(b, r, 0, call);
+	put_text(b, r, 1, patch);
+	put_time(r, 0, time_ms);
+}
+
+void
 sessions_add_note(struct sessions_batch *b, unsigned session, const char *name,
     const char *text, uint64_t at, int64_t time_ms)
 {
@@ -368,6 +382,7 @@ static const struct {
     [APPEND] = {true, SESSIONS_APPEND, {0, -1, -1, 1}, {-1, 0, -1, -1, -1, 1}},
     [TOOL] = {true, SESSIONS_TOOL, {0, 1, 2, 3}, {-1, -1, -1, -1, -1, 0}},
     [RESULT] = {true, SESSIONS_RESULT, {0, -1, -1, 1}, {-1, -1, -1, 0, -1, 2}},
+    [PATCH] = {true, SESSIONS_PATCH, {0, -1, -1, 1}, {-1, -1, -1, -1, -1, 0}},
     [NOTE] = {true, SESSIONS_NOTE, {-1, -1, 0, 1}, {-1, -1, -1, -1, -1, 1}},
 };
 
@@ -383,7 +398,7 @@ sessions_batch_each(const struct sessions_batch *b,
 		const char **texts[] = {&c.id, &c.message, &c.name, &c.text};
 		int *numbers[] = {&c.part, &c.role, &c.state, &c.outcome};
 
-		if (!changes[r->kind].told)
+		if (!changes[r->kind].told || r->same)
 			continue;
 		for (unsigned j = 0; j < 4; j++) {
 			*texts[j] = t[j] >= 0 ? text_of(b, r, (unsigned)t[j]) : NULL;
@@ -412,6 +427,14 @@ sessions_batch_brief(const struct sessions_batch *b, unsigned session)
 	return s->id != 0 ? s : NULL;
 }
 
+bool
+sessions_batch_repeats(const struct sessions_batch *b, unsigned session)
+{
+	const struct named *n = b->by_number[session];
+
+	return n->rows != 0 && n->rows == n->same;
+}
+
 /* Writing. */
 
 /* ?1 is the session's row, ?2.. the texts, then the numbers, then the cost. */
@@ -436,20 +459,27 @@ static const struct statement {
 		 " COALESCE(excluded.updated_ms, updated_ms))",
 	10, 2, false, false},
     [STATE] = {"UPDATE sessions SET state_text=?2, state=?3, state_ms=?4 WHERE id=?1"
-	       " AND COALESCE(?4, 0)>=COALESCE(state_ms, 0)",
+	       " AND COALESCE(?4, 0)>=COALESCE(state_ms, 0)"
+	       " AND (state IS NOT ?3 OR state_text IS NOT ?2 OR state_ms IS NOT ?4)",
 	1, 2, true, false},
     [TURN] =
 	{"INSERT INTO turns(session, native, prompt, started_ms, seq) VALUES(?1, ?2, ?3, ?4,"
 	 " (SELECT COALESCE(MAX(seq), 0)+1 FROM turns WHERE session=?1))"
 	 " ON CONFLICT(session, native) DO UPDATE SET"
-	 " prompt=COALESCE(excluded.prompt, prompt)",
+	 " prompt=excluded.prompt WHERE excluded.prompt IS NOT NULL"
+	 " AND excluded.prompt IS NOT prompt",
 	    2, 1, true, false},
     [TURN_END] =
 	{"UPDATE turns SET error=COALESCE(?3, error), outcome=MAX(COALESCE(outcome, 0), ?4),"
 	 " duration_ms=COALESCE(?5, duration_ms), ended_ms=COALESCE(?6, ended_ms)"
 	 " WHERE session=?1 AND seq=COALESCE("
 	 "(SELECT seq FROM turns WHERE session=?1 AND native=?2),"
-	 " (SELECT MAX(seq) FROM turns WHERE session=?1))",
+	 " (SELECT MAX(seq) FROM turns WHERE session=?1 AND started_ms<=?6),"
+	 " (SELECT MAX(seq) FROM turns WHERE session=?1))"
+	 " AND (error IS NOT COALESCE(?3, error)"
+	 " OR outcome IS NOT MAX(COALESCE(outcome, 0), ?4)"
+	 " OR duration_ms IS NOT COALESCE(?5, duration_ms)"
+	 " OR ended_ms IS NOT COALESCE(?6, ended_ms))",
 	    2, 3, true, false},
     [MESSAGE] =
 	{"INSERT INTO messages(session, turn, native, message, text, part, role, hidden,"
@@ -464,7 +494,10 @@ static const struct statement {
 	      " VALUES(?1, (SELECT MAX(seq) FROM turns WHERE session=?1), ?2, ?3, ?4, ?5, ?6)"
 	      " ON CONFLICT(session, call) DO UPDATE SET name=excluded.name,"
 	      " input=excluded.input, message=excluded.message,"
-	      " started_ms=COALESCE(started_ms, excluded.started_ms)",
+	      " started_ms=COALESCE(started_ms, excluded.started_ms)"
+	      " WHERE name IS NOT excluded.name OR input IS NOT excluded.input"
+	      " OR message IS NOT excluded.message"
+	      " OR started_ms IS NOT COALESCE(started_ms, excluded.started_ms)",
 	4, 1, true, false},
     [RESULT] = {"INSERT INTO tool_traces(session, call, output, outcome, duration_ms,"
 		" finished_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
@@ -473,7 +506,11 @@ static const struct statement {
 		" outcome=CASE excluded.outcome WHEN 0 THEN COALESCE(outcome, 0)"
 		" ELSE excluded.outcome END,"
 		" duration_ms=COALESCE(excluded.duration_ms, duration_ms),"
-		" finished_ms=COALESCE(finished_ms, excluded.finished_ms)",
+		" finished_ms=COALESCE(finished_ms, excluded.finished_ms)"
+		" WHERE output IS NOT COALESCE(excluded.output, output)"
+		" OR outcome IS NULL OR (excluded.outcome<>0 AND outcome<>excluded.outcome)"
+		" OR duration_ms IS NOT COALESCE(excluded.duration_ms, duration_ms)"
+		" OR finished_ms IS NOT COALESCE(finished_ms, excluded.finished_ms)",
 	2, 3, true, false},
     [NOTE] = {"INSERT INTO notes(session, name, text, at, time_ms) VALUES(?1, ?2, ?3, ?4, ?5)"
 	      " ON CONFLICT(session, name, at) DO NOTHING",
@@ -597,11 +634,16 @@ is_removed(struct writing *w, const struct row *r)
 }
 
 static int
-write_row(struct writing *w, const struct row *r)
+write_row(struct writing *w, struct row *r)
 {
 	const struct statement *s = &statements[r->kind];
-	int rc = is_removed(w, r);
+	int rc;
 
+	r->same = false;
+	if (s->sql == NULL)
+		return 0; /* it is only told */
+	rc = is_removed(w, r);
+	r->same = rc != 0;
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	if (w->st[r->kind] == NULL &&
@@ -610,6 +652,12 @@ write_row(struct writing *w, const struct row *r)
 		return sql_error(w->db);
 	bind(w, w->st[r->kind], s, r);
 	rc = step(w->db, w->st[r->kind]);
+	/* What is appended is said even where there is no room for it. */
+	r->same = rc == 0 && r->kind != APPEND && sqlite3_changes(w->db) == 0;
+	if (s->session) {
+		w->batch->by_number[r->session]->rows++;
+		w->batch->by_number[r->session]->same += r->same;
+	}
 	return rc == 0 && r->kind == SESSION ? find_session(w, r) : rc;
 }
 
@@ -637,6 +685,8 @@ sessions_write(sqlite3 *db, struct sessions_batch *b)
 	int64_t one;
 	int rc = sql_get(db, &one, "SELECT 1 FROM removed LIMIT 1", "");
 
+	for (unsigned i = 0; i < b->nsessions; i++)
+		b->by_number[i]->rows = b->by_number[i]->same = 0;
 	w.removed = rc == 0;
 	if (rc == -ENOENT)
 		rc = 0;

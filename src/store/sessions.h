@@ -61,7 +61,7 @@ void sessions_add_state(
 /* What follows of the session belongs to this turn, until the next. */
 void sessions_add_turn(struct sessions_batch *b, unsigned session, const char *native,
     const char *prompt, int64_t time_ms);
-/* native NULL: the one that began last. What is said again adds to what was missing. */
+/* native NULL: the one that had begun last by then. What is said again adds to what was missing. */
 void sessions_end_turn(struct sessions_batch *b, unsigned session, const char *native,
     int outcome, const char *error, int64_t duration_ms, int64_t time_ms);
 
@@ -85,6 +85,9 @@ void sessions_add_tool(struct sessions_batch *b, unsigned session, const char *c
     const char *message, const char *name, const char *input, int64_t time_ms);
 void sessions_add_result(struct sessions_batch *b, unsigned session, const char *call,
     int outcome, const char *output, int64_t duration_ms, int64_t time_ms);
+/* What the call changed: told (sessions_batch_each), but not written. */
+void sessions_add_patch(struct sessions_batch *b, unsigned session, const char *call,
+    const char *patch, int64_t time_ms);
 void sessions_add_note(struct sessions_batch *b, unsigned session, const char *name,
     const char *text, uint64_t at, int64_t time_ms);
 
@@ -113,8 +116,9 @@ void sessions_add_source(struct sessions_batch *b, const struct sessions_source 
 
 /*
  * What a batch holds of the sessions themselves, in the order in which it was added; usage and
- * sources are passed over. What is not known is NULL, 0 for times, SESSIONS_UNKNOWN. Texts are
- * the batch's. Not while it is being written.
+ * sources are passed over, and so is, once it has been written, what changed nothing as it was there
+ * already. What is not known is NULL, 0 for times, SESSIONS_UNKNOWN. Texts are the batch's. Not
+ * while it is being written.
  */
 enum sessions_kind {
 	SESSIONS_STATE,    /* state, text */
@@ -125,6 +129,7 @@ enum sessions_kind {
 	SESSIONS_TOOL,   /* id: the call's; message, name, text: the input */
 	SESSIONS_RESULT, /* id: the call's; outcome, text */
 	SESSIONS_NOTE,   /* name, text */
+	SESSIONS_PATCH,  /* id: the call's; text */
 };
 struct sessions_change {
 	enum sessions_kind kind;
@@ -138,6 +143,9 @@ void sessions_batch_each(const struct sessions_batch *b,
     void (*cb)(void *arg, const struct sessions_change *c), void *arg);
 unsigned sessions_batch_count(const struct sessions_batch *b); /* sessions: 0..n-1 */
 
+/* Whether all that it said of the session, when it was written, was there already. */
+bool sessions_batch_repeats(const struct sessions_batch *b, unsigned session);
+
 /* A session in short. What is not known is NULL or 0, the state SESSIONS_UNKNOWN. */
 struct sessions_brief {
 	int64_t id;
@@ -145,6 +153,8 @@ struct sessions_brief {
 	char *title; /* what the agent calls it, else the first prompt; one line of no more than
 		      * SESSIONS_TITLE_MAX characters */
 	bool sub;    /* a part of another session */
+	char
+	    *root; /* of such a one: the agent's own id of the session that is a part of none */
 	int state;
 	int64_t state_ms, started_ms, updated_ms;
 };

@@ -496,7 +496,8 @@ start(struct tmux_client *c, const char *socket, bool silent, int in, int out)
 	char tmux[] = "tmux", s[] = "-S", control[] = "-Cu", attach[] = "attach-session",
 	     e[] = "-E", t[] = "-t", f[] = "-f", *path = xstrdup(socket);
 	char *argv[] = {tmux, control, s, path, attach, e, t, target, f, flags, NULL};
-	struct spawn_spec how = {.argv = argv, .envp = environ, .in = in, .out = out, .err = -1};
+	struct spawn_spec how = {
+	    .argv = argv, .envp = environ, .in = in, .out = out, .err = -1};
 	int rc;
 
 	snprintf(target, sizeof target, "$%u", c->session);

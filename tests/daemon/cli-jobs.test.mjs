@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { privateDir } from './lib/daemon.mjs';
 import { Responder } from './lib/jobs-responder.mjs';
@@ -23,7 +23,9 @@ function start(r, args, { stdin = 'ignore', env = {} } = {}) {
   child.stderr.on('data', (d) => (s.err = Buffer.concat([s.err, d])));
   const ended = new Promise((done) => child.on('close', (code, signal) => done(signal ?? code)));
   s.ended = () => within(`panescry ${args.join(' ')} to end`, ended).finally(() => child.kill('SIGKILL'));
-  s.says = (text) => until(text, () => (s.out.includes(text) || s.err.includes(text)) && s);
+  s.says = (text) => until(text, () => (s.out.includes(text) || s.err.includes(text)) && s).catch((e) => {
+    throw new Error(`${e.message}; it said ${s.out}${s.err}`);
+  });
   return s;
 }
 
@@ -217,7 +219,7 @@ describe('jobs', () => {
     assert.match(lines[1], /^j2 +running +\S+ +\S+ +- +0 +- +sleep 100$/);
     assert.match(lines[2], /^j1 +completed +\S+ +\S+ +0 +6 +claude +echo hello$/);
     await r.cli(['jobs', 'ls', '--state', 'running', '-s', 'queued', '--agent', 'x y', '-n', '7']);
-    assert.equal(r.log.at(-1).url.search.replace('?&', '?'), '?state=running&state=queued&agent=x%20y&limit=7');
+    assert.equal(r.log.at(-1).url.search, '?state=running&state=queued&agent=x%20y&limit=7');
     assert.equal(JSON.parse(assertDone(await r.cli(['jobs', 'ls', '--json']))).jobs.length, 2);
     const shown = assertDone(await r.cli(['jobs', 'show', 'j1']));
     assert.match(shown, /^j1 +completed, exit status 0, /);
@@ -354,14 +356,14 @@ describe('a talk', () => {
     r.answers.set('GET /api/v1/jobs/j1', () => [200, job]);
     r.answers.set('GET /api/v1/talks/j1/events', async ({ url }) => {
       const n = Number(url.searchParams.get('after'));
-      if (events.length <= n) await new Promise((done) => (wake = done));
+      if (events.length <= n && url.searchParams.get('wait_ms') !== '0') await new Promise((done) => (wake = done));
       return [200, { events: events.slice(n), next: events.length }];
     });
     const posts = () => r.log.filter((w) => w.method === 'POST').map((w) => [w.path.replace('/api/v1/', ''), JSON.parse(w.body)]);
     r.answers.set('POST /api/v1/talks/j1/messages', () => [202, { message: 'm1', queued: 0 }]);
     r.answers.set('POST /api/v1/talks/j1/interrupt', () => [409, { error: 'no_turn', message: 'there is no turn' }]);
     r.answers.set('POST /api/v1/talks/j1/permissions/q1', () => [200, {}]);
-    r.answers.set('POST /api/v1/jobs/j1/cancel', () => [202, job]);
+    r.answers.set('POST /api/v1/talks/j1/end', () => [202, {}]);
     const c = start(r, ['run', '-i', '--agent', 'claude', '--model', 'm', '--session', 'abc', '--', '--flag'], { stdin: 'pipe' });
     await until('the talk', () => posts().length === 1);
     assert.deepEqual(posts()[0], ['talks', { agent: 'claude', model: 'm', resume: 'abc', args: ['--flag'], cwd: process.cwd() }]);
@@ -394,7 +396,7 @@ describe('a talk', () => {
     const again = start(r, ['jobs', 'talk', 'j1'], { stdin: 'pipe' });
     await again.says('q1 allowed');
     again.child.stdin.write('/quit\n');
-    await until('the end', () => posts().at(-1)[0] === 'jobs/j1/cancel');
+    await until('the end', () => posts().at(-1)[0] === 'talks/j1/end');
     job.state = 'cancelled';
     happens({ type: 'ending', reason: 'quit' }, { type: 'ended' });
     assert.equal(await again.ended(), 0);
@@ -465,6 +467,11 @@ describe('with the daemon', () => {
     await until('it to be queued', async () => (await last()).state === 'queued');
     const queued = (await last()).id;
     assert.match(assertDone(await d.cli(['jobs'])), new RegExp(`^${queued} +queued `, 'm'));
+    const listed = async (...args) => assertDone(await d.cli(['jobs', 'ls', ...args])).split('\n').slice(1, -1).map((l) => l.split(' ')[0]);
+    assert.deepEqual(await listed('--state', 'running'), [...full].reverse());
+    assert.deepEqual(await listed('--state', 'running', '--state', 'queued', '-n', '2'), [queued, full[2]]);
+    assert.deepEqual(await listed('-s', 'queued', '--agent', 'claude'), []);
+    assertRefused(await d.cli(['jobs', 'input', full[0], 'x']), 2, new RegExp(full[0]));
     for (const id of full) assertDone(await d.cli(['jobs', 'cancel', id]));
     assert.equal(await c.ended(), 0);
     assert.equal(sha(c.out), sha(bytes));
@@ -510,6 +517,54 @@ describe('with the daemon', () => {
     assertRefused(await d.cli(['jobs', 'show', id]), 2);
   });
 
+  it('a flow runs, waits for a person, and takes from the record what it has done', async () => {
+    const file = join(d.dir, 'f.toml');
+    await writeFile(file, `name = "demo"
+[[steps]]
+name = "one"
+command = ["sh", "-c", "echo 1 >>${d.dir}/ones; echo got"]
+[[steps]]
+name = "ask"
+type = "approval"
+message = "go on with \${steps.one.result}?"
+depends_on = ["one"]
+[[steps]]
+name = "two"
+command = ["test", "-e", "${d.dir}/two"]
+depends_on = ["ask"]
+`);
+    assertDone(await d.cli(['flow', 'validate', file]));
+    const c = start(d, ['flow', 'run', file], { env: { LC_ALL: 'C' } });
+    await c.says('go on with got?');
+    const id = c.out.toString().split('\n')[0];
+    assert.match(assertDone(await d.cli(['flow', 'show', id], { env: { LC_ALL: 'C' } })), /^`- ask +waiting .* go on with got\?$/m);
+    assertRefused(await d.cli(['flow', 'approve', id, 'none']), 2);
+    await killWorker(d);
+    assertDone(await d.cli(['flow', 'approve', id, 'ask']));
+    assert.equal(await c.ended(), 1, c.err.toString());
+    assert.match(c.out.toString(), /^two +failed/m);
+    assert.match(c.out.toString(), new RegExp(`^${id} demo: failed`, 'm'));
+    assert.match(assertDone(await d.cli(['flow', 'ls'])), new RegExp(`^${id} +failed .* demo `, 'm'));
+    await writeFile(join(d.dir, 'two'), '');
+    const again = await d.cli(['flow', 'resume', id]);
+    assert.equal(again.status, 0, again.err + again.out);
+    assert.equal(await readFile(join(d.dir, 'ones'), 'utf8'), '1\n');
+    assertDone(await d.cli(['flow', 'rm', id]));
+    assertRefused(await d.cli(['flow', 'show', id]), 2);
+    await writeFile(file, 'name = "x"\n[[steps]]\nname = "a"\ncommand = ["true"]\ndepends_on = ["b"]\n');
+    assertRefused(await d.cli(['flow', 'validate', file]), 2, /f\.toml: .*\bb\b/);
+    await writeFile(file, 'x = ');
+    assertRefused(await d.cli(['flow', 'run', file]), 2, /f\.toml: line 1/);
+    const s = start(d, ['flow', 'run', '--json', join(d.dir, 's.json')]);
+    assert.equal(await s.ended(), 2);
+    await writeFile(join(d.dir, 's.json'), JSON.stringify({ name: 's', steps: [{ name: 'a', command: ['sleep', '1000'] }] }));
+    const e = start(d, ['flow', 'run', join(d.dir, 's.json')]);
+    await e.says('running');
+    e.child.kill('SIGINT');
+    assert.equal(await e.ended(), 1);
+    assert.match(e.out.toString(), /^f\d+ s: cancelled/m);
+  });
+
   it('what jobs have written is searched when that is asked for', async () => {
     assertDone(await d.cli(['run', 'echo', 'needle in a job']));
     const { id } = await last();
@@ -518,6 +573,59 @@ describe('with the daemon', () => {
     assert.equal((await d.cli(['search', 'needle in'])).status, 1);
     assert.equal(assertDone(await d.cli(['search', '--pane', `${id}*`, 'needle in'])), line);
     assertRefused(await d.cli(['search', '--jobs', '--sessions', 'x']), 2, /--jobs/);
+  });
+});
+
+describe('a talk with a stand-in', () => {
+  let d;
+  before(async () => {
+    const dir = await privateDir();
+    await mkdir(join(dir, 'bin'));
+    await symlink(resolve(import.meta.dirname, '../agents/standin'), join(dir, 'bin', 'claude'));
+    d = await startKept({ dir, env: { PATH: `${join(dir, 'bin')}:${process.env.PATH}`, PYTHONDONTWRITEBYTECODE: '1' } });
+  });
+  after(async () => {
+    try {
+      await d?.well();
+    } finally {
+      await d?.stop();
+    }
+  });
+
+  it('says what it does, asks, is left and found again', async () => {
+    const c = start(d, ['run', '--interactive', '--agent', 'claude'], { stdin: 'pipe' });
+    const type = (line) => c.child.stdin.write(`${line}\n`);
+    type('hello');
+    await c.says('You said: hello\n');
+    type('pieces one two; tool Bash {"command":"ls"}; ask Edit {"file_path":"/x"}; say done');
+    await c.says('? Edit: /x [y/n] (p1)\n');
+    assert.match(c.out.toString(), /^one two ?\n\* Bash: ls\n/m);
+    await killWorker(d);
+    type('y');
+    await c.says('p1 allowed\n');
+    await c.says('done\n');
+    type('ask Edit {"file_path":"/y"}; say anyway');
+    await c.says('(p2)\n');
+    type('n');
+    await c.says('p2 denied\n');
+    await c.says('anyway\n');
+    type('hang');
+    await until('the turn', async () => (await d.ok('GET', 'talks/j1')).phase !== 'idle');
+    type('/later say at last');
+    type('/now say at once');
+    await c.says('at last\n');
+    assert.match(c.out.toString(), /at once\n[^]*at last\n/);
+    c.child.stdin.end();
+    assert.equal(await c.ended(), 0);
+    assert.match(c.err.toString(), /j1 goes on: panescry jobs talk j1/);
+    assert.equal((await d.ok('GET', 'jobs/j1')).state, 'running');
+    const again = start(d, ['jobs', 'talk', 'j1'], { stdin: 'pipe' });
+    await again.says('at last\n');
+    assert.match(again.out.toString(), /^> hello\nYou said: hello\n/m);
+    again.child.stdin.write('/quit\n');
+    assert.equal(await again.ended(), 0);
+    await until('its end', async () => (await d.ok('GET', 'jobs/j1')).ended);
+    assertRefused(await d.cli(['jobs', 'talk', 'j9']), 2, /j9/);
   });
 });
 

@@ -336,6 +336,15 @@ describe('a flow', () => {
     assert.notEqual(step(r, 'b').job, step(first, 'b').job);
     assert.deepEqual(await lines('resumed'), ['a', 'b', 'b', 'c']);
     assert.equal((await d.request('POST', `/api/v1/flows/${first.id}/resume`, { json: {} })).status, 409);
+    // With the definition: the same goes on, another is a run of its own.
+    const failing = flow([sh('a', 'true'), sh('b', 'exit 1', deps('a'))]);
+    const one = await run(d, failing);
+    assert.equal(await start(d, failing, { resume: one.id }), one.id);
+    assert.equal((await ended(d, one.id)).state, 'failed');
+    const other = await run(d, { ...failing, steps: [failing.steps[0], sh('b', 'true', deps('a'))] }, { resume: one.id });
+    assert.notEqual(other.id, one.id);
+    assert.deepEqual(other.steps.map((s) => s.cached), [true, false]);
+    assert.equal(other.state, 'completed');
   });
 
   it('runs the examples', async () => {

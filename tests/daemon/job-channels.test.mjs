@@ -100,12 +100,12 @@ test('one that waits hears of the first byte, of the end, or that the time is ov
   assert.deepEqual([short.status, short.text, short.headers['x-panescry-end']], [200, '', undefined]);
   await until('it to run', async () => (await job(j.id)).state === 'running');
   const input = (text) => d.request('POST', `/api/v1/jobs/${j.id}/input`, { body: text });
-  assert.equal((await input('hello\n')).status, 200);
+  assert.equal((await input('hello\n')).status, 204);
   assert.equal((await waits).text, 'hello\n');
   const r = await ranged;
   assert.deepEqual([r.status, r.text, r.headers['content-range']], [206, 'hello\n', 'bytes 0-5/*']);
   const last = get(j.id, 1, '?offset=6&wait_ms=30000');
-  assert.equal((await input('\n')).status, 200);
+  assert.equal((await input('\n')).status, 204);
   const end = await last;
   assert.deepEqual([end.status, end.text, end.headers['x-panescry-end']], [200, '', '1']);
 });

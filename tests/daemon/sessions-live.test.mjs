@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { privateDir } from './lib/daemon.mjs';
 import { listed, startFollowed } from './lib/follow.mjs';
-import { killWorker, startKept } from './lib/keeper.mjs';
+import { info, killWorker, startKept } from './lib/keeper.mjs';
 import { Listener } from './lib/listener.mjs';
 import { assertDone } from './lib/run.mjs';
 import { until } from './lib/until.mjs';
@@ -254,6 +254,45 @@ describe('sessions as they go on', () => {
       throw new Error(`${x.message} ${JSON.stringify(await session('link'))}`);
     });
     await again.close();
+  });
+
+  it('are counted and told once, whenever the worker is killed', async () => {
+    const all = [0, 1, 2].map((i) => transcript(`kill${i}`));
+    let said = 0;
+    const grow = async (n) => {
+      for (; n > 0; n--, said++) for (const t of all) await t.write(t.says(`answer ${said}`));
+    };
+    const read = () =>
+      until('all of it', async () => {
+        for (const t of all) {
+          const s = await session(t.session);
+          if (s.messages !== said + 1 || s.usage.output_tokens !== said) return false;
+        }
+        return true;
+      });
+
+    for (const t of all) await t.write(t.prompt('Begin'));
+    for (const t of all) await known(t.session);
+    for (let round = 0; round < 4; round++) {
+      await grow(3);
+      await killWorker(d); // with some of it read, or none
+      await read();
+    }
+    for (let round = 0; round < 3; round++) {
+      await grow(1);
+      await read();
+    }
+    const i = await killWorker(d); // what it has read is ahead of the places
+    const l = await Listener.on(d, ['session:kill1']);
+    const { messages } = await l.hears('a snapshot', (o) => o.type === 'state');
+    assert.equal(messages.length, said + 1);
+    const { sessions } = await until('it to be read', async () => (await info(d, (n) => n.pid === i.pid && n.sessions.settled)) || false);
+    assert.ok(sessions.bytes_read > 0, 'some of it was read again');
+    await grow(1);
+    await l.hears('the last', (o) => o.text === `answer ${said - 1}`);
+    assert.deepEqual(l.of('delta').filter((o) => o.channel === 'text').map((o) => o.text), [`answer ${said - 1}`]);
+    await read();
+    await l.close();
   });
 
   it('are not linked where two panes might be theirs', async () => {

@@ -141,6 +141,24 @@ test('too much fails it, and nothing of it is taken', async () => {
   await say(big.id, 'cancel');
 });
 
+test('a stream is cancelled as any job', async () => {
+  const s = await begin();
+  await written(s.id, 1, 'x');
+  const r = await d.request('POST', `/api/v1/jobs/${s.id}/cancel`, { json: { reason: 'enough' } });
+  assert.ok(r.status < 300, r.text);
+  const j = await job(s.id);
+  assert.deepEqual([j.state, j.error], ['cancelled', 'enough']);
+  const t = await begin();
+  for (const [what, json] of [['signal', { signal: 'INT' }], ['resize', { cols: 9, rows: 9 }]]) {
+    const wrong = await d.request('POST', `/api/v1/jobs/${t.id}/${what}`, { json });
+    assert.deepEqual([wrong.status, wrong.json.error], [409, 'no_command'], what);
+  }
+  assert.equal((await d.request('DELETE', `/api/v1/jobs/${t.id}`)).status, 409);
+  await say(t.id, 'cancel');
+  assert.equal((await d.request('DELETE', `/api/v1/jobs/${t.id}`)).status, 204);
+  assert.equal((await d.request('GET', `/api/v1/jobs/${t.id}/channels/1`)).status, 404);
+});
+
 test('one that nobody feeds is timed out', async () => {
   const s = await begin({ idle_timeout_s: 0.5 });
   await written(s.id, 1, 'x');

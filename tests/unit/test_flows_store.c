@@ -314,6 +314,31 @@ the_last_completed_step_of_a_hash_is_found(void **state)
 	assert_int_equal(cached(o, 1, &found, &run), -ENOENT);
 }
 
+static void
+runs_that_are_old_are_removed_with_their_steps(void **state)
+{
+	struct owner *o = *state;
+	struct flows_run run;
+	sqlite3 *db;
+
+	rec_open(o);
+	assert_int_equal(add(o, 0), 0);
+	assert_int_equal(add(o, 0), 0);
+	assert_int_equal(end(o, 1, COMPLETED), 0); /* at 5000 */
+	flows_expire(o->store, 5000, rec_done, NULL);
+	assert_int_equal(rec_outcome(o), 0);
+	run = read_run(o, 1);
+	flows_run_release(&run);
+	flows_expire(o->store, INT64_MAX, rec_done, NULL);
+	assert_int_equal(rec_outcome(o), 0);
+	db = rec_reader(o);
+	assert_int_equal(flows_read(db, 1, &run), -ENOENT);
+	sqlite3_close(db);
+	run = read_run(o, 2); /* it has not ended */
+	assert_int_equal(run.nsteps, 3);
+	flows_run_release(&run);
+}
+
 int
 main(void)
 {
@@ -324,6 +349,7 @@ main(void)
 	    CASE(two_steps_of_one_name_are_refused_as_a_whole),
 	    CASE(runs_are_listed_newest_first),
 	    CASE(the_last_completed_step_of_a_hash_is_found),
+	    CASE(runs_that_are_old_are_removed_with_their_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,7 +126,7 @@ tick(struct owner *o, int64_t ms)
 static void
 expect_sent(struct owner *o, const char *lines)
 {
-	assert_string_equal(o->sent.data != NULL ? o->sent.data : "", lines);
+	assert_string_equal(o->sent.len != 0 ? o->sent.data : "", lines);
 	buf_release(&o->sent);
 	buf_init(&o->sent, BUF_NO_MAX);
 }
@@ -331,6 +331,8 @@ now_interrupts(void **state)
 	expect_sent(o, "");
 	say(o, ACK("req_2"));
 	expect_sent(o, USER("stop", "s1"));
+	tick(o, 1); /* the other one came before this turn */
+	expect_sent(o, "");
 	say(o, RESULT);
 	expect_sent(o, USER("stop too", "s1"));
 	say(o, BEGIN);
@@ -641,6 +643,89 @@ another_worker_goes_on(void **state)
 	assert_true(o->input_ended);
 }
 
+static unsigned
+draw(uint32_t *seed, unsigned n)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 17;
+	*seed ^= *seed << 5;
+	return *seed % n;
+}
+
+/* A line that may be anywhere in a stream, now and then with a byte that is another. */
+static void
+say_anything(struct owner *o, uint32_t *seed, bool damaged)
+{
+	static const char *const lines[] = {READY, BEGIN, THOUGHT, TEXT("x"), TOOL, ASK("a"),
+	    ASK("b"), TOOL_RESULT, RESULT, INTERRUPTED, ACK("req_2"), ACK("req_3"),
+	    "{\"type\":\"control_cancel_request\",\"request_id\":\"a\"}\n", "cut\n"};
+	char *line = xstrdup(lines[draw(seed, sizeof lines / sizeof *lines)]);
+	size_t len = strlen(line), cut;
+
+	if (damaged && draw(seed, 3) == 0)
+		line[draw(seed, (unsigned)len - 1)] = (char)(1 + draw(seed, 255));
+	cut = draw(seed, (unsigned)len);
+	buf_append(&o->output, line, len);
+	talk_output(o->talk, o->output.len - len, line, cut);
+	talk_output(o->talk, o->output.len - len + cut, line + cut, len - cut);
+	free(line);
+}
+
+static void
+do_anything(struct owner *o, uint32_t *seed)
+{
+	char id[TALK_ID_MAX];
+
+	switch (draw(seed, 6)) {
+	case 0:
+		talk_message(o->talk, "text", (enum talk_priority)draw(seed, 3), id);
+		break;
+	case 1:
+		snprintf(id, sizeof id, "p%u", draw(seed, 8));
+		talk_answer(o->talk, id, draw(seed, 2) == 0, "why", NULL);
+		break;
+	case 2:
+		talk_interrupt(o->talk);
+		break;
+	case 3:
+		talk_set_model(o->talk, "m");
+		break;
+	default:
+		tick(o, (int64_t)draw(seed, 4) * 3000);
+	}
+}
+
+static void
+whatever_happened_another_worker_knows(void **state)
+{
+	struct owner *o = *state;
+	uint32_t seed = 2463534242u;
+
+	for (int round = 0; round < 200; round++) {
+		o->talk = talk_new(&o->config);
+		talk_started(o->talk);
+		for (int i = 0; i < 60; i++) {
+			if (draw(&seed, 2) == 0)
+				say_anything(o, &seed, round % 2 == 1);
+			else
+				do_anything(o, &seed);
+			if (draw(&seed, 12) == 0) {
+				buf_reset(&o->sent);
+				replace(o);
+			}
+		}
+		buf_reset(&o->sent);
+		replace(o);
+		talk_ended(o->talk);
+		talk_free(o->talk);
+		o->talk = NULL;
+		buf_reset(&o->sent);
+		buf_reset(&o->events);
+		buf_reset(&o->record);
+		buf_reset(&o->output);
+	}
+}
+
 /* The end of the record was lost: it may be behind, and never wrong. */
 static void
 a_record_without_its_end(void **state)
@@ -866,6 +951,7 @@ main(void)
 	    CASE(garbage_is_passed_over),
 	    CASE(any_cut_says_the_same),
 	    CASE(another_worker_goes_on),
+	    CASE(whatever_happened_another_worker_knows),
 	    CASE(a_record_without_its_end),
 	    CASE(the_first_session_stays),
 	    CASE(events_are_kept_within_bounds),

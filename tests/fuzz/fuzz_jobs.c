@@ -1,0 +1,255 @@
+/*
+ * What is asked for of jobs and flows, and what an agent says in a live session: nothing crashes; a
+ * spec that is taken is the same when it has been on record; and a session that is made anew from its
+ * record has the same events. Input: which of the three, then JSON, or lines in which a line "!" and a
+ * letter is something that a client does.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/buf.h"
+#include "base/utf8.h"
+#include "fuzz.h"
+#include "job/flow.h"
+#include "job/job.h"
+#include "job/talk.h"
+#include "proto/json.h"
+
+static char *
+kept(const struct job_spec *s)
+{
+	return json_print_take(job_spec_json(s));
+}
+
+static void
+try_spec(const cJSON *o)
+{
+	struct job_spec s, again;
+	char *cause = NULL, *one, *two;
+	cJSON *back;
+
+	if (job_spec_parse(o, "/", &s, &cause) != 0) {
+		if (cause == NULL || !utf8_valid(cause, strlen(cause)))
+			abort();
+		free(cause);
+		return;
+	}
+	one = kept(&s);
+	back = json_parse(one, strlen(one));
+	if (back == NULL || job_spec_parse(back, "/elsewhere", &again, NULL) != 0)
+		abort();
+	two = kept(&again);
+	if (strcmp(one, two) != 0)
+		abort();
+	free(one);
+	free(two);
+	cJSON_Delete(back);
+	job_spec_release(&s);
+	job_spec_release(&again);
+}
+
+static void
+try_flow(const cJSON *o)
+{
+	struct flow_error error = {0};
+	struct flow *f = NULL;
+
+	if (flow_parse(o, &f, &error) != 0)
+		flow_error_release(&error);
+	else
+		flow_free(f);
+}
+
+/* A live session. */
+
+struct owner {
+	struct talk *talk;
+	struct buf events, record, output;
+	int64_t ms;
+};
+
+static int64_t
+on_now(void *arg)
+{
+	return ((struct owner *)arg)->ms;
+}
+
+static int
+on_send(void *arg, const char *line, size_t len)
+{
+	(void)arg;
+	if (len == 0 || line[len - 1] != '\n' || memchr(line, '\n', len) != line + len - 1 ||
+	    !utf8_valid(line, len))
+		abort();
+	return 0;
+}
+
+static void
+on_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void
+on_event(void *arg, uint64_t seq, const char *json, size_t len)
+{
+	cJSON *e = json_parse(json, len);
+
+	(void)arg;
+	if (e == NULL || seq == 0)
+		abort();
+	cJSON_Delete(e);
+}
+
+static void
+on_record(void *arg, const char *line, size_t len)
+{
+	buf_append(&((struct owner *)arg)->record, line, len);
+}
+
+static struct talk *
+talk_of(struct owner *o)
+{
+	struct talk_config cfg = {.permission_ms = 5000,
+	    .now_ms = on_now,
+	    .send = on_send,
+	    .end_input = on_nothing,
+	    .kill = on_nothing,
+	    .event = on_event,
+	    .record = on_record,
+	    .arg = o};
+
+	return talk_new(&cfg);
+}
+
+static void
+act(struct owner *o, char what)
+{
+	char id[TALK_ID_MAX];
+
+	switch (what) {
+	case 'n':
+	case 'x':
+	case 'l':
+		talk_message(o->talk, "text",
+		    what == 'n'   ? TALK_NOW
+		    : what == 'x' ? TALK_NEXT
+				  : TALK_LATER,
+		    id);
+		break;
+	case 'i':
+		talk_interrupt(o->talk);
+		break;
+	case 'm':
+		talk_set_model(o->talk, "opus");
+		break;
+	case 't':
+		o->ms += 1000;
+		talk_tick(o->talk, 1);
+		break;
+	case 'e':
+		talk_end(o->talk, "enough");
+		break;
+	default:
+		id[0] = 'p';
+		id[1] = what;
+		id[2] = '\0';
+		talk_answer(o->talk, id, (what & 1) != 0, NULL, NULL);
+	}
+}
+
+/* When it was is not the same in both. */
+static char *
+events_of(const struct talk *t)
+{
+	uint64_t next;
+	char *text = json_print_take(talk_events(t, 0, (size_t)-1 / 2, &next));
+	cJSON *list = cJSON_Parse(text), *e;
+
+	free(text);
+	cJSON_ArrayForEach (e, list) {
+		cJSON_DeleteItemFromObjectCaseSensitive(e, "time");
+		cJSON_DeleteItemFromObjectCaseSensitive(
+		    cJSON_GetObjectItemCaseSensitive(e, "permission"), "expires");
+	}
+	return json_print_take(list);
+}
+
+static void
+compare(struct owner *o)
+{
+	struct owner other = {.ms = o->ms};
+	char *one, *two;
+
+	buf_init(&other.record, BUF_NO_MAX);
+	other.talk = talk_of(&other);
+	talk_restore(other.talk, o->record.data != NULL ? o->record.data : "", o->record.len);
+	talk_output(other.talk, 0, o->output.data != NULL ? o->output.data : "", o->output.len);
+	talk_live(other.talk);
+	one = events_of(o->talk);
+	two = events_of(other.talk);
+	if (strcmp(one, two) != 0)
+		abort();
+	free(one);
+	free(two);
+	talk_free(other.talk);
+	buf_release(&other.record);
+}
+
+static void
+try_talk(const char *data, size_t size)
+{
+	struct owner o = {.ms = 1000000};
+
+	buf_init(&o.record, BUF_NO_MAX);
+	buf_init(&o.output, BUF_NO_MAX);
+	o.talk = talk_of(&o);
+	talk_started(o.talk);
+	while (size != 0) {
+		const char *end = memchr(data, '\n', size);
+		size_t n = end != NULL ? (size_t)(end - data) + 1 : size;
+
+		if (n == 3 && *data == '!') {
+			act(&o, data[1]);
+		} else {
+			talk_output(o.talk, o.output.len, data, n);
+			buf_append(&o.output, data, n);
+		}
+		data += n;
+		size -= n;
+	}
+	compare(&o);
+	cJSON_Delete(talk_json(o.talk));
+	talk_ended(o.talk);
+	talk_free(o.talk);
+	buf_release(&o.record);
+	buf_release(&o.output);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	cJSON *o;
+
+	if (size < 2)
+		return 0;
+	if (data[0] % 3 == 2) {
+		try_talk((const char *)data + 1, size - 1);
+		return 0;
+	}
+	if ((o = json_parse((const char *)data + 1, size - 1)) == NULL)
+		return 0;
+	if (data[0] % 3 == 0)
+		try_spec(o);
+	else
+		try_flow(o);
+	cJSON_Delete(o);
+	return 0;
+}
