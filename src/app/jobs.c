@@ -88,9 +88,7 @@ jobs_live_json(const struct job *j)
 	    .ntries = j->tries,
 	    .nchannels = j->spec.pty ? 1 : JOB_CHANNELS,
 	    .channels = channels};
-	cJSON *o;
 
-	row.spec = json_print_take(job_spec_json(&j->spec));
 	for (unsigned i = 0; i < row.nchannels; i++) {
 		channels[i].n = i + 1;
 		channels[i].state = (int)j->channels[i].state;
@@ -98,9 +96,7 @@ jobs_live_json(const struct job *j)
 		channels[i].exit_status = -1;
 		channels[i].duration_ms = -1;
 	}
-	o = jobs_row_json(&row, false);
-	free(row.spec);
-	return o;
+	return jobs_row_json_of(&row, job_spec_json(&j->spec), false);
 }
 
 static void
@@ -131,7 +127,7 @@ on_output(
 
 	job_panes_output(a, &from, offset, data, len);
 	job_events_output(a, j->number, channel, offset, data, len);
-	job_channels_grew(a, j->number, channel);
+	job_channels_grew(a, j->number, channel, offset, data, len);
 	if (channel == 1)
 		jobs_agent_output(a, j);
 	talks_output(a, j, channel, offset, data, len);
