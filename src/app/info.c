@@ -168,6 +168,9 @@ info_metrics(struct http_req *r, void *arg)
 	const struct app *a = arg;
 	struct counts c = count(a);
 	struct server_stats s = server_stats(a->server);
+	unsigned running, queued;
+
+	jobs_count(a, &running, &queued);
 	const struct {
 		const char *name, *type, *help;
 		double value;
@@ -191,6 +194,8 @@ info_metrics(struct http_req *r, void *arg)
 		(double)c.screens},
 	    {"panescry_input_pending_bytes", "gauge", "Input that commands have not read yet.",
 		(double)c.input_pending},
+	    {"panescry_jobs_running", "gauge", "Jobs whose command runs.", running},
+	    {"panescry_jobs_queued", "gauge", "Jobs that wait.", queued},
 	    {"panescry_viewers", "gauge", "Attached viewers.", a->viewer_count},
 	    {"panescry_connections", "gauge", "Open client connections.", s.connections},
 	    {"panescry_http_requests_total", "counter", "HTTP requests.", (double)s.requests},

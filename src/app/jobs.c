@@ -419,6 +419,12 @@ jobs_reap(struct app *a, pid_t pid)
 enum { RECENT_MS = 3600 * 1000 };
 
 void
+jobs_count(const struct app *a, unsigned *running, unsigned *queued)
+{
+	runner_count(a->jobs->runner, running, queued);
+}
+
+void
 jobs_status_json(struct app *a, cJSON *status)
 {
 	cJSON *o = cJSON_AddObjectToObject(status, "jobs");

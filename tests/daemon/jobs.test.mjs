@@ -119,6 +119,8 @@ test('one that waits is cancelled without having run', async () => {
   const block = await Promise.all(Array.from({ length: 16 }, () => start(['sleep', '1000'])));
   const id = await start(['touch', join(daemon.dir, 'ran')]);
   assert.equal((await get(id)).state, 'queued');
+  assert.equal(await daemon.metric('panescry_jobs_queued'), 1);
+  assert.equal(await daemon.metric('panescry_jobs_running'), 16);
   assert.equal((await daemon.request('POST', `/api/v1/jobs/${id}/cancel`)).status, 202);
   assert.equal((await ended(id)).state, 'cancelled');
   for (const b of block) await daemon.request('POST', `/api/v1/jobs/${b}/cancel`);
