@@ -186,7 +186,11 @@ describe('the panes of a server', { skip }, () => {
     assert.equal((await f.d.ok('POST', `panes/${part(id)}/wait`, { pattern: 'was there', from: 'start', timeout_ms: 1000 })).line, 1);
     const watch = await f.d.ok('POST', 'watches', { pattern: '(was|comes) there', command: 'true', every_s: 0 });
     const fired = async () => (await f.d.ok('GET', 'watches')).watches.find((x) => x.id === watch.id);
-    const late = await f.t.sh('stty -echo; echo was there; exec cat');
+    // One that is first seen when that is there already.
+    const late = await f.t.run('new-window', '-P', '-F', '#{pane_id}', '-t', '=main:', 'sh', '-c', 'stty -echo; echo was there; exec cat', ';',
+      'set-option', '-p', '-t', '=main:', '@panescry', 'off');
+    await until('its text', async () => (await f.t.text(late)).includes('was there'));
+    await f.t.run('set-option', '-pu', '-t', late, '@panescry');
     await listed(f.d, f.t.id(late));
     await f.d.type(id, 'it comes there\r');
     await until('it to fire', async () => (await fired()).fired > 0);
