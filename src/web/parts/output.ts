@@ -30,6 +30,10 @@ export class Output {
   private to = 0;
   private busy = false;
   private tail = new TextDecoder();
+  private stuck = true; // to its end
+  private top = 0;
+  /** Blocks get their height when they come into view, and the window may shrink. */
+  private readonly resized = new ResizeObserver(() => this.stick());
 
   /** `command`: what prints all of it, for a person who wants that. */
   constructor(
@@ -44,6 +48,14 @@ export class Output {
       el('div', { class: 'output-more' }, this.earlier, this.note),
       this.text,
     );
+    this.element.addEventListener('scroll', () => this.scrolled(), { passive: true });
+    this.resized.observe(this.element);
+    this.resized.observe(this.text);
+  }
+
+  dispose(): void {
+    this.resized.disconnect();
+    this.element.remove();
   }
 
   /** The channel has so many bytes now. */
@@ -69,21 +81,20 @@ export class Output {
     const text = this.tail.decode(piece.subarray(start), { stream: true });
     this.text.replaceChildren(...blocks(plain(text)));
     this.rest();
-    this.element.scrollTop = this.element.scrollHeight;
+    this.stuck = true;
+    this.stick();
   }
 
   private async more(bytes: number): Promise<void> {
     const piece = await this.read(this.to, bytes - this.to);
     if (!piece) return;
-    const { scrollTop, scrollHeight, clientHeight } = this.element;
-    const stuck = scrollHeight - scrollTop - clientHeight < AT_END;
     this.to += piece.length;
     const text = plain(this.tail.decode(piece, { stream: true }));
     // Behind a line that has not ended it goes on within its block.
     const last = this.text.lastElementChild;
     if (last && (last.textContent?.length ?? 0) < PIECE / 8) last.append(text);
     else this.text.append(...blocks(text));
-    if (stuck) this.element.scrollTop = this.element.scrollHeight;
+    this.stick();
   }
 
   private async before(): Promise<void> {
@@ -99,8 +110,20 @@ export class Output {
     this.text.prepend(...blocks(plain(new TextDecoder().decode(piece.subarray(start)))));
     this.from = from + start;
     this.rest();
+    this.stuck = false;
     element.scrollTop = element.scrollHeight - was;
     element.focus({ preventScroll: true });
+  }
+
+  private stick(): void {
+    if (this.stuck) this.element.scrollTop = this.element.scrollHeight;
+  }
+
+  private scrolled(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.element;
+    if (scrollHeight - scrollTop - clientHeight < AT_END) this.stuck = true;
+    else if (scrollTop < this.top) this.stuck = false; // by a person: it grows downwards
+    this.top = scrollTop;
   }
 
   private rest(): void {

@@ -62,7 +62,9 @@ export class JobView extends OneView<Job> {
   protected override show(j: Job): void {
     const first = this.job === null;
     this.job = j;
-    this.about(j);
+    const talks = j.kind === 'session' && !this.silent;
+    if (!talks) this.about(j); // a conversation says it, and has no room to spare
+    this.command.hidden = talks || !this.command.firstChild;
     const lives = jobLives(j);
     this.cancel.hidden = !lives;
     this.repeat.hidden = lives || j.kind !== 'command';
@@ -70,7 +72,7 @@ export class JobView extends OneView<Job> {
     this.tell(j);
     this.tryAll(Array.isArray(j.tries) ? j.tries : []);
     const idle = document.activeElement === document.body || this.buttons.contains(document.activeElement);
-    if (j.kind === 'session' && !this.silent) this.showTalk();
+    if (talks) this.showTalk();
     else this.showOutput(j);
     if (first && (idle || this.element.contains(document.activeElement))) this.focus();
   }
@@ -100,7 +102,6 @@ export class JobView extends OneView<Job> {
   private about(j: Job): void {
     if (this.command.firstChild) return;
     const texts = [j.command.length ? joinCommand(j.command) : '', j.prompt ?? ''].filter(Boolean);
-    this.command.hidden = texts.length === 0;
     this.command.append(...texts.map((t) => longText(t, undefined, () => Promise.resolve(null))));
   }
 

@@ -9,8 +9,12 @@ import { size } from '../parts/longtext';
 import { jobHash } from '../state/route';
 import { choice, ListView, PAGE } from './list';
 
-/** The name that it was given, else its command. */
-export const jobTitle = (j: Job): string => tame(j.name ?? '') || tame(joinCommand(j.command)) || j.id;
+/** The name that it was given, else what a session was asked first, else its command. */
+export const jobTitle = (j: Job): string =>
+  tame(j.name ?? '') ||
+  (j.kind === 'session' ? tame((j.prompt ?? '').slice(0, 1000)) : '') ||
+  tame(joinCommand(j.command)) ||
+  j.id;
 
 /** The record of a live session (channel 3) is nothing that it wrote. */
 export const jobChannels = (j: Job): Job['channels'] =>
@@ -38,7 +42,7 @@ class Row extends Entry {
       tries > 1 && `${tries} tries`,
       jobBytes(j) > 0 && size(jobBytes(j)),
       j.flow && `step of ${tame(j.flow, 20)}`,
-      j.name ? command : null,
+      jobTitle(j) !== command && command,
     ]);
     this.about.title = tame(joinCommand(j.command), 500);
     this.at(j.ended ?? j.started ?? j.created);

@@ -59,6 +59,7 @@ export class OutputView {
     this.asking.abort();
     this.live?.dispose();
     this.live = null;
+    this.text?.dispose();
   }
 
   private tab(channels: Channel[], now: Channel | undefined): void {
@@ -145,6 +146,7 @@ export class OutputView {
     this.shown = to;
     this.live?.dispose();
     this.live = null;
+    this.text?.dispose();
     this.text = null;
     return true;
   }
