@@ -51,8 +51,9 @@ enum agent_event_type {
 	 * a text it says the role, the model, or that all parts of it are hidden now. */
 	AGENT_MESSAGE,
 	AGENT_TOOL_CALL, /* id, name, input; message; the same id again replaces */
-	/* id, text, outcome; duration_ms where the agent measures it. The same id again adds: what
-	 * it does not say (NULL, unknown) stays. */
+	/* id, text, outcome; duration_ms where the agent measures it; input: a patch (agent/touch.h)
+	 * of what it changed, where the agent says the lines. The same id again adds: what it does
+	 * not say (NULL, unknown) stays. */
 	AGENT_TOOL_RESULT,
 	AGENT_USAGE, /* id: the key; rank; message, model, usage, cost_usd */
 	AGENT_COST,  /* cost_usd: a running total of the session, as the agent states it */

@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "agent/touch.h"
 #include "base/buf.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
@@ -178,24 +179,75 @@ result_duration(struct jv own)
 	return ms != AGENT_UNKNOWN ? ms : jv_count(jv_get(own, "totalDurationMs"));
 }
 
+/* Its first and last line of the new file that are not context; false: it has none. */
+static bool
+changed_lines(struct jv hunk, int64_t *first, int64_t *last)
+{
+	struct jv at = jv_get(hunk, "lines"), line;
+	int64_t n = jv_count(jv_get(hunk, "newStart"));
+
+	*first = 0;
+	if (n < 0 || n > TOUCH_LAST || !jv_is_array(at))
+		return false;
+	n += n == 0;
+	while (n < TOUCH_LAST && jv_next(&at, NULL, &line)) {
+		char c = jv_is_string(line) && line.e - line.s > 2 ? line.s[1] : ' ';
+
+		if (c == '+' || c == '-') {
+			*first = *first != 0 ? *first : n;
+			*last = n;
+		}
+		n += c == '+' || c == ' ';
+	}
+	return *first != 0;
+}
+
+/* What it changed, as the agent keeps it for itself; NULL: nothing that it says. */
+static char *
+result_patch(struct jv own)
+{
+	struct jv at = jv_get(own, "structuredPatch"), hunk;
+	char *path = jv_is_array(at) ? jv_text(jv_get(own, "filePath")) : NULL;
+	int64_t first, last;
+	unsigned n = 0;
+	struct buf b;
+
+	buf_init(&b, BUF_NO_MAX);
+	if (path != NULL && strchr(path, '\n') == NULL && strlen(path) < TOUCH_PATH_MAX) {
+		while (n < TOUCH_MAX && jv_next(&at, NULL, &hunk)) {
+			if (!changed_lines(hunk, &first, &last))
+				continue;
+			if (n++ == 0)
+				buf_printf(&b, "*** Begin Patch\n*** Update File: %s\n", path);
+			buf_printf(&b, "@@ -%lld,0 +%lld,%lld @@\n", (long long)first,
+			    (long long)first, (long long)(last - first + 1));
+		}
+	}
+	free(path);
+	return n != 0 ? buf_take(&b) : NULL;
+}
+
 static void
 give_result(struct claude_out *o, const struct claude_message *m, struct jv block)
 {
 	struct agent_event e = claude_event(o, AGENT_TOOL_RESULT);
 	char *id = jv_text(jv_get(block, "tool_use_id"));
 	char *text = id != NULL ? result_text(jv_get(block, "content")) : NULL;
+	char *patch = id != NULL ? result_patch(m->result) : NULL;
 
 	if (id != NULL) {
 		e.id = id;
 		e.text = text;
 		e.outcome = result_outcome(block, text, m->result);
 		e.duration_ms = result_duration(m->result);
+		e.input = patch;
 		e.message = m->id;
 		e.hidden = m->hidden;
 		claude_emit(o, &e);
 	}
 	free(id);
 	free(text);
+	free(patch);
 }
 
 static bool

@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "agent/codex_priv.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
 
@@ -247,11 +248,41 @@ duration_of(const cJSON *o, const cJSON *payload)
 	return from >= 0 && to >= from ? to - from : AGENT_UNKNOWN;
 }
 
+/* What was applied, by path: {"type":"update","unified_diff":"@@...","move_path"}. As a patch, to be
+ * freed; NULL: nothing. */
+static char *
+patch_of(const cJSON *o)
+{
+	const cJSON *changes = get(o, "changes"), *change;
+	struct buf b;
+
+	if (!cJSON_IsObject(changes) || changes->child == NULL)
+		return NULL;
+	buf_init(&b, BUF_NO_MAX);
+	buf_puts(&b, "*** Begin Patch\n");
+	cJSON_ArrayForEach (change, changes) {
+		const char *type = get_string(change, "type");
+		const char *diff = get_string(change, "unified_diff");
+		const char *moved = get_string(change, "move_path");
+		bool all = type == NULL || strcmp(type, "update") != 0;
+
+		if (change->string == NULL || strchr(change->string, '\n') != NULL)
+			continue;
+		buf_printf(&b, "*** %s File: %s\n", all ? "Add" : "Update", change->string);
+		if (moved != NULL && strchr(moved, '\n') == NULL)
+			buf_printf(&b, "*** Move to: %s\n", moved);
+		if (!all && diff != NULL)
+			buf_printf(&b, "%s\n", diff);
+	}
+	return buf_take(&b);
+}
+
 /* How long it took and how it ended; what it said is in its output. */
 static void
 give_end(struct agent_parser *p, const cJSON *o, const char *id, const cJSON *payload)
 {
 	struct agent_event e = source_event(&p->s, AGENT_TOOL_RESULT);
+	char *patch = NULL;
 
 	e.id = id;
 	e.duration_ms = duration_of(o, payload);
@@ -266,8 +297,11 @@ give_end(struct agent_parser *p, const cJSON *o, const char *id, const cJSON *pa
 		e.outcome = get_true(o, "success") ? AGENT_OK : AGENT_FAILED;
 	if (get(get(o, "result"), "Err") != NULL)
 		e.outcome = AGENT_FAILED;
+	if (e.outcome == AGENT_OK)
+		e.input = patch = patch_of(o);
 	if (id != NULL)
 		source_give(&p->s, &e);
+	free(patch);
 }
 
 void

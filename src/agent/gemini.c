@@ -181,6 +181,20 @@ result_of(const cJSON *call)
 	return text_of(response != NULL ? response : result);
 }
 
+/* What it changed: the heads of its diff have no directory. */
+static char *
+patch_of(const cJSON *call)
+{
+	const cJSON *shown = get(call, "resultDisplay");
+	const char *diff = get_string(shown, "fileDiff"), *path = get_string(shown, "filePath");
+
+	if (path == NULL)
+		path = get_string(get(call, "args"), "file_path");
+	if (diff == NULL || path == NULL || strchr(path, '\n') != NULL)
+		return NULL;
+	return xasprintf("*** Begin Patch\n*** Update File: %s\n%s", path, diff);
+}
+
 static void
 give_tools(struct agent_parser *p, const cJSON *m)
 {
@@ -192,7 +206,8 @@ give_tools(struct agent_parser *p, const cJSON *m)
 		struct agent_event e = source_event(&p->s, AGENT_TOOL_CALL);
 		const char *own = get_string(call, "id");
 		char *id = own != NULL ? xstrdup(own) : xasprintf("%s/%u", message, n);
-		char *input = text_of(get(call, "args")), *output = result_of(call);
+		char *input = text_of(get(call, "args")), *output = result_of(call),
+		     *patch = NULL;
 
 		n++;
 		e.id = id;
@@ -206,6 +221,8 @@ give_tools(struct agent_parser *p, const cJSON *m)
 		e.id = id;
 		e.text = output;
 		e.outcome = outcome_of(get_string(call, "status"));
+		if (e.outcome == AGENT_OK)
+			e.input = patch = patch_of(call);
 		if (get_time(call, "timestamp") != 0)
 			e.time_ms = get_time(call, "timestamp");
 		if (e.text != NULL || e.outcome != AGENT_OUTCOME_UNKNOWN)
@@ -213,6 +230,7 @@ give_tools(struct agent_parser *p, const cJSON *m)
 		free(id);
 		free(input);
 		free(output);
+		free(patch);
 	}
 }
 

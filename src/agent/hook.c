@@ -12,6 +12,7 @@
 #include "agent/source.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
 
@@ -102,26 +103,13 @@ static const struct kept {
     {"model", "id", "model"},
 };
 
-/* Whole characters of UTF-8. */
-static void
-cut(char *s)
-{
-	size_t n = strlen(s);
-
-	if (n <= HOOK_TEXT_MAX)
-		return;
-	for (n = HOOK_TEXT_MAX; n > 0 && ((unsigned char)s[n] & 0xC0) == 0x80; n--)
-		;
-	s[n] = '\0';
-}
-
 static void
 keep(cJSON *o, const char *as, struct jv v)
 {
 	char *text = jv_text(v);
 
 	if (text != NULL && *text != '\0' && get(o, as) == NULL) {
-		cut(text);
+		text[utf8_prefix(text, HOOK_TEXT_MAX)] = '\0';
 		json_add_text(o, as, text);
 	}
 	free(text);

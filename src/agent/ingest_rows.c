@@ -109,6 +109,8 @@ rows_event(void *arg, const struct agent_event *e)
 	case AGENT_TOOL_RESULT:
 		sessions_add_result(
 		    r->batch, s, id, e->outcome, e->text, e->duration_ms, e->time_ms);
+		if (e->input != NULL)
+			sessions_add_patch(r->batch, s, id, e->input, e->time_ms);
 		break;
 	case AGENT_USAGE:
 		add_usage(r, s, e, id);

@@ -143,6 +143,8 @@ give_tool(const struct source *s, const cJSON *part, const char *id, const char 
 	if (e.text == NULL)
 		e.text = get_string(state, "error");
 	e.outcome = outcome_of(tool, state);
+	if (e.outcome == AGENT_OK) /* what it has changed, with whole paths */
+		e.input = get_string(get(state, "metadata"), "diff");
 	if (to != 0)
 		e.time_ms = to;
 	if (from != 0 && to >= from)

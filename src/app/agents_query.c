@@ -19,13 +19,14 @@
 #include "app/app_priv.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
 #include "store/sessions_live.h"
 #include "store/sessions_places.h"
 #include "store/sessions_read.h"
 
-enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512, OPEN_TRIES = 100, OPEN_MS = 20 };
+enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512 };
 
 static void
 query_free(struct question_db *q)
@@ -43,13 +44,7 @@ query_work(uv_work_t *w)
 	struct question_db *q = w->data;
 	sqlite3 *db;
 
-	q->rc = store_reader_open(q->app->store, &db, NULL);
-	/* A daemon that has just been started is still opening it. */
-	for (int i = 0; i < OPEN_TRIES && q->rc == -EAGAIN; i++) {
-		usleep(OPEN_MS * 1000);
-		q->rc = store_reader_open(q->app->store, &db, NULL);
-	}
-	if (q->rc != 0)
+	if ((q->rc = stored_reader(q->app, &db)) != 0)
 		return;
 	q->rc = q->run(q, db);
 	sqlite3_close(db);
@@ -447,9 +442,7 @@ session_add_text(cJSON *o, const char *name, const char *text, size_t max, bool 
 	if (len <= max) {
 		json_add_text(o, name, text);
 	} else {
-		while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
-			max--;
-		part = xstrndup(text, max);
+		part = xstrndup(text, (size_t)utf8_prefix(text, (int)max));
 		json_add_text(o, name, part);
 		free(part);
 		snprintf(bytes, sizeof bytes, "%s_bytes", name);

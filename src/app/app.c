@@ -19,6 +19,7 @@
 #include "app/archiver.h"
 #include "app/live.h"
 #include "app/mux.h"
+#include "app/collisions.h"
 #include "app/events.h"
 #include "app/flows.h"
 #include "app/hooks.h"
@@ -136,6 +137,8 @@ const struct http_route app_routes[] = {
     {"POST", "/api/v1/talks/:id/model", AUTH_WRITE, K, talks_model,
 	"set the model of a live session"},
     {"POST", "/api/v1/talks/:id/end", AUTH_WRITE, K, talks_end, "end a live session"},
+    {"GET", "/api/v1/collisions", AUTH_READ, 0, collisions_list,
+	"files that several have changed at the same time"},
     {"GET", "/api/v1/usage", AUTH_READ, 0, usage_answer, "what agents used, and its cost"},
     {"GET", "/api/v1/usage/cache", AUTH_READ, 0, usage_cache, "how well caches were hit"},
     {"GET", "/api/v1/watches", AUTH_READ, 0, watches_list, "patterns that are watched for"},
@@ -194,6 +197,7 @@ dup_or_null(const char *s)
 static void
 free_parts(struct app *a)
 {
+	collisions_close(a);
 	auth_free(a->auth);
 	watches_free(a);
 	events_free(a->events);
@@ -255,6 +259,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	a->auth = auth_new();
 	a->events = events_new();
 	a->places = sessions_places_new();
+	collisions_open(a);
 	producers_open(a);
 	a->endpoints[0] = attach_endpoint;
 	a->endpoints[1] = events_endpoint;
@@ -272,6 +277,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		archiver_close(a);
 		stored_close(a);
 		jobs_close(a);
+		collisions_close(a);
 		uv_run(loop, UV_RUN_DEFAULT);
 		server_free(a->server);
 		free_parts(a);
@@ -316,6 +322,7 @@ close_all(struct app *a)
 	jobs_leave(a);
 	stored_close(a);
 	jobs_close(a);
+	collisions_close(a);
 	if (a->keep != NULL)
 		worker_stop(a);
 	uv_close((uv_handle_t *)&a->child, NULL);

@@ -112,6 +112,7 @@ struct app {
 	struct jobs *jobs;
 	struct flow_runs *flows;
 	struct talks *talks;
+	struct collisions *collisions;
 
 	struct agents *agents;
 	struct live *live;
@@ -159,6 +160,9 @@ void stored_close(struct app *a); /* may wait for the disk, a little */
 /* Around work on other threads that reads the store. */
 void stored_use(struct app *a);
 void stored_unuse(struct app *a);
+/* A connection to read with, on such a thread; while the store is being opened it waits for that, two
+ * seconds at most. */
+int stored_reader(struct app *a, sqlite3 **db);
 bool stored_idle(struct app *a);      /* nothing waits to be written */
 void stored_started(struct entry *e); /* also when it is not sure that it was told before */
 void stored_ended(struct entry *e);

@@ -10,6 +10,7 @@
 
 #include "app/app_priv.h"
 #include "app/job_events.h"
+#include "app/collisions.h"
 #include "app/live.h"
 #include "app/pane_json.h"
 #include "app/watch.h"
@@ -336,6 +337,8 @@ state_of(struct app *a, const char *topic, uint64_t seq)
 		live_state(a, o);
 	} else if (strcmp(topic, "jobs") == 0) {
 		job_events_state(a, o);
+	} else if (strcmp(topic, "collisions") == 0) {
+		collisions_state(a, o);
 	}
 	return o;
 }

@@ -23,8 +23,6 @@ enum {
 	LIMIT = 50,
 	LIMIT_MAX = 1000,
 	JOBS_MAX = 5000, /* of a run, that are added up */
-	OPEN_TRIES = 100,
-	OPEN_MS = 20,
 	REASON_MAX = 1000,
 };
 
@@ -152,7 +150,7 @@ on_row(void *arg, const struct flows_run *row)
 static int
 on_job(void *arg, const struct jobs_row *row)
 {
-	flow_usage_add(&((struct look *)arg)->used, &row->usage);
+	jobs_usage_add(&((struct look *)arg)->used, &row->usage);
 	return 0;
 }
 
@@ -180,12 +178,7 @@ on_look(uv_work_t *work)
 	struct look *l = work->data;
 	sqlite3 *db;
 
-	l->rc = store_reader_open(l->app->store, &db, NULL);
-	for (int i = 0; i < OPEN_TRIES && l->rc == -EAGAIN; i++) {
-		usleep(OPEN_MS * 1000);
-		l->rc = store_reader_open(l->app->store, &db, NULL);
-	}
-	if (l->rc != 0)
+	if ((l->rc = stored_reader(l->app, &db)) != 0)
 		return;
 	if (l->id != 0)
 		l->rc = read_one(l, db);

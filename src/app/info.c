@@ -10,6 +10,7 @@
 #include "app/app_priv.h"
 #include "app/agents.h"
 #include "app/archiver.h"
+#include "app/collisions.h"
 #include "app/jobs.h"
 #include "app/live.h"
 #include "app/mux.h"
@@ -149,6 +150,7 @@ info_status(struct http_req *r, void *arg)
 	cJSON_AddNumberToObject(o, "alarms", cJSON_GetArraySize(alarms));
 	live_status_json(a, o);
 	jobs_status_json(a, o);
+	collisions_status_json(a, o);
 	cJSON_Delete(alarms);
 	http_reply_json_take(r, 200, o);
 }
@@ -166,6 +168,9 @@ info_metrics(struct http_req *r, void *arg)
 	const struct app *a = arg;
 	struct counts c = count(a);
 	struct server_stats s = server_stats(a->server);
+	unsigned running, queued;
+
+	jobs_count(a, &running, &queued);
 	const struct {
 		const char *name, *type, *help;
 		double value;
@@ -189,6 +194,8 @@ info_metrics(struct http_req *r, void *arg)
 		(double)c.screens},
 	    {"panescry_input_pending_bytes", "gauge", "Input that commands have not read yet.",
 		(double)c.input_pending},
+	    {"panescry_jobs_running", "gauge", "Jobs whose command runs.", running},
+	    {"panescry_jobs_queued", "gauge", "Jobs that wait.", queued},
 	    {"panescry_viewers", "gauge", "Attached viewers.", a->viewer_count},
 	    {"panescry_connections", "gauge", "Open client connections.", s.connections},
 	    {"panescry_http_requests_total", "counter", "HTTP requests.", (double)s.requests},

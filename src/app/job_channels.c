@@ -245,32 +245,43 @@ on_done(uv_work_t *w, int status)
 		look(d);
 }
 
-/* False: it is not here. */
+/* False: it is not here. *given: of a command, what has been told of; what the file has beyond will be. */
 static bool
-find_live(struct job_reader *d)
+find_live(struct job_reader *d, uint64_t *given)
 {
 	struct app *a = d->app;
 	const struct job *j = runner_find(a->jobs->runner, d->job);
 
 	d->closed = false;
+	*given = UINT64_MAX;
 	if (j == NULL)
 		return streams_channel(a, d->job, d->channel, &d->rc, &d->closed);
 	d->closed = job_is_terminal(j->state);
 	d->rc = d->channel <= (j->spec.pty ? 1 : JOB_CHANNELS) ? 0 : -ECHRNG;
+	if (d->rc == 0)
+		*given = j->channels[d->channel - 1].bytes;
 	return true;
 }
 
 static void
 look(struct job_reader *d)
 {
+	uint64_t given;
+
 	d->again = false;
 	d->rc = 0;
-	d->lives = find_live(d);
+	d->lives = find_live(d, &given);
 	if (d->rc != 0) {
 		answer(d);
 		return;
 	}
+	free(d->data);
+	d->data = NULL;
 	d->len = 0;
+	d->begin = d->offset;
+	/* One that has kept up waits for what comes: the file need not be asked. */
+	if (!d->range.given && d->offset == given && may_wait(d))
+		return;
 	d->working = true;
 	d->work.data = d;
 	stored_use(d->app);
@@ -363,30 +374,64 @@ jobs_channel_get(struct http_req *r, void *arg)
 
 /* What happens meanwhile. A channel of 0 is any. */
 
+struct news {
+	uint64_t job;
+	unsigned channel;
+	uint64_t offset;
+	const void *data; /* or NULL */
+	size_t len;
+};
+
+/* It waits for what is among these bytes: no need to read them again. */
+static bool
+give_news(struct job_reader *d, const struct news *n)
+{
+	size_t over;
+
+	if (n->data == NULL || d->range.given || d->offset < n->offset ||
+	    d->offset - n->offset >= n->len)
+		return false;
+	over = (size_t)(d->offset - n->offset);
+	d->len = n->len - over < d->limit ? n->len - over : (size_t)d->limit;
+	free(d->data);
+	d->data = xmalloc(d->len);
+	memcpy(d->data, (const char *)n->data + over, d->len);
+	d->begin = d->offset;
+	d->closed = false;
+	d->rc = 0;
+	answer(d);
+	return true;
+}
+
 static void
-wake(struct app *a, uint64_t job, unsigned channel)
+wake(struct app *a, const struct news *n)
 {
 	struct job_reader *d, *next;
 
 	DL_FOREACH_SAFE (a->job_readers, d, next) {
-		if (d->job != job || (channel != 0 && d->channel != channel))
+		if (d->job != n->job || (n->channel != 0 && d->channel != n->channel))
 			continue;
 		d->again = true;
-		if (!d->working && d->req != NULL)
+		if (!d->working && d->req != NULL && !give_news(d, n))
 			look(d);
 	}
 }
 
 void
-job_channels_grew(struct app *a, uint64_t job, unsigned channel)
+job_channels_grew(struct app *a, uint64_t job, unsigned channel, uint64_t offset,
+    const void *data, size_t len)
 {
-	wake(a, job, channel);
+	const struct news n = {job, channel, offset, data, len};
+
+	wake(a, &n);
 }
 
 void
 job_channels_closed(struct app *a, uint64_t job)
 {
-	wake(a, job, 0);
+	const struct news n = {.job = job};
+
+	wake(a, &n);
 }
 
 void

@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "app/app_priv.h"
+#include "app/collisions.h"
 #include "app/flows.h"
 #include "app/job_channels.h"
 #include "app/job_events.h"
@@ -87,9 +88,7 @@ jobs_live_json(const struct job *j)
 	    .ntries = j->tries,
 	    .nchannels = j->spec.pty ? 1 : JOB_CHANNELS,
 	    .channels = channels};
-	cJSON *o;
 
-	row.spec = json_print_take(job_spec_json(&j->spec));
 	for (unsigned i = 0; i < row.nchannels; i++) {
 		channels[i].n = i + 1;
 		channels[i].state = (int)j->channels[i].state;
@@ -97,9 +96,7 @@ jobs_live_json(const struct job *j)
 		channels[i].exit_status = -1;
 		channels[i].duration_ms = -1;
 	}
-	o = jobs_row_json(&row, false);
-	free(row.spec);
-	return o;
+	return jobs_row_json_of(&row, job_spec_json(&j->spec), false);
 }
 
 static void
@@ -111,6 +108,7 @@ on_changed(void *arg, struct job *j)
 	if (job_events_wanted(a, j->number))
 		jobs_tell(a, j->id, jobs_live_json(j));
 	talks_changed(a, j);
+	collisions_job(a, j);
 	if (!job_is_terminal(j->state))
 		return;
 	if (j->state != JOB_COMPLETED && j->state != JOB_CANCELLED)
@@ -129,7 +127,7 @@ on_output(
 
 	job_panes_output(a, &from, offset, data, len);
 	job_events_output(a, j->number, channel, offset, data, len);
-	job_channels_grew(a, j->number, channel);
+	job_channels_grew(a, j->number, channel, offset, data, len);
 	if (channel == 1)
 		jobs_agent_output(a, j);
 	talks_output(a, j, channel, offset, data, len);
@@ -231,8 +229,13 @@ static void
 on_ready(void *arg)
 {
 	struct app *a = arg;
+	struct job *j;
 
+	DL_FOREACH (runner_jobs(a->jobs->runner), j)
+		collisions_job(a, j);
 	uv_timer_start(&a->jobs->sweep, jobs_on_sweep, 0, SWEEP_MS);
+	if (a->archive != NULL)
+		jobs_again(a);
 	streams_open(a);
 	flows_start(a);
 	jobs_go_on(a);
@@ -414,6 +417,12 @@ jobs_reap(struct app *a, pid_t pid)
 }
 
 enum { RECENT_MS = 3600 * 1000 };
+
+void
+jobs_count(const struct app *a, unsigned *running, unsigned *queued)
+{
+	runner_count(a->jobs->runner, running, queued);
+}
 
 void
 jobs_status_json(struct app *a, cJSON *status)

@@ -136,12 +136,17 @@ add_limits(cJSON *o, cJSON *spec)
 cJSON *
 jobs_row_json(const struct jobs_row *row, bool whole)
 {
-	cJSON *o = json_object(), *list,
-	      *spec = row->spec != NULL ? json_parse(row->spec, strlen(row->spec)) : NULL;
+	cJSON *spec = row->spec != NULL ? json_parse(row->spec, strlen(row->spec)) : NULL;
+
+	return jobs_row_json_of(row, spec != NULL ? spec : json_object(), whole);
+}
+
+cJSON *
+jobs_row_json_of(const struct jobs_row *row, cJSON *take_spec, bool whole)
+{
+	cJSON *o = json_object(), *list, *spec = take_spec;
 	char id[JOB_ID_MAX];
 
-	if (spec == NULL)
-		spec = json_object();
 	snprintf(id, sizeof id, "j%" PRIu64, row->id);
 	cJSON_AddStringToObject(o, "id", id);
 	cJSON_AddStringToObject(o, "kind", job_kind_name((enum job_kind)row->kind));

@@ -11,6 +11,8 @@ typedef struct cJSON cJSON;
 
 /* As in lists, where `tries` is a number; or whole, with each of them. */
 cJSON *jobs_row_json(const struct jobs_row *row, bool whole);
+/* With this spec, whatever the row has. */
+cJSON *jobs_row_json_of(const struct jobs_row *row, cJSON *take_spec, bool whole);
 
 cJSON *jobs_channel_json(const struct jobs_channel *c);
 cJSON *jobs_usage_json(const struct jobs_usage *u); /* null where nothing of it is known */

@@ -32,6 +32,9 @@ void jobs_agent_output(struct app *a, const struct job *j);
 void jobs_agent_ended(struct app *a, const struct job *j);
 void jobs_agent_close(struct app *a);
 
+/* jobs_again.c: the archive has the lines of those that ended before this worker began. */
+void jobs_again(struct app *a);
+
 /* jobs_query.c */
 typedef void (*jobs_looked_cb)(void *arg, int rc, const struct jobs_row *row);
 void jobs_look(struct app *a, uint64_t id, jobs_looked_cb done, void *arg);

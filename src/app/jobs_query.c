@@ -15,7 +15,7 @@
 #include "base/xmalloc.h"
 #include "proto/json.h"
 
-enum { LIMIT = 50, LIMIT_MAX = 1000, OPEN_TRIES = 100, OPEN_MS = 20, WORDS = 7 };
+enum { LIMIT = 50, LIMIT_MAX = 1000, WORDS = 7 };
 
 struct look {
 	uv_work_t work;
@@ -50,13 +50,7 @@ on_look(uv_work_t *work)
 	struct look *l = work->data;
 	sqlite3 *db;
 
-	l->rc = store_reader_open(l->app->store, &db, NULL);
-	/* A daemon that has just been started is still opening it. */
-	for (int i = 0; i < OPEN_TRIES && l->rc == -EAGAIN; i++) {
-		usleep(OPEN_MS * 1000);
-		l->rc = store_reader_open(l->app->store, &db, NULL);
-	}
-	if (l->rc != 0)
+	if ((l->rc = stored_reader(l->app, &db)) != 0)
 		return;
 	if (l->id != 0)
 		l->rc = jobs_read(db, l->id, &l->row);

@@ -13,6 +13,7 @@
 #include "app/agents_priv.h"
 #include "app/agents_query.h"
 #include "app/app_priv.h"
+#include "app/collisions.h"
 #include "app/events.h"
 #include "app/live_priv.h"
 #include "base/clock.h"
@@ -152,6 +153,23 @@ live_find(struct live *l, int64_t id)
 	return s;
 }
 
+const struct sessions_brief *
+live_brief(struct app *a, const char *name)
+{
+	struct live *l = a->live;
+	uint64_t id;
+	struct live_session *s;
+
+	if (l == NULL)
+		return NULL;
+	if (str_u64(name, 1, INT64_MAX, &id) == 0 && (s = live_find(l, (int64_t)id)) != NULL)
+		return &s->b;
+	for (s = l->sessions; s != NULL; s = s->hh.next)
+		if (s->b.native != NULL && strcmp(s->b.native, name) == 0)
+			return &s->b;
+	return NULL;
+}
+
 static void
 drop_session(struct live *l, struct live_session *s)
 {
@@ -182,6 +200,7 @@ put_session(struct live *l, const struct sessions_brief *b)
 	s->b.native = copy(b->native);
 	s->b.cwd = copy(b->cwd);
 	s->b.pane = copy(b->pane);
+	s->b.root = copy(b->root);
 	s->b.title = secrets_masked(b->title);
 	if (s->b.title == NULL)
 		s->b.title = copy(b->title);
@@ -487,6 +506,7 @@ tell_written(struct live *l, const struct sessions_batch *b)
 		return;
 	live_tell(l, b);
 	take_briefs(l, b);
+	collisions_batch(l->app, b);
 }
 
 void

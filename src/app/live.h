@@ -63,6 +63,11 @@ void live_status_json(struct app *a, cJSON *status);
 
 void live_pane_ended(struct entry *e);
 
+/* One that is in memory, by our id or the agent's own; borrowed until the next one is written. NULL:
+ * there is none. */
+struct sessions_brief;
+const struct sessions_brief *live_brief(struct app *a, const char *name);
+
 /* For events.c. A topic that is told only if somebody listens. */
 bool live_is_topic(const char *topic);
 

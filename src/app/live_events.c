@@ -17,6 +17,7 @@
 #include "app/live_priv.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "proto/json.h"
 #include "store/sessions_live.h"
@@ -27,19 +28,6 @@ enum {
 	SNAPSHOT_BYTES = 1024 * 1024, /* of texts, of messages and of tool calls each */
 };
 
-/* Whole characters of UTF-8. */
-static size_t
-cut(const char *s, size_t max)
-{
-	size_t n = strnlen(s, max + 1);
-
-	if (n <= max)
-		return n;
-	for (n = max; n > 0 && ((unsigned char)s[n] & 0xC0) == 0x80; n--)
-		;
-	return n;
-}
-
 /* Without its secrets. Returns whether there was more. */
 static bool
 add_text(cJSON *o, const char *name, const char *text)
@@ -49,7 +37,7 @@ add_text(cJSON *o, const char *name, const char *text)
 	size_t n;
 
 	text = masked != NULL ? masked : text;
-	n = text != NULL ? cut(text, TEXT_MAX) : 0;
+	n = text != NULL ? (size_t)utf8_prefix(text, TEXT_MAX) : 0;
 	more = text != NULL && text[n] != '\0';
 	part = more ? xstrndup(text, n) : NULL;
 	json_add_text(o, name, more ? part : text);
@@ -279,6 +267,7 @@ on_change(void *arg, const struct sessions_change *c)
 		break;
 	case SESSIONS_STATE:
 	case SESSIONS_TURN:
+	case SESSIONS_PATCH:
 		break;
 	}
 }
@@ -333,7 +322,7 @@ struct live_snapshot {
 static bool
 take_text(struct live_snapshot *s, const char **text, char **part)
 {
-	size_t n = *text != NULL ? cut(*text, TEXT_MAX) : 0;
+	size_t n = *text != NULL ? (size_t)utf8_prefix(*text, TEXT_MAX) : 0;
 
 	if (n > s->room) {
 		s->truncated = true;

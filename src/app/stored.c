@@ -14,7 +14,7 @@
 #include "proto/json.h"
 #include "store/panes.h"
 
-enum { CLOSE_MS = 2000 };
+enum { CLOSE_MS = 2000, OPEN_TRIES = 100, OPEN_MS = 20 };
 
 static struct store_run
 run_of(const struct app *a)
@@ -82,6 +82,18 @@ stored_close(struct app *a)
 		a->store = NULL;
 	}
 	uv_close((uv_handle_t *)&a->stored, NULL);
+}
+
+int
+stored_reader(struct app *a, sqlite3 **db)
+{
+	int rc = store_reader_open(a->store, db, NULL);
+
+	for (int i = 0; i < OPEN_TRIES && rc == -EAGAIN; i++) {
+		usleep(OPEN_MS * 1000);
+		rc = store_reader_open(a->store, db, NULL);
+	}
+	return rc;
 }
 
 void

@@ -22,6 +22,8 @@
 
 enum { SWEEP_MS = 300 };
 
+static void on_sweep(uv_timer_t *t);
+
 /* Finding. */
 
 static struct job_stream *
@@ -132,7 +134,8 @@ stream_new(struct app *a, uint64_t number)
 	    .channels = s->channels};
 	s->touched = uv_now(a->loop);
 	HASH_ADD(hh, a->job_streams->table, number, sizeof s->number, s);
-	a->job_streams->count++;
+	if (a->job_streams->count++ == 0)
+		uv_timer_start(&a->job_streams->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	return s;
 }
 
@@ -142,7 +145,8 @@ stream_drop(struct job_stream *s)
 	struct job_streams *all = s->app->job_streams;
 
 	HASH_DEL(all->table, s);
-	all->count--;
+	if (--all->count == 0)
+		uv_timer_stop(&all->sweep);
 	for (unsigned i = 0; i < s->row.nchannels; i++) {
 		free(s->channels[i].name);
 		free(s->channels[i].reason);
@@ -359,7 +363,6 @@ streams_open(struct app *a)
 	a->job_streams = all;
 	uv_timer_init(a->loop, &all->sweep);
 	all->sweep.data = a;
-	uv_timer_start(&all->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	streams_load(a);
 }
 

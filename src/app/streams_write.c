@@ -98,7 +98,7 @@ written(struct piece *p)
 	stream_touched(s, c);
 	job_panes_output(s->app, &from, p->at, p->data + p->skip, n);
 	job_events_output(s->app, s->number, c->n, p->at, p->data + p->skip, n);
-	job_channels_grew(s->app, s->number, c->n);
+	job_channels_grew(s->app, s->number, c->n, p->at, p->data + p->skip, n);
 	if (first)
 		stream_tell(s);
 }

@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "os/spawn.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "pane/env.h"
 #include "proto/json.h"
@@ -71,26 +72,13 @@ struct watches {
 
 /* What it does. */
 
-/* How much of a text a command is given: whole characters. */
-static int
-text_length(const char *s)
-{
-	size_t n = strnlen(s, TEXT_MAX + 1);
-
-	if (n <= TEXT_MAX)
-		return (int)n;
-	for (n = TEXT_MAX; n > 0 && ((unsigned char)s[n] & 0xC0) == 0x80; n--)
-		;
-	return (int)n;
-}
-
 static void
 run_command(struct watch *w, const struct sighting *s)
 {
 	struct watches *all = w->app->watches;
 	char *extra[] = {xasprintf("PANESCRY_WATCH=w%llu", (unsigned long long)w->id),
 	    xasprintf("PANESCRY_LINE=%llu", (unsigned long long)s->line),
-	    xasprintf("PANESCRY_TEXT=%.*s", text_length(s->text), s->text), NULL};
+	    xasprintf("PANESCRY_TEXT=%.*s", utf8_prefix(s->text, TEXT_MAX), s->text), NULL};
 	struct env_spec env = {s->pane, w->app->socket_path, NULL, extra};
 	char sh[] = "/bin/sh", c[] = "-c", *argv[] = {sh, c, w->command, NULL}, **envp;
 	unsigned i = 0;

@@ -149,6 +149,42 @@ add_number(const struct run_args *a, cJSON *body, int option, const char *member
 	return 0;
 }
 
+/* Seconds, with up to three digits behind a point. */
+static int
+seconds(const char *s, uint64_t lo_ms, uint64_t hi_s, double *out)
+{
+	char *whole = xstrndup(s, strcspn(s, "."));
+	const char *point = strchr(s, '.');
+	uint64_t n = 0, part = 0;
+	int rc = str_u64(whole, 0, hi_s, &n);
+
+	free(whole);
+	if (rc == 0 && point != NULL) {
+		size_t digits = strlen(point + 1);
+
+		rc = digits <= 3 ? str_u64(point + 1, 0, 999, &part) : -EINVAL;
+		for (; digits < 3; digits++)
+			part *= 10;
+	}
+	if (rc == 0 && n * 1000 + part < lo_ms)
+		rc = -ERANGE;
+	*out = (double)(n * 1000 + part) / 1000;
+	return rc;
+}
+
+static int
+add_seconds(const struct run_args *a, cJSON *body, int option, const char *member)
+{
+	double s;
+
+	if (!a->on[option])
+		return 0;
+	if (seconds(a->value[option], 1, SECONDS_MAX, &s) != 0)
+		return bad_number(option);
+	cJSON_AddNumberToObject(body, member, s);
+	return 0;
+}
+
 /* With commas between. */
 static int
 add_numbers(const struct run_args *a, cJSON *body, int option, const char *member, uint64_t hi)
@@ -202,8 +238,8 @@ add_limits(const struct run_args *a, cJSON *body)
 {
 	int rc;
 
-	if ((rc = add_number(a, body, IDLE_TIMEOUT, "idle_timeout_s", 1, SECONDS_MAX)) != 0 ||
-	    (rc = add_number(a, body, TIMEOUT, "timeout_s", 1, SECONDS_MAX)) != 0 ||
+	if ((rc = add_seconds(a, body, IDLE_TIMEOUT, "idle_timeout_s")) != 0 ||
+	    (rc = add_seconds(a, body, TIMEOUT, "timeout_s")) != 0 ||
 	    (rc = add_number(a, body, RETRIES, "retries", 0, 10)) != 0 ||
 	    (rc = add_numbers(a, body, RETRY_ON, "retry_on", 255)) != 0 ||
 	    (rc = add_numbers(a, body, BACKOFF, "backoff_s", 86400)) != 0 ||

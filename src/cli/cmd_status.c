@@ -25,19 +25,22 @@
 
 #define DEFAULT_FORMAT \
 	"panes:{panes}{?fired: fired:{fired}}{?alarms: alarms:{alarms}}" \
-	"{?working: working:{working}}{?waiting: waiting:{waiting} ({first})}"
+	"{?collisions: collisions:{collisions}}" \
+	"{?working: working:{working}}{?waiting: waiting:{waiting} ({first})}" \
+	"{?jobs: jobs:{jobs}}{?queued: queued:{queued}}{?failed: failed}"
 
 enum { PATIENCE_MS = 1000 };
 
-/* Those from WORKING on are of agents; FIRST is the pane of one that waits. */
-static const char *const names[] = {
-    "panes", "fired", "watches", "alarms", "viewers", "working", "waiting", "first"};
-enum { WORKING = 5, WAITING, FIRST };
+/* Those from WORKING on are of agents; FIRST is the pane of one that waits. Then those of jobs;
+ * FAILED is 1 when one has, lately. */
+static const char *const names[] = {"panes", "fired", "watches", "alarms", "viewers",
+    "collisions", "working", "waiting", "first", "jobs", "queued", "failed"};
+enum { WORKING = 6, WAITING, FIRST, JOBS, QUEUED, FAILED };
 
 static const struct cli_option status_options[] = {
     {"format", 'f', "TEXT",
-	"{panes} {watches} {fired} {alarms} {viewers} {working} {waiting} {first}; "
-	"{?fired:unless 0}"},
+	"{panes} {watches} {fired} {alarms} {viewers} {collisions} {working} {waiting} "
+	"{first} {jobs} {queued} {failed}; {?fired:unless 0}"},
     {0},
 };
 
@@ -156,6 +159,16 @@ read_agents(struct numbers *to, const cJSON *o)
 }
 
 static void
+read_jobs(struct numbers *to, const cJSON *o)
+{
+	const cJSON *jobs = cJSON_GetObjectItemCaseSensitive(o, "jobs");
+
+	json_u64(jobs, "running", 0, JSON_INT_MAX, &to->n[JOBS]);
+	json_u64(jobs, "queued", 0, JSON_INT_MAX, &to->n[QUEUED]);
+	to->n[FAILED] = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(jobs, "failed_recently"));
+}
+
+static void
 on_answer(int rc, int status, const char *body, size_t len, void *arg)
 {
 	struct question *q = arg;
@@ -170,6 +183,7 @@ on_answer(int rc, int status, const char *body, size_t len, void *arg)
 	for (size_t i = 0; i < WORKING; i++)
 		json_u64(o, names[i], 0, JSON_INT_MAX, &q->to->n[i]);
 	read_agents(q->to, o);
+	read_jobs(q->to, o);
 	cJSON_Delete(o);
 }
 

@@ -105,41 +105,18 @@ struct weigh {
 	uv_work_t work;
 	struct job *job;
 	uint64_t number;
-	char *dir, *agent;
+	char *dir, *agent, *model;
 	uint64_t from[JOB_CHANNELS];
 	struct job_outcome outcome;
 	int rc;
 };
-
-static int64_t
-sum(int64_t a, int64_t b)
-{
-	return a < 0 ? b : b < 0 ? a : a + b;
-}
-
-static void
-add_usage(struct jobs_usage *a, const struct jobs_usage *b)
-{
-	a->input = sum(a->input, b->input);
-	a->cache_read = sum(a->cache_read, b->cache_read);
-	a->cache_write_5m = sum(a->cache_write_5m, b->cache_write_5m);
-	a->cache_write_1h = sum(a->cache_write_1h, b->cache_write_1h);
-	a->output = sum(a->output, b->output);
-	a->reasoning = sum(a->reasoning, b->reasoning);
-	if (b->cost_usd >= 0)
-		a->cost_usd = a->cost_usd < 0 ? b->cost_usd : a->cost_usd + b->cost_usd;
-	if (a->cost_source == 0)
-		a->cost_source = b->cost_source;
-	else if (b->cost_source != 0 && b->cost_source != a->cost_source)
-		a->cost_source = 3;
-}
 
 static void
 on_weigh(uv_work_t *work)
 {
 	struct weigh *w = work->data;
 
-	w->rc = outcome_read(w->dir, w->number, w->agent, w->from, &w->outcome);
+	w->rc = outcome_read(w->dir, w->number, w->agent, w->model, w->from, &w->outcome);
 }
 
 static void
@@ -171,6 +148,7 @@ weigh_free(struct weigh *w)
 		outcome_release(&w->outcome);
 	free(w->dir);
 	free(w->agent);
+	free(w->model);
 	free(w);
 }
 
@@ -189,7 +167,7 @@ on_weighed(uv_work_t *work, int status)
 	if (w->rc == 0) {
 		signal = w->outcome.signal;
 		j->usage = j->priv->before;
-		add_usage(&j->usage, &w->outcome.usage);
+		jobs_usage_add(&j->usage, &w->outcome.usage);
 		if (j->session == NULL && w->outcome.session != NULL)
 			j->session = xstrdup(w->outcome.session);
 		if (j->spec.model == NULL && w->outcome.model != NULL)
@@ -216,6 +194,7 @@ ending_weigh(struct job *j)
 	w->number = j->number;
 	w->dir = xstrdup(j->runner->dir);
 	w->agent = xstrdup(j->spec.agent);
+	w->model = j->spec.model != NULL ? xstrdup(j->spec.model) : NULL;
 	for (int i = 0; i < JOB_CHANNELS; i++)
 		w->from[i] = j->channels[i].try_from;
 	job_op(j);

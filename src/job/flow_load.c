@@ -283,7 +283,7 @@ make_run(struct load *load, struct loaded *l)
 	run = flow_run_make(load->fr, f, &l->row, load->force);
 	for (size_t i = 0; i < l->njobs; i++)
 		if (job_is_terminal((enum job_state)l->jobs[i].state))
-			flow_usage_add(&run->used, &l->jobs[i].usage);
+			jobs_usage_add(&run->used, &l->jobs[i].usage);
 	return run;
 }
 

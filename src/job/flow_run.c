@@ -23,29 +23,6 @@ flow_id_parse(const char *id, uint64_t *number)
 	return *id != 'j' && job_id_parse(*id == 'f' ? id + 1 : id, number);
 }
 
-static int64_t
-sum(int64_t a, int64_t b)
-{
-	return a < 0 ? b : b < 0 ? a : a + b;
-}
-
-void
-flow_usage_add(struct jobs_usage *a, const struct jobs_usage *b)
-{
-	a->input = sum(a->input, b->input);
-	a->cache_read = sum(a->cache_read, b->cache_read);
-	a->cache_write_5m = sum(a->cache_write_5m, b->cache_write_5m);
-	a->cache_write_1h = sum(a->cache_write_1h, b->cache_write_1h);
-	a->output = sum(a->output, b->output);
-	a->reasoning = sum(a->reasoning, b->reasoning);
-	if (b->cost_usd >= 0)
-		a->cost_usd = a->cost_usd < 0 ? b->cost_usd : a->cost_usd + b->cost_usd;
-	if (a->cost_source == 0)
-		a->cost_source = b->cost_source;
-	else if (b->cost_source != 0 && b->cost_source != a->cost_source)
-		a->cost_source = 3;
-}
-
 /* All runs. */
 
 static void

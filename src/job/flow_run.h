@@ -109,6 +109,4 @@ const struct flow *flow_run_flow(const struct flow_run *run);
 const struct jobs_usage *flow_run_used(const struct flow_run *run);      /* by its jobs */
 const char *flow_run_message(const struct flow_run *run, unsigned step); /* or NULL */
 
-void flow_usage_add(struct jobs_usage *a, const struct jobs_usage *b);
-
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "job/flow_result.h"
 #include "job/flow_run_priv.h"
@@ -260,7 +261,7 @@ on_job_ended(void *arg, struct job *j)
 
 	s->waiter = NULL;
 	s->job = NULL;
-	flow_usage_add(&s->run->used, &end.usage);
+	jobs_usage_add(&s->run->used, &end.usage);
 	flow_step_ended(s, &end);
 	flow_run_go(s->run); /* it may be over its budget */
 }
@@ -341,14 +342,8 @@ cwd_of(const struct live_step *s)
 static void
 add_prompt(cJSON *o, const char *prompt)
 {
-	size_t len = strlen(prompt);
-	char *cut;
+	char *cut = xstrndup(prompt, (size_t)utf8_prefix(prompt, JOB_TEXT_MAX));
 
-	if (len > JOB_TEXT_MAX)
-		for (len = JOB_TEXT_MAX;
-		     len != 0 && ((unsigned char)prompt[len] & 0xC0) == 0x80;)
-			len--;
-	cut = xstrndup(prompt, len);
 	json_add_text(o, "prompt", cut);
 	free(cut);
 }

@@ -32,6 +32,7 @@ enum {
 struct reading {
 	struct job_outcome *out;
 	const char *agent;
+	const char *model; /* that was asked for, where the stream names none; or NULL */
 	const struct agent_format *format;
 	struct agent_parser *parser;
 	struct ledger *ledger;
@@ -79,16 +80,8 @@ prices(void)
 static void
 set_text(struct job_outcome *o, const char *text)
 {
-	size_t len = text != NULL ? strlen(text) : 0;
-
 	free(o->text);
-	o->text = NULL;
-	if (text == NULL)
-		return;
-	if (len > TEXT) /* where a character begins */
-		for (len = TEXT; len != 0 && ((unsigned char)text[len] & 0xC0) == 0x80; len--)
-			;
-	o->text = utf8_sanitize(text, len);
+	o->text = text != NULL ? utf8_sanitize(text, (size_t)utf8_prefix(text, TEXT)) : NULL;
 }
 
 /* It goes on: what was wrong was not what ended it. */
@@ -153,8 +146,13 @@ on_event(void *arg, const struct agent_event *e)
 	struct reading *r = arg;
 	struct job_outcome *o = r->out;
 
-	if (e->type == AGENT_USAGE)
-		ledger_add(r->ledger, e);
+	if (e->type == AGENT_USAGE) {
+		struct agent_event usage = *e;
+
+		if (usage.model == NULL)
+			usage.model = r->model;
+		ledger_add(r->ledger, &usage);
+	}
 	if (strchr(e->session, '/') != NULL || e->parent != NULL)
 		return; /* a sub-agent's */
 	if (o->session == NULL && strcmp(e->session, SOURCE) != 0)
@@ -402,10 +400,10 @@ take_usage(struct reading *r)
 }
 
 int
-outcome_read(const char *dir, uint64_t job, const char *agent, const uint64_t from[2],
-    struct job_outcome *out)
+outcome_read(const char *dir, uint64_t job, const char *agent, const char *model,
+    const uint64_t from[2], struct job_outcome *out)
 {
-	struct reading r = {.out = out, .agent = agent, .whole = true};
+	struct reading r = {.out = out, .agent = agent, .model = model, .whole = true};
 	int rc;
 
 	*out = (struct job_outcome){.usage = {-1, -1, -1, -1, -1, -1, -1, 0}};

@@ -31,9 +31,10 @@ struct job_outcome {
 
 const char *outcome_signal_name(enum outcome_signal s); /* "rate_limit" */
 
-/* Of the try that began at these offsets of the two channels. 0 or a negative errno value. */
-int outcome_read(const char *dir, uint64_t job, const char *agent, const uint64_t from[2],
-    struct job_outcome *out);
+/* `model`: the one that was asked for, by which tokens are priced where the stream names none; or NULL.
+ * Of the try that began at these offsets of the two channels. 0 or a negative errno value. */
+int outcome_read(const char *dir, uint64_t job, const char *agent, const char *model,
+    const uint64_t from[2], struct job_outcome *out);
 void outcome_release(struct job_outcome *o);
 
 #endif

@@ -19,14 +19,9 @@ talk_show(cJSON *o, const char *name, const char *text)
 
 	if (text == NULL)
 		return;
-	len = strlen(text);
-	if (len > TALK_SHOWN) {
-		for (len = TALK_SHOWN; len != 0 && ((unsigned char)text[len] & 0xC0) == 0x80;
-		     len--)
-			;
-		if (!cJSON_HasObjectItem(o, "truncated"))
-			cJSON_AddBoolToObject(o, "truncated", true);
-	}
+	len = (size_t)utf8_prefix(text, TALK_SHOWN);
+	if (text[len] != '\0' && !cJSON_HasObjectItem(o, "truncated"))
+		cJSON_AddBoolToObject(o, "truncated", true);
 	cut = utf8_sanitize(text, len);
 	cJSON_AddStringToObject(o, name, cut);
 	free(cut);

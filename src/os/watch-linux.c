@@ -94,9 +94,16 @@ int
 os_watch_wait(struct os_watch *w, int timeout_ms)
 {
 	struct pollfd fds[] = {{w->fd, POLLIN, 0}, {w->wake, POLLIN, 0}};
+	uint64_t n;
 
-	if (poll(fds, 2, timeout_ms) <= 0 || (fds[1].revents & POLLIN))
+	if (poll(fds, 2, timeout_ms) <= 0)
 		return 0;
+	if (fds[1].revents & POLLIN) {
+		/* The next one waits again. */
+		if (read(w->wake, &n, sizeof n) < 0)
+			return 0;
+		return 0;
+	}
 	return fds[0].revents & POLLIN ? 1 : 0;
 }
 

@@ -75,12 +75,16 @@ is_foreign(const char *assignment)
 static void
 set_missing(struct env *e)
 {
-	const struct passwd *pw = getpwuid(getuid());
+	const struct passwd *pw = NULL;
 
 	if (getenv("PATH") == NULL)
 		set(e, "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin");
 	if (getenv("LC_ALL") == NULL && getenv("LC_CTYPE") == NULL && getenv("LANG") == NULL)
 		set(e, "LANG=C.UTF-8");
+	/* The file that says it is read only where something is missing. */
+	if (getenv("HOME") == NULL || getenv("USER") == NULL || getenv("LOGNAME") == NULL ||
+	    getenv("SHELL") == NULL)
+		pw = getpwuid(getuid());
 	if (pw == NULL)
 		return;
 	if (getenv("HOME") == NULL)

@@ -38,6 +38,8 @@ struct jobs_usage {
 	int cost_source; /* 0 unknown, 1 computed, 2 stated, 3 mixed */
 };
 extern const struct jobs_usage jobs_usage_unknown;
+/* a + b, where unknown and known is what is known. */
+void jobs_usage_add(struct jobs_usage *a, const struct jobs_usage *b);
 
 struct jobs_row {
 	uint64_t id;

@@ -23,6 +23,7 @@ enum kind {
 	MESSAGE,
 	TOOL,
 	RESULT,
+	PATCH,
 	NOTE,
 	USAGE,
 	SOURCE,
@@ -293,6 +294,17 @@ sessions_add_result(struct sessions_batch *b, unsigned session, const char *call
 }
 
 void
+sessions_add_patch(struct sessions_batch *b, unsigned session, const char *call,
+    const char *patch, int64_t time_ms)
+{
+	struct row *r = add(b, PATCH, session);
+
+	put_text(b, r, 0, call);
+	put_text(b, r, 1, patch);
+	put_time(r, 0, time_ms);
+}
+
+void
 sessions_add_note(struct sessions_batch *b, unsigned session, const char *name,
     const char *text, uint64_t at, int64_t time_ms)
 {
@@ -370,6 +382,7 @@ static const struct {
     [APPEND] = {true, SESSIONS_APPEND, {0, -1, -1, 1}, {-1, 0, -1, -1, -1, 1}},
     [TOOL] = {true, SESSIONS_TOOL, {0, 1, 2, 3}, {-1, -1, -1, -1, -1, 0}},
     [RESULT] = {true, SESSIONS_RESULT, {0, -1, -1, 1}, {-1, -1, -1, 0, -1, 2}},
+    [PATCH] = {true, SESSIONS_PATCH, {0, -1, -1, 1}, {-1, -1, -1, -1, -1, 0}},
     [NOTE] = {true, SESSIONS_NOTE, {-1, -1, 0, 1}, {-1, -1, -1, -1, -1, 1}},
 };
 
@@ -624,8 +637,12 @@ static int
 write_row(struct writing *w, struct row *r)
 {
 	const struct statement *s = &statements[r->kind];
-	int rc = is_removed(w, r);
+	int rc;
 
+	r->same = false;
+	if (s->sql == NULL)
+		return 0; /* it is only told */
+	rc = is_removed(w, r);
 	r->same = rc != 0;
 	if (rc != 0)
 		return rc < 0 ? rc : 0;

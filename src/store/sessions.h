@@ -85,6 +85,9 @@ void sessions_add_tool(struct sessions_batch *b, unsigned session, const char *c
     const char *message, const char *name, const char *input, int64_t time_ms);
 void sessions_add_result(struct sessions_batch *b, unsigned session, const char *call,
     int outcome, const char *output, int64_t duration_ms, int64_t time_ms);
+/* What the call changed: told (sessions_batch_each), but not written. */
+void sessions_add_patch(struct sessions_batch *b, unsigned session, const char *call,
+    const char *patch, int64_t time_ms);
 void sessions_add_note(struct sessions_batch *b, unsigned session, const char *name,
     const char *text, uint64_t at, int64_t time_ms);
 
@@ -126,6 +129,7 @@ enum sessions_kind {
 	SESSIONS_TOOL,   /* id: the call's; message, name, text: the input */
 	SESSIONS_RESULT, /* id: the call's; outcome, text */
 	SESSIONS_NOTE,   /* name, text */
+	SESSIONS_PATCH,  /* id: the call's; text */
 };
 struct sessions_change {
 	enum sessions_kind kind;
@@ -149,6 +153,8 @@ struct sessions_brief {
 	char *title; /* what the agent calls it, else the first prompt; one line of no more than
 		      * SESSIONS_TITLE_MAX characters */
 	bool sub;    /* a part of another session */
+	char
+	    *root; /* of such a one: the agent's own id of the session that is a part of none */
 	int state;
 	int64_t state_ms, started_ms, updated_ms;
 };

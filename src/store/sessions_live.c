@@ -23,7 +23,13 @@ text(sqlite3_stmt *st, int column)
 	"SELECT id, agent, native, cwd, pane, SUBSTR(title, 1, 2000)," \
 	" parent_native IS NOT NULL AND COALESCE(fork, 0)=0, state, state_ms, started_ms," \
 	" updated_ms, (SELECT SUBSTR(prompt, 1, 2000) FROM turns WHERE session=s.id" \
-	" AND prompt IS NOT NULL ORDER BY seq LIMIT 1) FROM sessions s"
+	" AND prompt IS NOT NULL ORDER BY seq LIMIT 1)," \
+	" CASE WHEN parent_native IS NOT NULL AND COALESCE(fork, 0)=0 THEN" \
+	" (WITH RECURSIVE up(native, depth) AS (VALUES(s.parent_native, 0) UNION ALL" \
+	" SELECT p.parent_native, depth+1 FROM up JOIN sessions p ON p.agent=s.agent" \
+	" AND p.native=up.native WHERE p.parent_native IS NOT NULL AND COALESCE(p.fork, 0)=0" \
+	" AND depth<16) SELECT native FROM up ORDER BY depth DESC LIMIT 1) END" \
+	" FROM sessions s"
 
 void
 sessions_brief_release(struct sessions_brief *s)
@@ -33,6 +39,7 @@ sessions_brief_release(struct sessions_brief *s)
 	free(s->cwd);
 	free(s->pane);
 	free(s->title);
+	free(s->root);
 	*s = (struct sessions_brief){.state = SESSIONS_UNKNOWN};
 }
 
@@ -96,7 +103,8 @@ take_row(sqlite3_stmt *st, struct sessions_brief *out)
 	    .state = (int)sql_count(st, 7),
 	    .state_ms = sqlite3_column_int64(st, 8),
 	    .started_ms = sqlite3_column_int64(st, 9),
-	    .updated_ms = sqlite3_column_int64(st, 10)};
+	    .updated_ms = sqlite3_column_int64(st, 10),
+	    .root = sql_text(st, 12)};
 }
 
 int

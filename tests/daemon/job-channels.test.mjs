@@ -110,6 +110,34 @@ test('one that waits hears of the first byte, of the end, or that the time is ov
   assert.deepEqual([end.status, end.text, end.headers['x-panescry-end']], [200, '', '1']);
 });
 
+test('those that have kept up are given what comes, each as much as it wants', async () => {
+  const j = await run('cat', { input: true });
+  const input = (text, query = '') => d.request('POST', `/api/v1/jobs/${j.id}/input${query}`, { body: text });
+  let at = 0;
+  for (const text of ['one\n', 'zwölf\n', 'x'.repeat(5000)]) {
+    const all = Buffer.from(text);
+    const waits = [1, 3, 1024 * 1024].map((limit) => [limit, get(j.id, 1, `?offset=${at}&limit=${limit}&wait_ms=30000`)]);
+    await until('it to run', async () => (await job(j.id)).state === 'running');
+    await input(text);
+    for (const [limit, wait] of waits) {
+      const r = await wait;
+      assert.equal(r.status, 200, r.text);
+      assert.equal(Number(r.headers['x-panescry-offset']), at);
+      assert.equal(r.headers['x-panescry-end'], undefined);
+      assert.ok(r.bytes.length >= 1 && r.bytes.length <= limit);
+      assert.deepEqual(r.bytes, all.subarray(0, r.bytes.length));
+    }
+    at += all.length;
+    await until('all of it', async () => (await job(j.id)).channels[0].bytes === at);
+  }
+  const last = get(j.id, 1, `?offset=${at}&wait_ms=30000`);
+  await input('', '?eof=1');
+  const end = await last;
+  assert.deepEqual([end.status, end.text, end.headers['x-panescry-end']], [200, '', '1']);
+  const whole = await get(j.id, 1);
+  assert.deepEqual(whole.bytes, Buffer.from(`one\nzwölf\n${'x'.repeat(5000)}`));
+});
+
 test('a client that goes away leaves no place taken', async () => {
   const j = await run('sleep 1000');
   const requests = Array.from({ length: 40 }, () => {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { allGone, info, killWorker, pause, random, seed, startKept } from './lib/keeper.mjs';
+import { allGone, info, killWorker, pause, pids, random, seed, startKept } from './lib/keeper.mjs';
 import { until } from './lib/until.mjs';
 
 const KILLS = 50;
@@ -115,6 +115,58 @@ test('what a job is sent reaches it behind a kill, and its end is seen', async (
     });
     assert.equal(job.state, 'completed');
     assert.equal(await output(d, job, 1), 'one\ntwo\nthree\n');
+  } finally {
+    await d.stop();
+  }
+});
+
+test('jobs go on over upgrades', async () => {
+  const d = await startKept();
+  try {
+    const ids = [];
+    for (let i = 0; i < 8; i++) {
+      const command = ['sh', '-c', SCRIPT, `up-${i}`, '150', '0.02', String(i % 2)];
+      ids.push((await d.ok('POST', 'jobs', { command, pty: i === 7 })).id);
+    }
+    for (let i = 0; i < 3; i++) {
+      const before = await pids(d);
+      const r = await d.cli(['serve', '--upgrade']);
+      assert.equal(r.status, 0, r.stderr);
+      await info(d, (w) => w.pid !== before.worker);
+    }
+    const all = await until('the end of all', async () => {
+      const list = await records(d);
+      return list?.every((j) => TERMINAL.has(j.state)) && list;
+    }, 60_000);
+    for (const [i, id] of ids.entries()) {
+      const job = all.find((j) => j.id === id);
+      assert.equal(job.state, i % 2 ? 'failed' : 'completed', job.error);
+      assert.equal(job.tries, 1);
+      const text = await output(d, job, 1);
+      if (job.pty) assert.equal(text.split('\r\n').length, 301, 'both in one');
+      else assert.equal(text, lines(150), id);
+    }
+  } finally {
+    await d.stop();
+  }
+});
+
+test('a kill right behind the end of a job takes no line from the search', async () => {
+  const d = await startKept();
+  const LINES = 200_000; // more than the archive takes at once
+  try {
+    for (let i = 0; i < 5; i++) {
+      const { worker } = await pids(d);
+      const r = await d.local('POST', '/api/v1/jobs', { json: { command: ['seq', '-f', `round ${i} %.0f`, String(LINES)], wait_s: 30 } });
+      process.kill(worker, 'SIGKILL');
+      assert.equal(r.json.state, 'completed', r.text);
+      await info(d, (w) => w.pid !== worker);
+      const path = `/api/v1/search?jobs=1&pane=${r.json.id}.1&pattern=0$&limit=10000`;
+      await until('all of its lines', async () => {
+        const found = await d.local('GET', path).catch(() => null);
+        return found?.json?.scanned_lines >= LINES && found.json.matches.every((m) => m.content === `round ${i} ${m.line}`);
+      });
+    }
   } finally {
     await d.stop();
   }

@@ -15,10 +15,11 @@ describe('status', () => {
   const status = async (...args) => assertDone(await d.cli(['status', ...args]));
   const numbers = () => d.ok('GET', 'status');
 
+  const jobs = { running: 0, queued: 0, failed_recently: false };
   const agents = { working: 0, waiting_input: 0, waiting_permission: 0, first: null };
 
   it('counts', async () => {
-    assert.deepEqual(await numbers(), { panes: 0, exited: 0, viewers: 0, watches: 0, fired: 0, alarms: 0, agents });
+    assert.deepEqual(await numbers(), { panes: 0, exited: 0, viewers: 0, watches: 0, fired: 0, alarms: 0, collisions: 0, agents, jobs });
     assert.equal(await status(), 'panes:0\n');
     const talk = await d.sh('while read -r x; do echo "$x"; done', { name: 'talk' });
     const gone = await d.sh('true');
@@ -26,7 +27,7 @@ describe('status', () => {
     const v = await d.attach(talk.id);
     await d.ok('POST', 'watches', { pattern: '^seen', every_s: 0 });
     await d.ok('POST', 'watches', { pattern: '^never' });
-    assert.deepEqual(await numbers(), { panes: 1, exited: 1, viewers: 1, watches: 2, fired: 0, alarms: 0, agents });
+    assert.deepEqual(await numbers(), { panes: 1, exited: 1, viewers: 1, watches: 2, fired: 0, alarms: 0, collisions: 0, agents, jobs });
     await d.type(talk.id, 'seen\nseen again\n');
     await until('a watch to fire', async () => (await numbers()).fired === 1);
     assert.equal(await status(), 'panes:1 fired:1\n');
@@ -46,6 +47,17 @@ describe('status', () => {
     for (const format of ['{', '{pane}', '{panes', '{panes }', '{?panes}', '{?panes:x', '{?panes:{panes}', '{?nope:x}', '{?alarms:{nope}}', '{?panes:{?fired:x}}'])
       assertRefused(await d.cli(['status', '--format', format]), 2, /^panescry: status: \{/);
     assertRefused(await d.cli(['status', 'x']), 2);
+  });
+
+  it('counts jobs', async () => {
+    assert.equal(await status('-f', '{jobs}/{queued}/{failed}'), '0/0/0\n');
+    const { id } = await d.ok('POST', 'jobs', { command: ['sleep', '1000'], cwd: '/' });
+    assert.equal(await status('-f', '{jobs}{?queued:x}'), '1\n');
+    assert.match(await status(), / jobs:1\n$/);
+    await d.ok('POST', `jobs/${id}/cancel`, {});
+    await until('its end', async () => (await numbers()).jobs.running === 0);
+    assert.equal((await d.cli(['run', 'false'])).status, 1);
+    assert.match(await status(), / failed\n$/);
   });
 
   it('may be read with a token that can only read', async () => {

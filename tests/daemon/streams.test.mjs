@@ -172,6 +172,29 @@ test('one that nobody feeds is timed out', async () => {
   await until('the end of the other', async () => (await job(t.id)).state === 'timed_out');
 });
 
+test('there are a thousand at most, and all of them can end', async () => {
+  const ids = [];
+  let refused;
+  while (!refused && ids.length <= 1000) {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => d.request('POST', '/api/v1/streams', { json: { channels: [] } })));
+    for (const r of answers) {
+      if (r.status === 201) ids.push(r.json.id);
+      else refused = r;
+    }
+  }
+  assert.equal(refused?.status, 429);
+  assert.equal(refused.json.error, 'too_many_streams');
+  assert.ok(ids.length > 900 && ids.length <= 1000, `${ids.length}`);
+  // None of them prints: there are no panes.
+  assert.equal((await d.ok('GET', 'panes?jobs=1')).panes.filter((p) => ids.includes(p.job)).length, 0);
+  while (ids.length) {
+    const answers = await Promise.all(ids.splice(0, 50).map((id) => say(id, 'cancel')));
+    for (const r of answers) assert.equal(r.json.state, 'cancelled');
+  }
+  const s = await begin({ idle_timeout_s: 0.3 });
+  await until('its end', async () => (await job(s.id)).state === 'timed_out');
+});
+
 test('what is wrong is said', async () => {
   const wrong = [{ channels: [] , kind: 'command' }, { channels: [0] }, { channels: [1, 1] }, { channels: [17] }, { channels: 'x' }, { colour: 1 }, { idle_timeout_s: -1 }, { name: 7 }];
   for (const o of wrong) {
@@ -244,7 +267,11 @@ test('streams outlive the worker, and the daemon', async () => {
   await on.shows(`${s.id}.1`, 'line 1\nline 2\nhal');
   assert.equal(await written(s.id, 1, 'f\n', 17, on), 19);
   await on.shows(`${s.id}.1`, 'line 2\nhalf');
-  await info(on);
+  const { pid } = await info(on);
+  assert.equal((await on.local('POST', '/api/v1/upgrade', { json: {} })).status, 202);
+  await info(on, (i) => i.pid !== pid);
+  await on.shows(`${s.id}.1`, 'line 2\nhalf');
+  assert.equal(await written(s.id, 1, 'f\n', 17, on), 19);
   await on.stop();
   on = await startKept({ dir });
   try {

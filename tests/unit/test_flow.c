@@ -294,71 +294,72 @@ made_world(struct world *w, const struct flow *f, cJSON **result)
 	w->steps[1] = (struct flow_known){FLOW_FAILED, 3, NULL, "s-1", NULL};
 }
 
+static const struct {
+	const char *text;
+	bool yes;
+} conditions[] = {
+    {"true", true},
+    {"not true", false},
+    {"not not 1", true},
+    {"''", false},
+    {"0", false},
+    {"null", false},
+    {"1 == 1.0", true},
+    {"'1' == 1", true},
+    {"'01' == '1'", true},
+    {"'a' == \"a\"", true},
+    {"'a' < 'b'", true},
+    {"'10' < '9'", false},
+    {"'x10' < 'x9'", true},
+    {"1 < 'a'", false},
+    {"1 >= 'a'", false},
+    {"null == null", true},
+    {"null == ''", false},
+    {"'it\\'s' contains '\\''", true},
+    {"false or true and false", false},
+    {"(false or true) and true", true},
+    {"not false and false", false},
+    {"not (false and false)", true},
+    {"trueish == 1", false},
+    {"${steps.a.result.n} > 9", true},
+    {"${steps.a.result.s} < ${steps.a.result.n}", true},
+    {"${steps.a.result.word} contains 'od d'", true},
+    {"${steps.a.result.word} contains 'night'", false},
+    {"${steps.a.result.list} contains 'two'", true},
+    {"${steps.a.result.list} contains 2", false},
+    {"${steps.a.result.list.2.k}", true},
+    {"${steps.a.result.list.9} == null", true},
+    {"${steps.a.result} contains 'word'", true},
+    {"${steps.a.result.no}", false},
+    {"${steps.a.exit_status} == 0", true},
+    {"${steps.g.exit_status} == 3 and ${steps.g.state} == 'failed'", true},
+    {"${steps.g.session} == 's-1'", true},
+    {"${steps.g.result} == null", true},
+    {"${env.WHO} contains 'rm'", true},
+    {"${env.NOBODY} == null", true},
+    {"${flow.name} == 't' and ${run.id} == 'f3'", true},
+};
+
 static void
 test_conditions(void **state)
 {
-	static const struct {
-		const char *text;
-		bool yes;
-	} rows[] = {
-	    {"true", true},
-	    {"not true", false},
-	    {"not not 1", true},
-	    {"''", false},
-	    {"0", false},
-	    {"null", false},
-	    {"1 == 1.0", true},
-	    {"'1' == 1", true},
-	    {"'01' == '1'", true},
-	    {"'a' == \"a\"", true},
-	    {"'a' < 'b'", true},
-	    {"'10' < '9'", false},
-	    {"'x10' < 'x9'", true},
-	    {"1 < 'a'", false},
-	    {"1 >= 'a'", false},
-	    {"null == null", true},
-	    {"null == ''", false},
-	    {"'it\\'s' contains '\\''", true},
-	    {"false or true and false", false},
-	    {"(false or true) and true", true},
-	    {"not false and false", false},
-	    {"not (false and false)", true},
-	    {"trueish == 1", false},
-	    {"${steps.a.result.n} > 9", true},
-	    {"${steps.a.result.s} < ${steps.a.result.n}", true},
-	    {"${steps.a.result.word} contains 'od d'", true},
-	    {"${steps.a.result.word} contains 'night'", false},
-	    {"${steps.a.result.list} contains 'two'", true},
-	    {"${steps.a.result.list} contains 2", false},
-	    {"${steps.a.result.list.2.k}", true},
-	    {"${steps.a.result.list.9} == null", true},
-	    {"${steps.a.result} contains 'word'", true},
-	    {"${steps.a.result.no}", false},
-	    {"${steps.a.exit_status} == 0", true},
-	    {"${steps.g.exit_status} == 3 and ${steps.g.state} == 'failed'", true},
-	    {"${steps.g.session} == 's-1'", true},
-	    {"${steps.g.result} == null", true},
-	    {"${env.WHO} contains 'rm'", true},
-	    {"${env.NOBODY} == null", true},
-	    {"${flow.name} == 't' and ${run.id} == 'f3'", true},
-	};
 	struct flow *f = good(MADE);
 	struct world w;
 	cJSON *result;
 
 	(void)state;
 	made_world(&w, f, &result);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+	for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++) {
 		struct flow_expr *e;
 		char *cause = NULL;
 
-		if (flow_expr_parse(rows[i].text, &e, &cause) != 0) {
-			assert_false(rows[i].yes);
+		if (flow_expr_parse(conditions[i].text, &e, &cause) != 0) {
+			assert_false(conditions[i].yes);
 			free(cause);
 			continue;
 		}
-		if (flow_expr_true(e, &w.c) != rows[i].yes)
-			fail_msg("%s", rows[i].text);
+		if (flow_expr_true(e, &w.c) != conditions[i].yes)
+			fail_msg("%s", conditions[i].text);
 		flow_expr_free(e);
 	}
 	cJSON_Delete(result);

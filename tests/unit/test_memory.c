@@ -50,7 +50,7 @@ on_bell(void *arg)
 static const struct record_callbacks callbacks = {on_reply, on_title, on_bell};
 
 static struct memory *
-make(void)
+make_kind(bool private)
 {
 	struct memory_birth birth = {.id = "p7",
 	    .name = "a name",
@@ -59,11 +59,18 @@ make(void)
 	    .rows = 24,
 	    .created_ms = 123456,
 	    .ring_size = RING,
-	    .history_bytes = HISTORY_BYTES_MIN};
+	    .history_bytes = HISTORY_BYTES_MIN,
+	    .private = private};
 	struct memory *m;
 
 	assert_int_equal(memory_new(&birth, &m, NULL), 0);
 	return m;
+}
+
+static struct memory *
+make(void)
+{
+	return make_kind(false);
 }
 
 static struct memory *
@@ -1035,12 +1042,45 @@ commands_keep_their_times_and_lines(void **state)
 	record_free(r);
 }
 
+static void
+private_memory_is_in_no_file(void **state)
+{
+	struct record *r = record_new(make_kind(true), &options, &callbacks, NULL);
+	struct history_stats stats;
+	size_t screen;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(memory_fd(record_memory(r)), -1);
+	assert_int_equal(memory_taken(record_memory(r)), 0);
+	/* More marks in all than a slot has times for, and more lines than the history keeps. */
+	for (int i = 0; i < 40; i++) {
+		snprintf(text, sizeof text,
+		    "\033]133;A\007$ \033]133;C\007x\r\n\033]133;D;%d\007", i);
+		put_at(r, text, 1000 + i);
+		if (i == 19)
+			put_lines(r, 1, 40000, 100);
+	}
+	assert_int_equal(record_command_count(r), 40);
+	for (int i = 0; i < 40; i++) {
+		const struct record_command *c = record_command(r, (size_t)i);
+
+		assert_int_equal(c->exit_status, i);
+		assert_int_equal(c->finished_ms, 1000 + i);
+	}
+	record_stats(r, &stats, &screen);
+	assert_true(stats.lines > 0 && stats.lines < 40000);
+	assert_true(record_first_line(r) > 1);
+	record_free(r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_was_written_is_read),
 	    cmocka_unit_test(the_size_is_sealed),
+	    cmocka_unit_test(private_memory_is_in_no_file),
 	    cmocka_unit_test(what_is_no_memory_is_refused),
 	    cmocka_unit_test(a_command_line_that_is_too_long),
 	    cmocka_unit_test(pages_are_counted),

@@ -54,7 +54,7 @@ read_from(struct owner *o, const char *agent, const char *out, const char *err, 
 	put(o, 1, out, strlen(out));
 	put(o, 2, err, strlen(err));
 	outcome_release(&o->got);
-	assert_int_equal(outcome_read(o->dir, 7, agent, from, &o->got), 0);
+	assert_int_equal(outcome_read(o->dir, 7, agent, NULL, from, &o->got), 0);
 	return o->got.signal;
 }
 
@@ -131,6 +131,15 @@ streams_say_session_usage_and_cost(void **state)
 	assert_int_equal(o->got.usage.reasoning, 40);
 	assert_int_equal(o->got.usage.cost_source, 0);
 	assert_true(o->got.usage.cost_usd < 0);
+
+	/* It names no model: it is the one that was asked for. */
+	outcome_release(&o->got);
+	assert_int_equal(
+	    outcome_read(o->dir, 7, "codex", "gpt-5-codex", (const uint64_t[2]){0, 0}, &o->got),
+	    0);
+	assert_int_equal(o->got.usage.output, 100);
+	assert_int_equal(o->got.usage.cost_source, 1);
+	assert_true(fabs(o->got.usage.cost_usd - 0.002775) < 1e-9);
 
 	/* No agent states a cost here: it is computed. */
 	assert_int_equal(signal_of_sample(o, "gemini", "gem_stream_1.jsonl"), OUTCOME_NONE);
@@ -418,7 +427,7 @@ hostile_output_is_passed_over(void **state)
 	put(o, 1, b.data, b.len);
 	put(o, 2, "", 0);
 	assert_int_equal(
-	    outcome_read(o->dir, 7, "claude", (const uint64_t[2]){0, 0}, &o->got), 0);
+	    outcome_read(o->dir, 7, "claude", NULL, (const uint64_t[2]){0, 0}, &o->got), 0);
 	assert_int_equal(o->got.signal, OUTCOME_RATE_LIMIT);
 	assert_string_equal(o->got.session, "s1");
 	buf_release(&b);
@@ -447,7 +456,7 @@ nothing_is_nothing(void **state)
 
 	/* No files at all. */
 	assert_int_equal(
-	    outcome_read(o->dir, 7, "claude", (const uint64_t[2]){0, 0}, &o->got), 0);
+	    outcome_read(o->dir, 7, "claude", NULL, (const uint64_t[2]){0, 0}, &o->got), 0);
 	assert_int_equal(o->got.signal, OUTCOME_NONE);
 	assert_null(o->got.text);
 	assert_null(o->got.session);

@@ -231,8 +231,8 @@ long_texts_are_cut_between_characters(void **state)
 static void
 note_change(void *arg, const struct sessions_change *c)
 {
-	static const char *const kinds[] = {
-	    "state", "turn", "turn-end", "message", "append", "tool", "result", "note"};
+	static const char *const kinds[] = {"state", "turn", "turn-end", "message", "append",
+	    "tool", "result", "note", "patch"};
 	char *at = (char *)arg + strlen(arg);
 	const char *const texts[] = {c->id, c->message, c->name, c->text};
 
@@ -256,6 +256,7 @@ what_a_batch_holds_can_be_gone_through(void **state)
 	add_usage(b, s, "u", 1, 1, 1);
 	sessions_add_tool(b, other, "c", "m", "Bash", "ls", 0);
 	sessions_add_result(b, other, "c", 2, NULL, -1, 5);
+	sessions_add_patch(b, other, "c", "@@", 5);
 	sessions_add_state(b, s, 1, "why", 6);
 	sessions_add_note(b, s, "error", "bad", 7, 8);
 	sessions_end_turn(b, s, NULL, 1, NULL, -1, 9);
@@ -265,6 +266,7 @@ what_a_batch_holds_can_be_gone_through(void **state)
 				 "0 message m w - text 3 1 -1 -1 hidden 4\n"
 				 "1 tool c m Bash ls -1 -1 -1 -1 0\n"
 				 "1 result c - - - -1 -1 -1 2 5\n"
+				 "1 patch c - - @@ -1 -1 -1 -1 5\n"
 				 "0 state - - - why -1 -1 1 -1 6\n"
 				 "0 note - - error bad -1 -1 -1 -1 8\n"
 				 "0 turn-end - - - - -1 -1 -1 1 9\n");
@@ -286,6 +288,7 @@ on_brief(int rc, void *arg)
 	brief.native = strdup(s->native);
 	brief.title = s->title != NULL ? strdup(s->title) : NULL;
 	brief.pane = s->pane != NULL ? strdup(s->pane) : NULL;
+	brief.root = s->root != NULL ? strdup(s->root) : NULL;
 	brief.agent = brief.cwd = NULL;
 	over = true;
 }
@@ -332,6 +335,46 @@ what_was_written_is_known_in_short(void **state)
 	submit_for_brief(o, b);
 	assert_int_equal(brief.state, 1);
 	assert_int_equal(brief.updated_ms, 7);
+	sessions_brief_release(&brief);
+}
+
+static void
+add_part(struct sessions_batch *b, const char *native, const char *parent, bool fork)
+{
+	sessions_add_session(
+	    b, &(struct sessions_session){
+		   .agent = "claude", .native = native, .parent = parent, .fork = fork});
+}
+
+static void
+parts_of_a_session_have_its_name(void **state)
+{
+	static const struct {
+		const char *native, *parent, *root;
+		bool fork;
+	} rows[] = {
+	    {"s1/a", "s1", "s1", false}, /* before its parent is known */
+	    {"s1", NULL, NULL, false},
+	    {"s1/a/b", "s1/a", "s1", false},
+	    {"f", "s1", NULL, true},
+	    {"f/a", "f", "f", false},
+	    {"round", "round", "round", false},
+	};
+	struct owner *o = *state;
+
+	open_store(o);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct sessions_batch *b = sessions_batch_new();
+
+		add_part(b, rows[i].native, rows[i].parent, rows[i].fork);
+		sessions_add_patch(b, 0, "c", "it is not written", 1);
+		submit_for_brief(o, b);
+		assert_int_equal(brief.sub, rows[i].root != NULL);
+		if (rows[i].root == NULL)
+			assert_null(brief.root);
+		else
+			assert_string_equal(brief.root, rows[i].root);
+	}
 	sessions_brief_release(&brief);
 }
 
@@ -453,6 +496,7 @@ main(void)
 	    CASE(long_texts_are_cut_between_characters),
 	    CASE(what_a_batch_holds_can_be_gone_through),
 	    CASE(what_was_written_is_known_in_short),
+	    CASE(parts_of_a_session_have_its_name),
 	    CASE(titles_are_one_line_of_eighty_characters),
 	    CASE(calls_are_found_by_their_number),
 	};

@@ -408,3 +408,26 @@ test('as it looks', async () => {
   await v.shot('sessions-dark');
   await v.close();
 });
+
+test('what several change at the same time is said above them', async () => {
+  const v = await open('#sessions');
+  const said = v.page.getByRole('list', { name: 'Collisions' });
+  await v.rows.first().waitFor();
+  assert.equal(await said.isVisible(), false);
+  const path = `/srv/${EVIL}`;
+  for (const id of ['clash-1', 'clash-2']) {
+    const talk = new Talk(id, '/srv').user('Write it').calls('w', 'Write', { file_path: path, content: '' });
+    const now = new Date().toISOString();
+    await writeFile(join(claude, `${id}.jsonl`), talk.text.replaceAll(/"timestamp":"[^"]*"/g, `"timestamp":"${now}"`));
+  }
+  const line = said.getByRole('listitem');
+  await line.waitFor();
+  assert.equal(await line.count(), 1);
+  const text = await line.textContent();
+  assert.match(text, /^claude session \d+ and claude session \d+ change the same lines of \/srv\//);
+  assert.ok(text.endsWith(path), text);
+  assert.equal(await v.page.evaluate(() => globalThis.owned), undefined);
+  assert.ok(await narrow(v));
+  await v.shot('sessions-collision');
+  await v.close();
+});

@@ -5,6 +5,9 @@ import { button, el, tame } from './dom';
 import { pretty } from './item';
 import { longText } from './longtext';
 
+/** A click that was meant for what was there before is no answer. */
+const STEADY_MS = 400;
+
 export class PermissionBox {
   readonly element: HTMLElement;
   private readonly left = el('span', { class: 'ask-left', 'aria-hidden': 'true' }); // it changes each second
@@ -16,6 +19,8 @@ export class PermissionBox {
     autocomplete: 'off',
   });
   private readonly buttons: HTMLButtonElement[];
+  private steady = 0;
+  private busy = false;
 
   /** `answer` resolves to false if it was not taken. */
   constructor(
@@ -36,6 +41,14 @@ export class PermissionBox {
       el('div', { class: 'ask-answer' }, this.word, ...this.buttons),
     );
     this.tick();
+    this.moved();
+  }
+
+  /** It is somewhere else in the page now. */
+  moved(): void {
+    clearTimeout(this.steady);
+    this.able(false);
+    this.steady = window.setTimeout(() => this.able(!this.busy), STEADY_MS);
   }
 
   /** Once a second. */
@@ -47,8 +60,15 @@ export class PermissionBox {
   }
 
   private async say(allow: boolean): Promise<void> {
-    for (const b of this.buttons) b.disabled = true;
-    if (await this.answer(allow, this.word.value.trim())) return;
-    for (const b of this.buttons) b.disabled = false;
+    if (this.buttons[0]?.getAttribute('aria-disabled') === 'true') return;
+    this.busy = true;
+    this.able(false);
+    this.busy = await this.answer(allow, this.word.value.trim());
+    this.able(!this.busy);
+  }
+
+  /** They keep a focus that they have. */
+  private able(on: boolean): void {
+    for (const b of this.buttons) b.setAttribute('aria-disabled', String(!on));
   }
 }

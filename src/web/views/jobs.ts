@@ -7,6 +7,7 @@ import { tame } from '../parts/dom';
 import { Entry } from '../parts/entry';
 import { size } from '../parts/longtext';
 import { jobHash } from '../state/route';
+import { Collisions } from './collisions';
 import { choice, ListView, PAGE } from './list';
 
 /** The name that it was given, else what a session was asked first, else its command. */
@@ -61,6 +62,7 @@ export function jobsView(leave: () => void): ListView<Job, string> {
       noun: 'job',
       placeholder: 'Name or command',
       none: 'No jobs yet. What “panescry run” runs, with or without a terminal, is listed here.',
+      above: new Collisions(),
       selects: [state],
       id: (j) => j.id,
       row: (id) => new Row(id),

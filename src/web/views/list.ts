@@ -34,6 +34,8 @@ export interface ListKind<T, Id extends string | number> {
   /** What one can look for; without it there is no field for it. */
   placeholder?: string;
   none: string;
+  /** What is above the list, and renewed with it. */
+  above?: { readonly element: HTMLElement; refresh(signal: AbortSignal): Promise<void> };
   /** Filters beside the text; an empty value is no filter. */
   selects: HTMLSelectElement[];
   id(item: T): Id;
@@ -99,7 +101,8 @@ export class ListView<T, Id extends string | number> {
       this.counted,
       el('span', { class: 'sessions-turn' }, this.previous, this.next),
     );
-    this.scroller = el('div', { class: 'sessions-scroll', tabindex: '-1' }, this.note, this.list);
+    const above = kind.above?.element ?? null;
+    this.scroller = el('div', { class: 'sessions-scroll', tabindex: '-1' }, above, this.note, this.list);
     this.element = el(
       'section',
       { class: 'pane sessions', 'aria-label': kind.label },
@@ -210,11 +213,12 @@ export class ListView<T, Id extends string | number> {
       }
       this.fill(listed.items);
       this.count(listed, text !== '' || this.kind.selects.some((e) => e.value !== ''));
+      await this.kind.above?.refresh(signal);
     } catch (e) {
       if (signal.aborted) return;
       this.say(problem(e));
     }
-    if (document.visibilityState !== 'visible') return;
+    if (signal.aborted || document.visibilityState !== 'visible') return;
     this.again = window.setTimeout(() => void this.ask(), AGAIN_MS);
   }
 

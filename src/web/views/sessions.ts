@@ -4,6 +4,7 @@ import { listSessions, type Session } from '../api/sessions';
 import { tame } from '../parts/dom';
 import { Entry } from '../parts/entry';
 import { sessionHash } from '../state/route';
+import { Collisions } from './collisions';
 import { choice, ListView, PAGE } from './list';
 
 const AGENTS = ['claude', 'codex', 'copilot', 'gemini', 'grok', 'opencode', 'pi', 'vibe'];
@@ -49,6 +50,7 @@ export function sessionsView(leave: () => void): ListView<Session, number> {
       noun: 'session',
       placeholder: 'Title, prompt or directory',
       none: 'No sessions yet. What Claude Code, Codex, Gemini CLI, opencode and others keep of theirs is listed here as it comes.',
+      above: new Collisions(),
       selects: [agent],
       id: (s) => s.id,
       row: (id) => new Row(id),

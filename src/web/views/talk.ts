@@ -172,12 +172,15 @@ export class TalkView {
   private ask(): void {
     const { permissions } = this.talk;
     const ids = new Set(permissions.map((p) => p.id));
+    let moved = false;
     for (const [id, box] of this.boxes) {
       if (ids.has(id)) continue;
       if (box.element.contains(document.activeElement)) this.focus();
       box.element.remove();
       this.boxes.delete(id);
+      moved = true;
     }
+    if (moved) for (const box of this.boxes.values()) box.moved();
     for (const p of permissions) {
       if (this.boxes.has(p.id)) continue;
       const box = new PermissionBox(p, async (allow, word) => {
