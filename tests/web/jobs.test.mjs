@@ -323,6 +323,56 @@ test('a hostile session is text', async () => {
   await v.close();
 });
 
+test('what runs goes on, and is shown, when the worker is killed', async () => {
+  const past = await talk('say Long ago.');
+  await until('its turn', async () => (await api('GET', `talks/${past.id}`)).phase === 'idle');
+  await api('POST', `talks/${past.id}/end`, {});
+  await ended(`jobs/${past.id}`);
+  const reader = await sh('echo first; while read x; do echo "got $x"; done', { input: true });
+  const { id } = await talk('say Before.; ask Bash {"command":"ls"}; say After.');
+  const v = await open(`#job=${id}`);
+  const w = await open(`#job=${reader.id}`);
+  await w.sees('first');
+  await v.conversation.getByText('Before.', { exact: true }).waitFor();
+  await v.ask.waitFor();
+  const { pid } = await api('GET', 'info');
+  process.kill(pid, 'SIGKILL');
+  await until('another worker', async () => {
+    const info = await api('GET', 'info').catch(() => null);
+    return info && info.pid !== pid;
+  });
+  await v.ask.getByRole('button', { name: 'Allow' }).click();
+  await v.conversation.getByText('After.', { exact: true }).waitFor();
+  assert.equal(await v.conversation.getByText('Before.', { exact: true }).count(), 1);
+  await until('the reader', () => write(reader.id, 'more\n').then(() => true, () => false));
+  await w.sees('got more');
+  assert.equal((await w.text()).split('first').length, 2, 'nothing twice');
+  // What was said in one that had ended is not kept; what it wrote is.
+  await w.page.goto(`${w.origin}/#job=${past.id}`);
+  await w.job.getByRole('document', { name: 'Output' }).getByText('Long ago.').first().waitFor();
+  for (const job of [reader.id, id]) await api('POST', `jobs/${job}/cancel`, {});
+  await shows(v.head, 'cancelled');
+  await v.close();
+  await w.close();
+});
+
+test('a stream of another producer is a job, too', async () => {
+  const { id } = await api('POST', 'streams', { name: 'from elsewhere', channels: [1] });
+  const v = await open(`#job=${id}`);
+  await v.page.getByText('Nothing has been written yet.').waitFor();
+  const put = await fetch(`http://127.0.0.1:${rig.daemon.port}/api/v1/streams/${id}/channels/1`, {
+    method: 'POST', headers: { Authorization: `Bearer ${rig.daemon.token}` }, body: 'made elsewhere\n',
+  });
+  assert.ok(put.ok, `${put.status}`);
+  await v.sees('made elsewhere');
+  await v.job.getByRole('button', { name: 'Cancel' }).click();
+  await v.dialog.getByRole('button', { name: 'Cancel the job' }).click();
+  await shows(v.head, 'cancelled');
+  await v.job.getByRole('document').getByText('made elsewhere').waitFor();
+  assert.equal(await v.job.getByRole('button', { name: 'Run again' }).isVisible(), false);
+  await v.close();
+});
+
 test('a flow is a tree; its question is answered in place', async () => {
   const definition = JSON.parse(await readFile(join(TOP, 'contrib', 'flows', 'release.json'), 'utf8'));
   const { id } = await flow(definition);

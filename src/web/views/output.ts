@@ -1,6 +1,7 @@
 // The channels of a job, one at a time: in a terminal while they are written, as text from the
 // record when that is over.
 
+import { getPane } from '../api/http';
 import { jobLives, readChannel, type Channel, type Job } from '../api/jobs';
 import { el, renew, tame } from '../parts/dom';
 import { size } from '../parts/longtext';
@@ -46,8 +47,12 @@ export class OutputView {
       return;
     }
     const writes = jobLives(job) && (now.state === 'proposed' || now.state === 'streaming');
-    if (writes && !this.without.has(now.channel)) this.showLive(job, now);
-    else this.showText(job, now);
+    if (writes && !this.without.has(now.channel)) {
+      this.showLive(job, now);
+      return;
+    }
+    this.showText(job, now);
+    if (writes) void this.look(job, now.channel);
   }
 
   focus(): void {
@@ -121,6 +126,16 @@ export class OutputView {
       leave: this.leave,
     });
     if (focused) this.live.focus();
+  }
+
+  /** A worker that has just begun has its terminal a moment later. */
+  private async look(job: Job, channel: number): Promise<void> {
+    try {
+      await getPane(`${job.id}.${channel}`);
+    } catch {
+      return;
+    }
+    this.without.delete(channel);
   }
 
   private showText(job: Job, c: Channel): void {
