@@ -274,6 +274,10 @@ test('a live session: what is said, what it asks for, and what one says', async 
   await v.conversation.getByText('Bash: denied (I need it)').waitFor();
   await v.conversation.getByText('Then not.', { exact: true }).waitFor();
 
+  await message.fill('not to be lost');
+  await message.press('Escape');
+  await until('the conversation to have the keys', () => v.conversation.evaluate((e) => e === document.activeElement));
+  assert.equal(await message.inputValue(), 'not to be lost');
   await message.fill('hang');
   await form.getByRole('button', { name: 'Send' }).click();
   await v.conversation.getByText('hang', { exact: true }).waitFor();

@@ -45,9 +45,14 @@ const talkPath = (id: string): string => `api/v1/talks/${encodeURIComponent(id)}
 export const getTalk = (id: string, signal: AbortSignal): Promise<Talk> =>
   call('GET', talkPath(id), undefined, signal);
 
-/** Those behind a number; waits for one. */
-export async function talkEvents(id: string, after: number, signal: AbortSignal): Promise<TalkEvents> {
-  const path = `${talkPath(id)}/events?after=${after}&wait_ms=${WAIT_MS}`;
+/** Those behind a number. With `wait` the answer comes when there is one, or after some seconds. */
+export async function talkEvents(
+  id: string,
+  after: number,
+  wait: boolean,
+  signal: AbortSignal,
+): Promise<TalkEvents> {
+  const path = `${talkPath(id)}/events?after=${after}&wait_ms=${wait ? WAIT_MS : 0}`;
   const answer = await call<TalkEvents | null>('GET', path, undefined, signal);
   if (!answer || !Array.isArray(answer.events) || typeof answer.next !== 'number') {
     throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');

@@ -70,7 +70,7 @@ export class JobView extends OneView<Job> {
     this.repeat.hidden = lives || j.kind !== 'command';
     this.removal.hidden = lives;
     this.tell(j);
-    this.tryAll(Array.isArray(j.tries) ? j.tries : []);
+    this.tellTries(Array.isArray(j.tries) ? j.tries : []);
     const idle = document.activeElement === document.body || this.buttons.contains(document.activeElement);
     if (talks) this.showTalk();
     else this.showOutput(j);
@@ -105,7 +105,7 @@ export class JobView extends OneView<Job> {
     this.command.append(...texts.map((t) => longText(t, undefined, () => Promise.resolve(null))));
   }
 
-  private tryAll(tries: Try[]): void {
+  private tellTries(tries: Try[]): void {
     this.tries.hidden = tries.length < 2;
     renew(
       this.tries,

@@ -24,6 +24,10 @@ export interface OneKind {
 
 type Sum = [name: string, value: string];
 
+/** A field with something in it, which is not to be lost. */
+const holdsText = (e: EventTarget | null): boolean =>
+  (e instanceof HTMLInputElement || e instanceof HTMLTextAreaElement) && e.value !== '';
+
 export abstract class OneView<T> {
   readonly element: HTMLElement;
   protected readonly body = el('div', { class: 'one-body' });
@@ -63,7 +67,8 @@ export abstract class OneView<T> {
     this.element.addEventListener('keydown', (e) => {
       if (e.isComposing || e.ctrlKey || e.altKey || e.metaKey || e.shiftKey) return;
       if (e.key !== 'Escape' || e.defaultPrevented) return;
-      actions.back();
+      if (holdsText(e.target)) this.rest();
+      else actions.back();
       e.preventDefault();
       e.stopPropagation();
     });
@@ -72,6 +77,11 @@ export abstract class OneView<T> {
   }
 
   focus(): void {
+    this.rest();
+  }
+
+  /** Where keys scroll. */
+  private rest(): void {
     this.element.querySelector<HTMLElement>('.one-body [tabindex="0"]')?.focus({ preventScroll: true });
   }
 

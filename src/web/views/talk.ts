@@ -12,8 +12,11 @@ import { attempt } from '../parts/problem';
 import { Conversation, type Line } from '../state/talk';
 
 const RETRY_MS = 1500;
+const HIDDEN_MS = 3000; // between questions
 const AT_END = 40; // px
 const REMARK = 300; // characters
+
+const coarse = (): boolean => matchMedia('(pointer: coarse)').matches;
 
 export interface TalkActions {
   /** The daemon has nothing of it any more. */
@@ -79,11 +82,10 @@ export class TalkView {
       void this.send();
     });
     this.text.addEventListener('keydown', (e) => {
-      if (e.isComposing || e.shiftKey) return;
-      if (e.key === 'Enter') this.form.requestSubmit();
-      else if (e.key === 'Escape' && this.text.value) this.scroller.focus();
-      else return;
+      // An on-screen keyboard has no Shift+Enter.
+      if (e.isComposing || e.shiftKey || e.key !== 'Enter' || coarse()) return;
       e.preventDefault();
+      this.form.requestSubmit();
     });
     this.element = el('div', { class: 'talk' }, this.scroller, this.asks, this.queue, this.form);
     this.ticker = window.setInterval(() => {
@@ -93,8 +95,7 @@ export class TalkView {
   }
 
   focus(): void {
-    const coarse = matchMedia('(pointer: coarse)').matches;
-    (coarse || this.talk.ended ? this.scroller : this.text).focus({ preventScroll: true });
+    (coarse() || this.talk.ended ? this.scroller : this.text).focus({ preventScroll: true });
   }
 
   dispose(): void {
@@ -104,12 +105,18 @@ export class TalkView {
     this.element.remove();
   }
 
-  /** Each question waits for something new; asked also while nobody sees it, for what it may wait for. */
+  /**
+   * Each question waits for something new. It is asked also while nobody sees it, as it may wait for
+   * a person; but then it does not wait: a browser has few connections for all of its tabs.
+   */
   private async follow(): Promise<void> {
     const { signal } = this.asking;
+    let again = RETRY_MS;
+    clearTimeout(this.again);
     for (;;) {
+      const seen = document.visibilityState === 'visible';
       try {
-        const { events, next } = await talkEvents(this.job, this.next, signal);
+        const { events, next } = await talkEvents(this.job, this.next, seen, signal);
         if (signal.aborted) return;
         for (const e of events) this.talk.apply(e);
         this.next = next;
@@ -117,6 +124,10 @@ export class TalkView {
         if (signal.aborted) return;
         if (events.length) this.show();
         if (this.talk.ended) return;
+        if (!seen) {
+          again = HIDDEN_MS;
+          break;
+        }
       } catch (e) {
         if (signal.aborted) return;
         if (!(e instanceof ApiError)) throw e;
@@ -127,7 +138,7 @@ export class TalkView {
         break; // it is starting, or not there
       }
     }
-    this.again = window.setTimeout(() => void this.follow(), RETRY_MS);
+    this.again = window.setTimeout(() => void this.follow(), again);
   }
 
   private show(): void {
