@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { privateDir } from './lib/daemon.mjs';
 import { Responder } from './lib/jobs-responder.mjs';
 import { killWorker, startKept } from './lib/keeper.mjs';
@@ -581,7 +582,7 @@ describe('a talk with a stand-in', () => {
   before(async () => {
     const dir = await privateDir();
     await mkdir(join(dir, 'bin'));
-    await symlink(resolve(import.meta.dirname, '../agents/standin'), join(dir, 'bin', 'claude'));
+    await symlink(fileURLToPath(new URL('../agents/standin', import.meta.url)), join(dir, 'bin', 'claude'));
     d = await startKept({ dir, env: { PATH: `${join(dir, 'bin')}:${process.env.PATH}`, PYTHONDONTWRITEBYTECODE: '1' } });
   });
   after(async () => {

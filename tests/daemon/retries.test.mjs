@@ -2,13 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { useDaemon } from './lib/daemon.mjs';
 import { until } from './lib/until.mjs';
 
-const STANDIN = resolve(import.meta.dirname, '../agents/standin');
-const SAMPLES = resolve(import.meta.dirname, '../agents/samples/stream');
+const STANDIN = fileURLToPath(new URL('../agents/standin', import.meta.url));
+const SAMPLES = fileURLToPath(new URL('../agents/samples/stream', import.meta.url));
 const STREAM = ['-p', '--output-format', 'stream-json', '--verbose'];
 
 describe('a job with an agent', () => {

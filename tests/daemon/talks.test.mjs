@@ -2,14 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { mkdir, readFile, symlink } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { startDaemon, privateDir } from './lib/daemon.mjs';
 import { killWorker, startKept } from './lib/keeper.mjs';
 import { Listener } from './lib/listener.mjs';
 import { until } from './lib/until.mjs';
 
-const STANDIN = resolve(import.meta.dirname, '../agents/standin');
+const STANDIN = fileURLToPath(new URL('../agents/standin', import.meta.url));
 
 /** A directory of one's own, in which `claude` is the stand-in, and the environment for it. */
 async function place() {

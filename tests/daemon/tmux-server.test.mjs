@@ -139,9 +139,12 @@ describe('the panes of a server', { skip }, () => {
       await f.t.run('rename-window', '-t', pane, '--', name);
       await f.t.run('rename-session', '-t', '=main', '--', name);
       const shown = await f.t.get(pane, '#{window_name}');
-      await until(`the name ${name}`, async () => (await f.d.pane(id)).tmux?.window_name === shown);
       const session = await f.t.get(pane, '#{session_name}');
-      assert.equal((await f.d.pane(id)).tmux.session, session);
+      // tmux tells of the two one after the other.
+      await until(`the name ${name}`, async () => {
+        const { tmux } = await f.d.pane(id);
+        return tmux?.window_name === shown && tmux.session === session;
+      });
       await f.t.run('rename-session', '-t', pane, 'main');
     }
     await f.t.run('select-pane', '-t', pane, '-T', 'ti#{pane_id}\ttle');
