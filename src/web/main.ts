@@ -15,7 +15,7 @@ const app = new App(root);
 Object.defineProperty(window, 'panescry', {
   value: Object.freeze({
     get screen() {
-      const term = app.view?.terminal.term;
+      const term = app.terminal?.terminal.term;
       if (!term) return null;
       const buffer = term.buffer.active;
       const lines: string[] = [];
@@ -26,7 +26,7 @@ Object.defineProperty(window, 'panescry', {
       return { cols, rows, lines, top: buffer.viewportY, alternate: buffer.type === 'alternate' };
     },
     get link() {
-      return app.view?.link.state.kind ?? null;
+      return app.terminal?.link.state.kind ?? null;
     },
   }),
 });

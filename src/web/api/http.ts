@@ -83,7 +83,7 @@ export async function call<T>(
   return json as T;
 }
 
-function unanswered(signal: AbortSignal | undefined): ApiError {
+export function unanswered(signal: AbortSignal | undefined): ApiError {
   if (signal?.aborted) return new ApiError(0, 'aborted', 'Not wanted any more.');
   return new ApiError(0, 'offline', 'The daemon does not answer.');
 }

@@ -1,4 +1,4 @@
-// Moments for a person: how long ago, and exactly.
+// Moments for a person: how long ago, and exactly; and how long something took.
 
 export function ago(time: string, now = Date.now()): string {
   const then = Date.parse(time);
@@ -16,4 +16,17 @@ export function exactly(time: string): string {
   const then = new Date(time);
   if (Number.isNaN(then.getTime())) return '';
   return then.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+}
+
+export function took(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  const s = Math.round(ms / 1000);
+  return s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${(s / 3600).toFixed(1)} h`;
+}
+
+/** From a moment to another, or till now. */
+export function lasted(begin: string | null, end: string | null): string {
+  const ms = (end ? Date.parse(end) : Date.now()) - Date.parse(begin ?? '');
+  return Number.isNaN(ms) ? '' : took(Math.max(0, ms));
 }

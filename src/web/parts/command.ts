@@ -1,5 +1,5 @@
 // Splits a typed command line into words as a shell does: blanks, '...', "..." and backslash.
-// Nothing is expanded. Whoever wants variables or pipes types sh -c '...'.
+// Nothing is expanded. Whoever wants variables or pipes types sh -c '...'. And back again.
 
 export class CommandError extends Error {}
 
@@ -34,3 +34,8 @@ export function splitCommand(line: string): string[] {
   if (word !== null) words.push(word);
   return words;
 }
+
+const PLAIN = /^[\w@%+=:,./-]+$/;
+
+export const joinCommand = (words: string[]): string =>
+  words.map((w) => (PLAIN.test(w) ? w : `'${w.replace(/'/g, "'\\''")}'`)).join(' ');

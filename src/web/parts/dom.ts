@@ -38,6 +38,8 @@ const ICONS: Record<string, string> = {
   start: 'M5 4h10M10 16.5V8M6.5 11.5L10 8l3.5 3.5',
   end: 'M5 16h10M10 3.5V12M6.5 8.5L10 12l3.5-3.5',
   talk: 'M3.5 4.5h13v9h-7.5l-3.5 3v-3h-2z',
+  jobs: 'M4 5.5l2.5 2.5L4 10.5M9 11h7M3.5 15.5h13',
+  flows: 'M5 3.5v4.5a3 3 0 0 0 3 3h4a3 3 0 0 1 3 3v2.5M5 11v5.5M12.5 14l2.5 2.5 2.5-2.5',
   eye: 'M2.5 10S5.5 5 10 5s7.5 5 7.5 5-3 5-7.5 5-7.5-5-7.5-5zM10 8a2 2 0 1 0 0 4 2 2 0 0 0 0-4z',
 };
 
@@ -51,6 +53,13 @@ export function icon(name: string): SVGSVGElement {
   path.setAttribute('d', ICONS[name] ?? '');
   svg.append(path);
   return svg;
+}
+
+/** New children, unless they are what is there: that leaves a focus, and a selection, where it is. */
+export function renew(box: HTMLElement, nodes: HTMLElement[]): void {
+  const old = [...box.children];
+  const same = old.length === nodes.length && old.every((e, i) => e.isEqualNode(nodes[i] ?? null));
+  if (!same) box.replaceChildren(...nodes);
 }
 
 /** A text from a program as one short line: no control characters, no changes of direction. */

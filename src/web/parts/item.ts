@@ -2,7 +2,7 @@
 
 import { whole, type Message, type Tool } from '../api/sessions';
 import type { Item } from '../state/transcript';
-import { exactly } from './ago';
+import { exactly, took } from './ago';
 import { el, tame } from './dom';
 import { longText } from './longtext';
 import { notice } from './notice';
@@ -25,13 +25,6 @@ const clock = (time: string | null): HTMLElement | null => {
   return el('time', { class: 'said-time', datetime: time, title: exactly(time) }, text);
 };
 
-function took(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  const s = Math.round(ms / 1000);
-  return s < 3600 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${(s / 3600).toFixed(1)} h`;
-}
-
 /** An input in one line: its most telling member where it is JSON. */
 function brief(input: string): string {
   const json = parsed(input);
@@ -53,7 +46,8 @@ function parsed(text: string): unknown {
   }
 }
 
-function pretty(input: string): string {
+/** JSON with line breaks; other text as it is. */
+export function pretty(input: string): string {
   const json = parsed(input);
   return json && typeof json === 'object' ? JSON.stringify(json, null, 2) : input;
 }

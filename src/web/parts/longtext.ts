@@ -35,7 +35,8 @@ export function size(bytes: number): string {
   return bytes < 1e6 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-function blocks(text: string): HTMLElement[] {
+/** A long text as pieces that a browser lays out when they come into view. */
+export function blocks(text: string): HTMLElement[] {
   const all: HTMLElement[] = [];
   for (let at = 0; at < text.length; ) {
     let end = at + BLOCK;

@@ -1,17 +1,36 @@
 // The whole page: the list beside the stage, and on the stage the pane that the route names.
 
+import type { Link } from '../api/link';
 import type { Match } from '../api/search';
 import { button, el, icon } from '../parts/dom';
+import type { PaneTerminal } from '../parts/terminal';
 import { paneList, startPolling, type PaneList } from '../state/panes';
-import { go, route, type Route } from '../state/route';
+import { go, isPane, listOf, route, type Route } from '../state/route';
+import { FlowView } from './flow';
+import { flowsView } from './flows';
+import { JobView } from './job';
+import { jobsView } from './jobs';
+import type { ListView } from './list';
 import { PaneView } from './pane';
 import { SearchPanel } from './search';
-import { SessionsView } from './sessions';
+import { sessionsView } from './sessions';
 import { Sidebar } from './sidebar';
 import { TranscriptView } from './transcript';
 
 const NARROW = '(max-width: 720px)';
 const REMEMBERED = 'panescry.sidebar';
+
+/** What is on the stage in place of a pane. */
+interface Sheet {
+  focus(): void;
+  leave(): void;
+}
+
+interface One {
+  readonly element: HTMLElement;
+  focus(): void;
+  dispose(): void;
+}
 
 export class App {
   private readonly stage = el('main', { class: 'stage' });
@@ -22,9 +41,14 @@ export class App {
   private found: Match | null = null; // the last one that was chosen
   private greeted = false; // the person has been shown a pane: choose no more for them
   view: PaneView | null = null;
-  private readonly sessions: SessionsView;
-  private transcript: TranscriptView | null = null;
-  private before: Route = { pane: null, readOnly: false }; // what the sessions were opened over
+  private before: Route = { pane: null, readOnly: false }; // what a list was opened over
+  private readonly lists = {
+    session: sessionsView(() => go(this.before)),
+    job: jobsView(() => go(this.before)),
+    flow: flowsView(() => go(this.before)),
+  };
+  private over: Sheet | null = null;
+  private job: JobView | null = null;
   private shown: Route = this.before;
 
   constructor(root: HTMLElement) {
@@ -53,7 +77,6 @@ export class App {
       closed: () => this.focus(),
       pane: () => this.view?.pane ?? null,
     });
-    this.sessions = new SessionsView(() => go(this.before));
     this.layout = el(
       'div',
       { class: 'layout' },
@@ -79,6 +102,11 @@ export class App {
     startPolling();
   }
 
+  /** The terminal that is shown, and its link: a pane's, or that of a job's channel. */
+  get terminal(): { terminal: PaneTerminal; link: Link } | null {
+    return this.view ?? this.job?.terminal ?? null;
+  }
+
   private get isOpen(): boolean {
     return this.layout.dataset.sidebar === 'open';
   }
@@ -100,23 +128,23 @@ export class App {
   private key(e: KeyboardEvent): void {
     if (!(e.ctrlKey || e.metaKey) || !e.shiftKey || e.altKey) return;
     if (e.code === 'KeyF') this.openSearch();
-    else if (e.code === 'KeyL') this.openSessions();
+    else if (e.code === 'KeyL') this.openList('session');
+    else if (e.code === 'KeyJ') this.openList('job');
     else return;
     e.preventDefault();
     e.stopPropagation();
   }
 
-  private openSessions(): void {
+  private openList(kind: keyof App['lists']): void {
     if (document.querySelector('dialog[open]')) return;
     if (this.narrow.matches) this.open(false);
     this.search.close();
-    go({ pane: null, readOnly: false, session: null });
+    go(listOf(kind));
   }
 
   private focus(): void {
     if (this.view) this.view.focus();
-    else if (this.transcript) this.transcript.focus();
-    else if (this.sessions.element.isConnected) this.sessions.focus();
+    else this.over?.focus();
   }
 
   private openSearch(): void {
@@ -129,10 +157,11 @@ export class App {
     this.search.close();
     const from = this.shown;
     this.shown = to;
-    this.leaveSessions();
-    if (to.session !== undefined) {
-      if (from.session === undefined) this.before = from;
-      this.showSessions(to.session, from.session ?? null);
+    this.over?.leave();
+    this.over = this.job = null;
+    if (!isPane(to)) {
+      if (isPane(from)) this.before = from;
+      this.showOver(to, from);
       return;
     }
     if (!this.view || to.pane !== this.view.pane || to.readOnly !== this.view.asReader) {
@@ -143,24 +172,34 @@ export class App {
     this.view?.showLine(to.line, spans);
   }
 
-  private leaveSessions(): void {
-    this.sessions.hide();
-    this.transcript?.dispose();
-    this.transcript = null;
-  }
-
-  private showSessions(id: string | null, from: string | null): void {
+  private showOver(to: Route, from: Route): void {
+    const { session, job, flow } = to;
+    const { lists } = this;
     this.view?.dispose();
     this.view = null;
-    if (id === null) {
-      this.stage.replaceChildren(this.sessions.element);
-      this.sessions.show(from);
-      return;
+    if (session === null) this.showList(lists.session, from.session ? Number(from.session) : null);
+    else if (job === null) this.showList(lists.job, from.job ?? null);
+    else if (flow === null) this.showList(lists.flow, from.flow ?? null);
+    else if (session !== undefined) {
+      this.showOne(new TranscriptView(session, { back: () => go(listOf('session')) }));
+    } else if (job !== undefined) {
+      const back = from.flow ? from : listOf('job'); // a step's job
+      this.showOne((this.job = new JobView(job, { back: () => go(back) })));
+    } else if (flow !== undefined) {
+      this.showOne(new FlowView(flow, { back: () => go(listOf('flow')) }));
     }
-    const back = (): void => go({ pane: null, readOnly: false, session: null });
-    this.transcript = new TranscriptView(id, { back });
-    this.stage.replaceChildren(this.transcript.element);
-    this.transcript.focus();
+  }
+
+  private showList<T, Id extends string | number>(list: ListView<T, Id>, from: Id | null): void {
+    this.over = { focus: () => list.focus(), leave: () => list.hide() };
+    this.stage.replaceChildren(list.element);
+    list.show(from);
+  }
+
+  private showOne(one: One): void {
+    this.over = { focus: () => one.focus(), leave: () => one.dispose() };
+    this.stage.replaceChildren(one.element);
+    one.focus();
   }
 
   private showPane(to: Route): void {
@@ -178,8 +217,8 @@ export class App {
   }
 
   private listed({ panes, known }: PaneList): void {
-    const { pane, session } = route.get();
-    if (pane || session !== undefined) {
+    const { pane } = route.get();
+    if (pane || !isPane(route.get())) {
       this.greeted = true;
       this.view?.info(panes.find((p) => p.id === pane));
       return;

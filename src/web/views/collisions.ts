@@ -1,4 +1,4 @@
-// What is said above the sessions when several of them change the same file. It is advice.
+// What is said above lists of sessions and jobs when several of them change the same file. It is advice.
 
 import { listCollisions, type Collision, type Party } from '../api/collisions';
 import { el, tame } from '../parts/dom';

@@ -7,7 +7,7 @@ import { confirm } from '../parts/dialog';
 import { button, el, icon } from '../parts/dom';
 import { notice } from '../parts/notice';
 import { paneList, refreshPanes, type PaneList } from '../state/panes';
-import { go, route, sessionHash } from '../state/route';
+import { flowHash, go, jobHash, route, sessionHash } from '../state/route';
 import { paneLabel } from './bar';
 
 export interface SidebarActions {
@@ -20,13 +20,18 @@ export interface SidebarActions {
 
 const message = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
+function markCurrent(link: HTMLAnchorElement, current: boolean): void {
+  if (current) link.setAttribute('aria-current', 'page');
+  else link.removeAttribute('aria-current');
+}
+
 export class Sidebar {
   readonly element: HTMLElement;
   private readonly list = el('ul', { class: 'panes' });
   private readonly empty = el('p', { class: 'empty' });
   private readonly alarm = el('p', { class: 'error', role: 'alert', hidden: true });
   private readonly error = el('p', { class: 'error', role: 'alert', hidden: true });
-  private readonly sessions: HTMLAnchorElement;
+  private readonly lists: Record<'session' | 'job' | 'flow', HTMLAnchorElement>;
   private readonly command: HTMLInputElement;
   private readonly rows = new Map<string, { row: HTMLElement; update: (pane: Pane) => void }>();
 
@@ -52,29 +57,40 @@ export class Sidebar {
     });
     const close = button('', { class: 'quiet', 'aria-label': 'Hide the list' }, () => actions.close());
     close.append(icon('close'));
-    this.sessions = el(
-      'a',
-      {
-        class: 'row-link',
-        href: sessionHash(null),
-        'aria-keyshortcuts': 'Control+Shift+L',
-        title: 'Ctrl+Shift+L',
-      },
-      icon('talk'),
-      el('span', { class: 'row-name' }, 'Sessions'),
-    );
-    this.sessions.addEventListener('click', () => this.actions.chosen());
+    this.lists = {
+      session: this.listLink(sessionHash(null), 'talk', 'Sessions', 'L'),
+      job: this.listLink(jobHash(null), 'jobs', 'Jobs', 'J'),
+      flow: this.listLink(flowHash(null), 'flows', 'Flows'),
+    };
     this.element = el(
       'nav',
       { class: 'sidebar', id: 'sidebar', 'aria-label': 'Panes' },
       el('div', { class: 'brand' }, el('span', { class: 'wordmark' }, 'panescry'), close),
       this.list,
       this.empty,
-      el('div', { class: 'side-sessions' }, el('div', { class: 'row' }, this.sessions)),
+      el(
+        'div',
+        { class: 'side-sessions' },
+        ...Object.values(this.lists).map((link) => el('div', { class: 'row' }, link)),
+      ),
       el('div', { class: 'foot' }, this.alarm, this.error, form),
     );
     paneList.watch((list) => this.show(list));
     route.watch(() => this.mark());
+  }
+
+  private listLink(href: string, sign: string, name: string, key?: string): HTMLAnchorElement {
+    const keys: Record<string, string> = key
+      ? { 'aria-keyshortcuts': `Control+Shift+${key}`, title: `Ctrl+Shift+${key}` }
+      : {};
+    const link = el(
+      'a',
+      { class: 'row-link', href, ...keys },
+      icon(sign),
+      el('span', { class: 'row-name' }, name),
+    );
+    link.addEventListener('click', () => this.actions.chosen());
+    return link;
   }
 
   private warn(alarms: Alarm[]): void {
@@ -154,13 +170,14 @@ export class Sidebar {
   }
 
   private mark(): void {
-    const { pane: current, session } = route.get();
-    if (session !== undefined) this.sessions.setAttribute('aria-current', 'page');
-    else this.sessions.removeAttribute('aria-current');
+    const { pane: current, session, job, flow } = route.get();
+    const lists = { session, job, flow };
+    for (const kind of ['session', 'job', 'flow'] as const) {
+      markCurrent(this.lists[kind], lists[kind] !== undefined);
+    }
     for (const [id, { row }] of this.rows) {
       const link = row.querySelector('a');
-      if (id === current) link?.setAttribute('aria-current', 'page');
-      else link?.removeAttribute('aria-current');
+      if (link) markCurrent(link, id === current);
     }
   }
 

@@ -5,15 +5,16 @@
 import { ApiError } from '../api/http';
 import {
   getSession, messages, traces, type Message, type Page, type Place, type Session, type Tool,
-  type Usage,
 } from '../api/sessions';
 import { ago, exactly } from '../parts/ago';
 import { Badge } from '../parts/badge';
-import { button, el, icon, tame } from '../parts/dom';
+import { button, el, icon, renew, tame } from '../parts/dom';
 import { itemElement } from '../parts/item';
+import { problem } from '../parts/problem';
+import { usageWords } from '../parts/usage';
 import { sessionHash } from '../state/route';
 import { certainEnd, certainStart, interleave, type Item } from '../state/transcript';
-import { problem, titleOf } from './sessions';
+import { titleOf } from './sessions';
 
 const PAGE = 100;
 const MOST = 600; // rows in the page
@@ -44,32 +45,6 @@ const windows = (): Record<Kind, Window> => ({
 });
 const key = (item: Item): string => `${item.kind}${item.row.id}`;
 const number = (n: number): string => n.toLocaleString('en');
-
-function short(n: number): string {
-  if (n < 1000) return String(n);
-  if (n < 999_500) return `${(n / 1000).toPrecision(3).replace(/\.0+$/, '')} k`;
-  return `${(n / 1e6).toPrecision(3).replace(/\.0+$/, '')} M`;
-}
-
-function usageWords(u: Usage): [name: string, value: string][] {
-  const written =
-    u.cache_write_5m_tokens === null && u.cache_write_1h_tokens === null
-      ? null
-      : (u.cache_write_5m_tokens ?? 0) + (u.cache_write_1h_tokens ?? 0);
-  const counts: [string, number | null][] = [
-    ['input', u.input_tokens],
-    ['cache read', u.cache_read_tokens],
-    ['cache write', written],
-    ['output', u.output_tokens],
-  ];
-  const words: [string, string][] = [];
-  for (const [name, n] of counts) if (n !== null) words.push([name, short(n)]);
-  if (u.cost_usd !== null) {
-    const few = u.cost_usd > 0 && u.cost_usd < 0.01;
-    words.push(['cost', few ? '< $0.01' : `$${u.cost_usd.toFixed(2)}`]);
-  }
-  return words;
-}
 
 export interface TranscriptActions {
   back(): void;
@@ -219,17 +194,10 @@ export class TranscriptView {
       facts.push(link(sessionHash(String(s.parent)), text));
     }
     if (s.updated) facts.push(el('time', { title: exactly(s.updated) }, `${ago(s.updated)} ago`));
-    this.change(this.facts, facts.map((f) => el('span', {}, f)));
+    renew(this.facts, facts.map((f) => el('span', {}, f)));
     const sums = s.usage ? usageWords(s.usage) : [];
     sums.unshift(['turns', number(s.turns)], ['tool calls', number(s.tool_calls)]);
-    this.change(this.sums, sums.map(([n, v]) => el('div', {}, el('dt', {}, n), el('dd', {}, v))));
-  }
-
-  /** Leaves a focus, and a selection, where nothing is new. */
-  private change(box: HTMLElement, nodes: HTMLElement[]): void {
-    const old = [...box.children];
-    const same = old.length === nodes.length && old.every((e, i) => e.isEqualNode(nodes[i] ?? null));
-    if (!same) box.replaceChildren(...nodes);
+    renew(this.sums, sums.map(([n, v]) => el('div', {}, el('dt', {}, n), el('dd', {}, v))));
   }
 
   /* The window. */

@@ -8,15 +8,16 @@ import { until } from './until.mjs';
 
 const BINARY = process.env.PANESCRY ?? 'panescry';
 
-/** `prepare` is given the directory, which is its home as well, before it starts. */
+/** `prepare` is given the directory, which is its home as well, before it starts; what it returns is
+ * added to the environment. */
 export async function startDaemon(prepare = async () => {}) {
   const dir = await mkdtemp(join(tmpdir(), 'panescry-web-'));
-  await prepare(dir);
+  const more = await prepare(dir);
   const child = spawn(
     BINARY,
     ['serve', '--foreground', '--listen', '127.0.0.1:0', '--socket', join(dir, 's.sock'), '--state-dir', dir],
     // No tmux server and no agents' sessions of whoever runs this.
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMUX_TMPDIR: dir, HOME: dir } },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMUX_TMPDIR: dir, HOME: dir, ...more } },
   );
   let out = '';
   let err = '';

@@ -1,0 +1,68 @@
+// Runs of flows: steps that depend on each other, each of them a job or a question.
+
+import { ApiError, call } from './http';
+import type { Usage } from './sessions';
+
+export type FlowState =
+  'pending' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'skipped';
+
+export interface Step {
+  name: string;
+  type: 'command' | 'agent' | 'approval';
+  state: FlowState;
+  job: string | null;
+  cached: boolean;
+  cached_from: string | null;
+  depends_on: string[];
+  started: string | null;
+  ended: string | null;
+  agent?: string;
+  /** What an approval asks. */
+  message?: string;
+  error: string | null;
+  result?: { value?: unknown; exit_status?: number | null; truncated?: boolean } | null;
+}
+
+/** In lists without usage and steps. */
+export interface Flow {
+  id: string;
+  name: string | null;
+  state: FlowState;
+  file: string | null;
+  created: string | null;
+  ended: string | null;
+  error: string | null;
+  usage?: Usage | null;
+  steps?: Step[];
+}
+
+export interface Flows {
+  flows: Flow[];
+  next_cursor: string | null;
+}
+
+export const flowEnded = (f: Flow): boolean =>
+  f.state === 'completed' || f.state === 'failed' || f.state === 'cancelled';
+
+const flowPath = (id: string): string => `api/v1/flows/${encodeURIComponent(id)}`;
+
+export async function listFlows(limit: number, before: string | null, signal: AbortSignal): Promise<Flows> {
+  const args = new URLSearchParams({ limit: String(limit) });
+  if (before) args.set('before', before);
+  const answer = await call<Flows | null>('GET', `api/v1/flows?${args}`, undefined, signal);
+  if (!answer || !Array.isArray(answer.flows)) {
+    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+  }
+  return answer;
+}
+
+export const getFlow = (id: string, signal: AbortSignal): Promise<Flow> =>
+  call('GET', flowPath(id), undefined, signal);
+export const cancelFlow = (id: string): Promise<unknown> => call('POST', `${flowPath(id)}/cancel`, {});
+export const resumeFlow = (id: string): Promise<unknown> => call('POST', `${flowPath(id)}/resume`, {});
+export const removeFlow = (id: string): Promise<unknown> => call('DELETE', flowPath(id));
+
+export function approve(id: string, step: string, yes: boolean, reason: string): Promise<unknown> {
+  const path = `${flowPath(id)}/steps/${encodeURIComponent(step)}/approve`;
+  return call('POST', path, reason ? { approve: yes, reason } : { approve: yes });
+}
