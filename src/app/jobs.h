@@ -36,7 +36,7 @@ void jobs_close(struct app *a); /* behind the store */
 bool jobs_reap(
     struct app *a, pid_t pid); /* whether the child was a job's; then it has been reaped */
 
-cJSON *jobs_live_json(const struct job *j);          /* as in lists */
+cJSON *jobs_live_json(const struct job *j); /* as in lists */
 void jobs_count(const struct app *a, unsigned *running, unsigned *queued);
 void jobs_status_json(struct app *a, cJSON *status); /* adds "jobs" */
 
