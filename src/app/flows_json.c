@@ -36,7 +36,7 @@ static cJSON *
 step_json(const struct flows_step *row, const struct flow *f, unsigned n, enum flow_json how)
 {
 	const struct flow_step *d = &f->steps[n];
-	cJSON *o = json_object(), *list, *result = NULL;
+	cJSON *o = json_object(), *list;
 
 	json_add_text(o, "name", d->name);
 	json_add_text(o, "type", flow_type_name(d->type));
@@ -53,12 +53,10 @@ step_json(const struct flows_step *row, const struct flow *f, unsigned n, enum f
 		json_add_text(o, "agent", d->agent);
 	if (d->type == FLOW_APPROVAL)
 		json_add_text(o, "message", d->message);
-	if (how == FLOW_JSON_WHOLE) {
-		if (row->result != NULL)
-			result = json_parse(row->result, strlen(row->result));
+	/* It was printed here, and is as it was: to read it would keep the loop. */
+	if (how == FLOW_JSON_WHOLE)
 		cJSON_AddItemToObject(
-		    o, "result", result != NULL ? result : cJSON_CreateNull());
-	}
+		    o, "result", cJSON_CreateRaw(row->result != NULL ? row->result : "null"));
 	json_add_text(o, "error", row->error);
 	return o;
 }
