@@ -69,6 +69,14 @@ has_usage(struct owner *o, long rows)
 	return owner_read(o, "SELECT COUNT(*) FROM usage") == rows;
 }
 
+/* Rows can be read before it is heard that they were written. */
+static bool
+has_told(struct owner *o, long n)
+{
+	pass_on(o);
+	return told >= n;
+}
+
 static bool
 has_settled(struct owner *o, long arg)
 {
@@ -244,6 +252,7 @@ an_older_place_changes_nothing(void **state)
 	grow(o, dir, 0, 4);
 	placed = owner_read(o, "SELECT SUM(offset) FROM sources");
 	assert_true(placed > 0 && (size_t)placed < written);
+	assert_true(owner_until(o, has_told, 4 * FILES + FILES));
 	assert_int_equal(told, 4 * FILES + FILES); /* messages, and a state of each */
 	stop();
 
@@ -322,6 +331,7 @@ refusals_while_files_grow(void **state)
 	grow(o, dir, 0, 10);
 	check_all(o, 10 * FILES);
 	assert_true(refused > 2);
+	assert_true(owner_until(o, has_told, 10 * FILES + FILES));
 	assert_int_equal(told, 10 * FILES + FILES);
 	stop();
 	owner_remove_dir(dir);
