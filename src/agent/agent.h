@@ -120,8 +120,8 @@ struct agent_event {
 
 struct agent_sink {
 	void (*event)(void *arg, const struct agent_event *e);
-	/* Totals that were counted for a session before this source; false: none. For formats that
-	 * say running totals. */
+	/* Totals that were counted for a session before this source; false: none, as where it is NULL.
+	 * For formats that say running totals. */
 	bool (*baseline)(void *arg, const char *session, struct agent_usage *total);
 	void *arg;
 };

@@ -115,15 +115,6 @@ on_event(void *arg, const struct agent_event *e)
 	free(key);
 }
 
-static bool
-no_baseline(void *arg, const char *session, struct agent_usage *total)
-{
-	(void)arg;
-	(void)session;
-	(void)total;
-	return false;
-}
-
 /* What it is. */
 
 static const struct agent_format *
@@ -209,7 +200,7 @@ telling(const struct import *m, bool end)
 static bool
 open_parser(struct import *m, bool end)
 {
-	const struct agent_sink sink = {on_event, no_baseline, m};
+	const struct agent_sink sink = {.event = on_event, .arg = m};
 	size_t n = m->name == NULL && m->parser == NULL ? telling(m, end) : 1;
 	char *name;
 

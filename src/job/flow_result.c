@@ -182,19 +182,10 @@ on_event(void *arg, const struct agent_event *e)
 	}
 }
 
-static bool
-no_baseline(void *arg, const char *session, struct agent_usage *total)
-{
-	(void)arg;
-	(void)session;
-	(void)total;
-	return false;
-}
-
 static void
 feed_line(struct reading *r)
 {
-	const struct agent_sink sink = {on_event, no_baseline, r};
+	const struct agent_sink sink = {.event = on_event, .arg = r};
 
 	if (r->format == NULL && r->lines < LOOKED_AT) {
 		r->lines++;

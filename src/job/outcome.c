@@ -174,21 +174,12 @@ on_event(void *arg, const struct agent_event *e)
 	}
 }
 
-static bool
-no_baseline(void *arg, const char *session, struct agent_usage *total)
-{
-	(void)arg;
-	(void)session;
-	(void)total;
-	return false;
-}
-
 /* Whose stream it is. */
 
 static void
 open_as(struct reading *r, const struct agent_format *f)
 {
-	const struct agent_sink sink = {on_event, no_baseline, r};
+	const struct agent_sink sink = {.event = on_event, .arg = r};
 
 	r->format = f;
 	r->parser = f->open(SOURCE, &sink);

@@ -135,15 +135,6 @@ on_event(void *arg, const struct agent_event *e)
 	}
 }
 
-static bool
-no_baseline(void *arg, const char *session, struct agent_usage *total)
-{
-	(void)arg;
-	(void)session;
-	(void)total;
-	return false;
-}
-
 static const struct agent_format *
 format(void)
 {
@@ -153,7 +144,7 @@ format(void)
 void
 talk_lines_open(struct talk *t)
 {
-	const struct agent_sink sink = {on_event, no_baseline, t};
+	const struct agent_sink sink = {.event = on_event, .arg = t};
 
 	t->parser = format()->open(SOURCE, &sink);
 	buf_init(&t->line, TALK_LINE_MAX);
