@@ -172,7 +172,7 @@ on_child(uv_signal_t *h, int signum)
 	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0) {
 		int status = wait_status(&si);
 
-		if (jobs_reap(a, si.si_pid)) {
+		if (jobs_reap(a, si.si_pid, status)) {
 			si.si_pid = 0;
 			continue;
 		}

@@ -411,9 +411,10 @@ worker_jobs_held(struct app *a)
 }
 
 bool
-jobs_reap(struct app *a, pid_t pid)
+jobs_reap(struct app *a, pid_t pid, int wait_status)
 {
-	return a->jobs != NULL && a->jobs->runner != NULL && runner_reap(a->jobs->runner, pid);
+	return a->jobs != NULL && a->jobs->runner != NULL &&
+	       runner_reap(a->jobs->runner, pid, wait_status);
 }
 
 enum { RECENT_MS = 3600 * 1000 };

@@ -33,8 +33,8 @@ bool jobs_stopped(const struct app *a);
 void jobs_leave(struct app *a); /* before the store, behind the server; again is nothing */
 void jobs_close(struct app *a); /* behind the store */
 
-bool jobs_reap(
-    struct app *a, pid_t pid); /* whether the child was a job's; then it has been reaped */
+bool jobs_reap(struct app *a, pid_t pid,
+    int wait_status); /* whether the child was a job's; then it has been reaped */
 
 cJSON *jobs_live_json(const struct job *j); /* as in lists */
 void jobs_count(const struct app *a, unsigned *running, unsigned *queued);

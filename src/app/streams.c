@@ -288,19 +288,6 @@ stream_end(struct job_stream *s, enum job_state state, const char *error, int ex
 	return 0;
 }
 
-int
-streams_cancel(struct app *a, uint64_t job, const char *why, struct http_req *r)
-{
-	struct job_stream *s = stream_find(a, job);
-	int rc;
-
-	if (s == NULL)
-		return -ENOENT;
-	if ((rc = stream_end(s, JOB_CANCELLED, why, -1)) == 0)
-		stream_ask(s, r);
-	return rc;
-}
-
 /* Now and then. */
 
 void

@@ -60,9 +60,6 @@ void streams_list_json(struct app *a, cJSON *list, unsigned max);
 /* Whether it lives; then *rc is 0 or -ECHRNG, and *closed. */
 bool streams_channel(struct app *a, uint64_t job, unsigned channel, int *rc, bool *closed);
 
-/* -ENOENT: it does not live; -EALREADY: its end is under way. Answered when it is on record. */
-int streams_cancel(struct app *a, uint64_t job, const char *why, struct http_req *r);
-
 void streams_create(struct http_req *r, void *arg);
 void streams_append(struct http_req *r, void *arg);
 void streams_complete(struct http_req *r, void *arg);

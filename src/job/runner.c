@@ -406,29 +406,20 @@ runner_exited(struct runner *r, uint64_t number, pid_t pid, int wait_status)
 		run_reaped(j, wait_status);
 }
 
-/* As wait(2) would say it. */
-static int
-status_of(const siginfo_t *si)
-{
-	return si->si_code == CLD_EXITED ? (si->si_status & 0xFF) << 8 : si->si_status;
-}
-
 bool
-runner_reap(struct runner *r, pid_t pid)
+runner_reap(struct runner *r, pid_t pid, int wait_status)
 {
-	siginfo_t si = {0};
 	struct job *j;
 
 	DL_FOREACH (r->jobs, j) {
 		if (j->pid == pid && !j->priv->reaped)
 			break;
 	}
-	if (j == NULL || waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-	    si.si_pid != pid)
+	if (j == NULL)
 		return false;
-	r->cfg.reaped(r->cfg.arg, held_number(j), status_of(&si));
+	r->cfg.reaped(r->cfg.arg, held_number(j), wait_status);
 	waitpid(pid, NULL, 0);
-	run_reaped(j, status_of(&si));
+	run_reaped(j, wait_status);
 	return true;
 }
 

@@ -36,7 +36,7 @@
 struct buf;
 struct store;
 
-enum { RUNNER_RUNNING = 16, RUNNER_QUEUE = 1000, RUNNER_INPUT_MAX = 1024 * 1024 };
+enum { RUNNER_INPUT_MAX = 1024 * 1024 };
 
 struct runner;
 
@@ -110,8 +110,8 @@ void runner_found(
 /* Reads the store, on the pool; from then on jobs can be submitted, and run. */
 void runner_start(struct runner *r);
 void runner_exited(struct runner *r, uint64_t number, pid_t pid, int wait_status);
-/* A child has ended and can be reaped: whether it is a job's; then it has been. */
-bool runner_reap(struct runner *r, pid_t pid);
+/* A child has ended with this wait(2) status and waits to be reaped: whether it is a job's; then it has been. */
+bool runner_reap(struct runner *r, pid_t pid, int wait_status);
 void runner_pause(struct runner *r, bool pause); /* starts nothing, reads nothing */
 bool runner_idle(const struct runner *r);        /* paused, and owes nothing to the store */
 bool runner_ready(const struct runner *r);

@@ -134,12 +134,10 @@ void job_tell(struct job *j);
 void runner_remember(struct runner *r, const struct job *j);
 void runner_remember_key(
     struct runner *r, const unsigned char *key, uint64_t number, int64_t ended_ms);
-struct done *runner_recall(struct runner *r, const struct job *j, int64_t window_ms);
 
 /* process.c: from a spec to a process, and its descriptors. */
 int process_start(struct job *j, char **cause); /* fds go to the keeper and the spool */
 void process_adopt(struct job *j, pid_t pid, int fds[3]);
-void process_hold(struct job *j);   /* tells the keeper once more */
 void process_replay(struct job *j); /* nobody holds its pipes: only what is kept */
 void process_signal(struct job *j, int sig);
 void process_close(struct job *j); /* its input and its terminal */

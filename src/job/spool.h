@@ -70,7 +70,6 @@ void spool_stop(struct spool_channel *c);
 /* At any time; no callback follows. The file stays. */
 void spool_remove(struct spool_channel *c);
 
-int spool_fd(const struct spool_channel *c);        /* borrowed; -1: none */
 uint64_t spool_size(const struct spool_channel *c); /* bytes in the file that have been given */
 
 /* Not read, or read on: for a worker that yields. Bytes that are in the file are still given. What is
