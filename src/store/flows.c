@@ -86,21 +86,14 @@ act_submit(struct store *s, struct act *take, int (*run)(sqlite3 *, void *), boo
 	store_submit(s, &op);
 }
 
-static char *
-keep(struct act *a, const char *s)
-{
-	a->size += jobs_length(s);
-	return jobs_copy(s);
-}
-
 static struct flows_step
 keep_step(struct act *a, const struct flows_step *step)
 {
 	struct flows_step copy = *step;
 
-	copy.name = keep(a, step->name);
-	copy.result = keep(a, step->result);
-	copy.error = keep(a, step->error);
+	copy.name = jobs_keep(&a->size, step->name);
+	copy.result = jobs_keep(&a->size, step->result);
+	copy.error = jobs_keep(&a->size, step->error);
 	return copy;
 }
 
@@ -108,10 +101,10 @@ static void
 keep_run(struct act *a, const struct flows_run *run)
 {
 	a->run = *run;
-	a->run.name = keep(a, run->name);
-	a->run.file = keep(a, run->file);
-	a->run.definition = keep(a, run->definition);
-	a->run.error = keep(a, run->error);
+	a->run.name = jobs_keep(&a->size, run->name);
+	a->run.file = jobs_keep(&a->size, run->file);
+	a->run.definition = jobs_keep(&a->size, run->definition);
+	a->run.error = jobs_keep(&a->size, run->error);
 	a->run.steps = xcalloc(run->nsteps, sizeof *run->steps);
 	a->size += run->nsteps * sizeof *run->steps;
 	for (size_t i = 0; i < run->nsteps; i++)
@@ -229,7 +222,7 @@ flows_end(struct store *s, uint64_t run, int state, int64_t ended_ms, const char
 
 	a->run.state = state;
 	a->run.ended_ms = ended_ms > 0 ? ended_ms : clock_wall_ms();
-	a->run.error = keep(a, error);
+	a->run.error = jobs_keep(&a->size, error);
 	act_submit(s, a, end, false);
 }
 

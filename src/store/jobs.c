@@ -67,20 +67,13 @@ act_new(uint64_t job, jobs_done_cb done, void *arg)
 	return a;
 }
 
-static char *
-keep(struct act *a, const char *s)
-{
-	a->size += jobs_length(s);
-	return jobs_copy(s);
-}
-
 static struct jobs_channel
 keep_channel(struct act *a, const struct jobs_channel *c)
 {
 	struct jobs_channel copy = *c;
 
-	copy.name = keep(a, c->name);
-	copy.reason = keep(a, c->reason);
+	copy.name = jobs_keep(&a->size, c->name);
+	copy.reason = jobs_keep(&a->size, c->reason);
 	return copy;
 }
 
@@ -88,9 +81,9 @@ static void
 keep_row(struct act *a, const struct jobs_row *row)
 {
 	a->row = *row;
-	a->row.spec = keep(a, row->spec);
-	a->row.error = keep(a, row->error);
-	a->row.session = keep(a, row->session);
+	a->row.spec = jobs_keep(&a->size, row->spec);
+	a->row.error = jobs_keep(&a->size, row->error);
+	a->row.session = jobs_keep(&a->size, row->session);
 	a->row.ntries = 0;
 	a->row.tries = NULL;
 	a->row.channels = NULL;
@@ -329,7 +322,7 @@ jobs_try_end(
 
 	a->try = *t;
 	a->try.ended_ms = end_ms(t->ended_ms);
-	a->try.reason = keep(a, t->reason);
+	a->try.reason = jobs_keep(&a->size, t->reason);
 	act_submit(s, a, try_end, false);
 }
 
@@ -432,7 +425,7 @@ jobs_usage_set(struct store *s, uint64_t job, const char *session, const struct 
 {
 	struct act *a = act_new(job, done, arg);
 
-	a->row.session = keep(a, session);
+	a->row.session = jobs_keep(&a->size, session);
 	if (u != NULL)
 		a->row.usage = *u;
 	act_submit(s, a, usage_set, false);

@@ -8,17 +8,14 @@
 
 #include "base/xmalloc.h"
 
+/* A copy of a string or NULL, whose bytes are added to what an operation takes. */
 static inline char *
-jobs_copy(const char *s)
+jobs_keep(size_t *size, const char *s)
 {
-	return s == NULL ? NULL : xstrdup(s);
-}
-
-/* Bytes that a copy takes. */
-static inline size_t
-jobs_length(const char *s)
-{
-	return s == NULL ? 0 : strlen(s) + 1;
+	if (s == NULL)
+		return NULL;
+	*size += strlen(s) + 1;
+	return xstrdup(s);
 }
 
 /* As a column has it. */
