@@ -133,6 +133,17 @@ on_read(uv_work_t *work)
 static void next(struct again *g);
 
 static void
+next_channel(struct again *g)
+{
+	g->offset = 0;
+	if (++g->channel > JOBS_CHANNELS_MAX) {
+		job_panes_ended(g->app, g->jobs[g->at].number, 0);
+		g->channel = 1;
+		g->at++;
+	}
+}
+
+static void
 on_piece(uv_work_t *work, int status)
 {
 	struct again *g = work->data;
@@ -144,12 +155,7 @@ on_piece(uv_work_t *work, int status)
 		job_panes_output(g->app, &from, g->offset, g->piece, (size_t)g->got);
 		g->offset += (uint64_t)g->got;
 	} else {
-		g->offset = 0;
-		if (++g->channel > JOBS_CHANNELS_MAX) {
-			job_panes_ended(g->app, job->number, 0);
-			g->channel = 1;
-			g->at++;
-		}
+		next_channel(g);
 	}
 	next(g);
 }
@@ -157,13 +163,8 @@ on_piece(uv_work_t *work, int status)
 static void
 next(struct again *g)
 {
-	while (g->at < g->n && g->jobs[g->at].bytes[g->channel - 1] == 0) {
-		if (++g->channel > JOBS_CHANNELS_MAX) {
-			job_panes_ended(g->app, g->jobs[g->at].number, 0);
-			g->channel = 1;
-			g->at++;
-		}
-	}
+	while (g->at < g->n && g->jobs[g->at].bytes[g->channel - 1] == 0)
+		next_channel(g);
 	if (g->at == g->n || g->app->stopping)
 		again_free(g);
 	else
