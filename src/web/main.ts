@@ -2,11 +2,13 @@
 
 import '@xterm/xterm/css/xterm.css';
 import './app.css';
+import { startEvents } from './state/events';
 import { App } from './views/app';
 
 const root = document.getElementById('app');
 if (!root) throw new Error('the page has no #app');
 const app = new App(root);
+startEvents();
 
 /**
  * For tests and for looking into things from the console: what the terminal shows, and how its
