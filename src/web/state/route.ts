@@ -1,6 +1,7 @@
 // What the page shows, kept in the location's hash so that a reload comes back to it:
 // #p1, #t%253 (an id is percent-encoded), #p1?mode=ro, #p1?line=123 (a place in its history),
-// #sessions, #session=12 (of agents), #jobs, #job=j12, #flows, #flow=f3.
+// #sessions, #session=12 (of agents), #session=12?view=trace&at=t45, #jobs, #job=j12, #flows,
+// #flow=f3, #usage.
 
 import { Value } from './value';
 
@@ -13,9 +14,17 @@ export interface Route {
   session?: string | null;
   job?: string | null;
   flow?: string | null;
+  usage?: null;
+  /** Of a session: which of its views, by default the conversation. */
+  view?: SessionPart;
+  /** Of a session: the place, m and the id of a message, t and that of a tool call, n and a turn. */
+  at?: string;
 }
 
-const KINDS = ['session', 'job', 'flow'] as const;
+export const SESSION_PARTS = ['timeline', 'trace', 'tokens'] as const;
+export type SessionPart = (typeof SESSION_PARTS)[number];
+
+const KINDS = ['session', 'job', 'flow', 'usage'] as const;
 type Kind = (typeof KINDS)[number];
 
 const ID = /^[A-Za-z0-9_.%-]{1,64}$/;
@@ -29,20 +38,28 @@ function decode(s: string): string {
 }
 
 const ONE = /^(session|job|flow)=(.{1,256})$/s;
+const AT = /^[mtn]\d{1,15}$/;
 
 export function parseHash(hash: string): Route {
-  const text = hash.replace(/^#/, '');
-  const [, kind, one] = ONE.exec(text) ?? [];
-  if (kind && one) return { pane: null, readOnly: false, [kind]: decode(one) };
-  for (const k of KINDS) if (text === `${k}s`) return listOf(k);
-  const [id = '', query = ''] = text.split('?', 2);
-  const pane = decode(id);
+  const [id = '', query = ''] = hash.replace(/^#/, '').split('?', 2);
   const args = new URLSearchParams(query);
+  const [, kind, one] = ONE.exec(id) ?? [];
+  if (kind && one) return { ...listOf(kind as Kind), [kind]: decode(one), ...placeOf(args) };
+  for (const k of KINDS) if (id === listName(k)) return listOf(k);
+  const pane = decode(id);
   const to: Route = { pane: ID.test(pane) ? pane : null, readOnly: args.get('mode') === 'ro' };
   const line = args.get('line') ?? '';
   if (/^[1-9]\d{0,14}$/.test(line)) to.line = Number(line);
   return to;
 }
+
+function placeOf(args: URLSearchParams): Pick<Route, 'view' | 'at'> {
+  const view = SESSION_PARTS.find((v) => v === args.get('view'));
+  const at = args.get('at') ?? '';
+  return { ...(view && { view }), ...(AT.test(at) && { at }) };
+}
+
+const listName = (kind: Kind): string => (kind === 'usage' ? kind : `${kind}s`);
 
 export const listOf = (kind: Kind): Route => ({ pane: null, readOnly: false, [kind]: null });
 
@@ -50,23 +67,30 @@ export const listOf = (kind: Kind): Route => ({ pane: null, readOnly: false, [ki
 export const isPane = (route: Route): boolean => KINDS.every((k) => route[k] === undefined);
 
 const hashOf = (kind: Kind, id: string | null): string =>
-  id === null ? `#${kind}s` : `#${kind}=${encodeURIComponent(id)}`;
+  id === null ? `#${listName(kind)}` : `#${kind}=${encodeURIComponent(id)}`;
 
 export const sessionHash = (id: string | null): string => hashOf('session', id);
 export const jobHash = (id: string | null): string => hashOf('job', id);
 export const flowHash = (id: string | null): string => hashOf('flow', id);
 
 export function toHash(route: Route): string {
+  const args = new URLSearchParams();
   for (const k of KINDS) {
     const id = route[k];
-    if (id !== undefined) return hashOf(k, id);
+    if (id === undefined) continue;
+    if (route.view) args.set('view', route.view);
+    if (route.at) args.set('at', route.at);
+    return withArgs(hashOf(k, id), args);
   }
   if (!route.pane) return '#';
-  const args = new URLSearchParams();
   if (route.readOnly) args.set('mode', 'ro');
   if (route.line !== undefined) args.set('line', String(route.line));
+  return withArgs(`#${encodeURIComponent(route.pane)}`, args);
+}
+
+function withArgs(hash: string, args: URLSearchParams): string {
   const query = args.toString();
-  return `#${encodeURIComponent(route.pane)}${query && `?${query}`}`;
+  return query ? `${hash}?${query}` : hash;
 }
 
 export const route = new Value<Route>(parseHash(location.hash));
