@@ -16,6 +16,10 @@ export interface Command {
   also?: string[];
   /** What else one may look for in the palette. */
   words?: string;
+  /** What it is about at the moment, shown beside it. */
+  detail?(): string;
+  /** Not in the palette, which it opens itself. */
+  unlisted?: boolean;
   /** Offered and run only then. */
   when?(): boolean;
   run(): void;

@@ -9,7 +9,9 @@ import { store, stored } from '../state/settings';
 import type { Screen } from './cell';
 import { Grid } from './grid';
 import { gridCommands } from './gridkeys';
-import { dispatchKeys } from './keys';
+import { showHelp } from './help';
+import { dispatchKeys, inTerminal } from './keys';
+import { Palette } from './palette';
 import { SearchPanel } from './search';
 import { Sidebar } from './sidebar';
 
@@ -65,6 +67,7 @@ export class App {
     this.layout.addEventListener('keydown', (e) => {
       if (e.key === 'Escape' && this.narrow.matches && this.isOpen) this.open(false);
     });
+    this.sidebar.element.querySelector('.brand .wordmark')?.after(this.paletteButton());
     root.replaceChildren(this.layout);
     this.open(!this.narrow.matches && stored(REMEMBERED) !== 'closed', false);
     this.narrow.addEventListener('change', () =>
@@ -102,6 +105,8 @@ export class App {
       go(to);
     };
     return [
+      { id: 'palette.open', title: 'All commands and places', group: 'Go to', keys: 'Ctrl+K', also: ['Ctrl+Shift+P'], unlisted: true, run: () => this.openPalette() },
+      { id: 'help.keys', title: 'All keys', group: 'Help', keys: 'Ctrl+Shift+Slash', also: ['?'], words: 'keyboard shortcuts help', run: showHelp },
       { id: 'search.open', title: 'Search all panes', group: 'Search', keys: 'Ctrl+Shift+F', words: 'find grep', run: () => this.openSearch() },
       { id: 'go.sessions', title: 'Sessions of agents', group: 'Go to', keys: 'Ctrl+Shift+L', words: 'claude codex transcripts', run: () => list(listOf('session')) },
       { id: 'go.jobs', title: 'Jobs', group: 'Go to', keys: 'Ctrl+Shift+J', words: 'run', run: () => list(listOf('job')) },
@@ -125,6 +130,22 @@ export class App {
   private openSearch(): void {
     if (this.narrow.matches) this.open(false);
     this.search.open();
+  }
+
+  private paletteButton(): HTMLElement {
+    const keys = { title: 'Ctrl+K', 'aria-keyshortcuts': 'Control+K' };
+    const b = button('', { class: 'quiet palette-open', 'aria-label': 'Commands', ...keys }, () => {
+      if (this.narrow.matches) this.open(false);
+      this.openPalette();
+    });
+    b.append(icon('keys'));
+    return b;
+  }
+
+  private openPalette(): void {
+    const { screen } = this.grid.current;
+    const typing = inTerminal(document.activeElement);
+    new Palette({ kill: typing && screen ? () => screen.terminal.term.input('\x0b', true) : null });
   }
 
   private choose(match: Match): void {

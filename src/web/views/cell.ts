@@ -8,6 +8,7 @@ import { paneList } from '../state/panes';
 import { isPane, listOf, type Route } from '../state/route';
 import { sameThing } from '../state/grid';
 import { Value } from '../state/value';
+import { paneLabel } from './bar';
 import { Chooser } from './choose';
 import { FlowView } from './flow';
 import { flowsView } from './flows';
@@ -101,6 +102,14 @@ export class Cell {
 
   get isEmpty(): boolean {
     return isPane(this.to) && !this.to.pane;
+  }
+
+  /** For a person. One that has slept since it was made has no title yet. */
+  get name(): string {
+    const { pane, session, job, flow } = this.to;
+    const known = paneList.get().panes.find((p) => p.id === pane);
+    if (known) return paneLabel(known);
+    return this.title.get() || pane || (session ?? job ?? flow ?? 'empty');
   }
 
   shows(to: Route): boolean {

@@ -4,13 +4,10 @@
 import { listJobs } from '../api/jobs';
 import { listSessions } from '../api/sessions';
 import type { Pane } from '../api/http';
-import { ago } from '../parts/ago';
-import { button, el, icon, renew, tame } from '../parts/dom';
+import { button, el, icon, renew } from '../parts/dom';
 import { paneList } from '../state/panes';
 import { jobHash, sessionHash, toHash, type Route } from '../state/route';
-import { paneLabel } from './bar';
-import { jobTitle } from './jobs';
-import { titleOf } from './sessions';
+import { jobEntry, paneEntry, sessionEntry, type Entry } from './entries';
 
 const PANES = 30;
 const RECENT = 4;
@@ -24,26 +21,22 @@ export interface ChooserActions {
   others(): Route[];
 }
 
-function row(href: string, dot: string, name: string, detail: string): HTMLElement {
+function row(href: string, { dot, title, detail }: Entry): HTMLElement {
   return el(
     'li',
     {},
     el(
       'a',
       { class: 'choose-row', href },
-      el('span', { class: `dot ${dot}` }),
-      el('span', { class: 'choose-name' }, name),
+      el('span', { class: `dot ${dot ?? ''}` }),
+      el('span', { class: 'choose-name' }, title),
       el('span', { class: 'choose-detail' }, detail),
     ),
   );
 }
 
-function paneRow(p: Pane): HTMLElement {
-  const place = p.tmux ? `${p.tmux.session}:${p.tmux.window}.${p.tmux.pane} · ` : '';
-  const exited = p.state === 'exited';
-  const dot = !exited ? 'running' : p.exit_status ? 'failed' : 'exited';
-  return row(toHash({ pane: p.id, readOnly: false }), dot, paneLabel(p), `${tame(place, 80)}${p.id}`);
-}
+const paneRow = (p: Pane): HTMLElement =>
+  row(toHash({ pane: p.id, readOnly: false }), paneEntry(p));
 
 class Part {
   private readonly list = el('ul', {});
@@ -117,28 +110,11 @@ export class Chooser {
     ]);
     if (signal.aborted) return;
     if (sessions.status === 'fulfilled') {
-      this.sessions.fill(
-        sessions.value.data.map((s) =>
-          row(
-            sessionHash(String(s.id)),
-            s.state === 'working' ? 'running' : s.state === 'failed' ? 'failed' : 'exited',
-            titleOf(s),
-            [tame(s.agent, 20), s.updated && ago(s.updated)].filter(Boolean).join(' · '),
-          ),
-        ),
-      );
+      const { data } = sessions.value;
+      this.sessions.fill(data.map((s) => row(sessionHash(String(s.id)), sessionEntry(s))));
     }
     if (jobs.status === 'fulfilled') {
-      this.jobs.fill(
-        jobs.value.jobs.map((j) =>
-          row(
-            jobHash(j.id),
-            j.state === 'running' ? 'running' : j.state === 'failed' ? 'failed' : 'exited',
-            jobTitle(j),
-            j.id,
-          ),
-        ),
-      );
+      this.jobs.fill(jobs.value.jobs.map((j) => row(jobHash(j.id), jobEntry(j))));
     }
   }
 

@@ -16,6 +16,7 @@ import { store, stored } from '../state/settings';
 import { title } from '../state/title';
 import { Cell, type CellActions } from './cell';
 import { Dividers } from './dividers';
+import { Switcher } from './switcher';
 
 const KEY = 'panescry.grid';
 const STEP = 0.04;
@@ -30,6 +31,10 @@ export class Grid {
   readonly element = el('main', { class: 'stage' });
   private readonly narrow = matchMedia('(max-width: 720px)');
   private readonly dividers: Dividers;
+  private readonly switcher = new Switcher((id) => {
+    const cell = this.cells.get(id);
+    if (cell) this.focus(cell);
+  });
   private readonly cells = new Map<number, Cell>();
   private readonly actions: CellActions;
   private tree: Tree = 1;
@@ -67,6 +72,7 @@ export class Grid {
   /** Once it is in the page, which has its size by then. */
   begin(): void {
     this.restore();
+    this.element.append(this.switcher.element);
     new ResizeObserver(() => this.lay()).observe(this.element);
     this.arrange();
     this.settle(this.current);
@@ -226,6 +232,7 @@ export class Grid {
   private mark(): void {
     const { all } = this;
     all.forEach((c, i) => c.mark(i + 1, all.length, c.id === this.focused));
+    this.switcher.show(this.narrow.matches ? all : [], this.focused);
   }
 
   /** Which ones can be seen: all, or on a small screen the one with the focus. */

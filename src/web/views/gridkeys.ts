@@ -19,6 +19,7 @@ export function gridCommands(grid: Grid): Command[] {
     title: `Go to cell ${i + 1}`,
     group,
     keys: `Alt+${i + 1}`,
+    detail: () => grid.all[i]?.name ?? '',
     // Alone it leaves Alt and digits to the terminal.
     when: () => several() && i < grid.all.length,
     run: () => {

@@ -8,7 +8,7 @@ export const isField = (e: EventTarget | null): boolean =>
   !e.classList.contains('xterm-helper-textarea') &&
   e.matches('input, textarea, select, [contenteditable]');
 
-const inTerminal = (e: EventTarget | null): boolean =>
+export const inTerminal = (e: EventTarget | null): boolean =>
   e instanceof HTMLElement && e.classList.contains('xterm-helper-textarea');
 
 /** What a field does with keys itself: moves the cursor, and selects. */
@@ -36,7 +36,7 @@ export function dispatchKeys(): void {
       if (open && e.target instanceof HTMLElement && e.target.closest('[data-keys="own"]')) return;
       e.preventDefault();
       e.stopPropagation();
-      if (!open && !e.repeat) command.run();
+      if (!open && (!e.repeat || e.code.startsWith('Arrow'))) command.run();
     },
     { capture: true },
   );
