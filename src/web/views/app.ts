@@ -6,6 +6,7 @@ import { button, el, icon } from '../parts/dom';
 import type { PaneTerminal } from '../parts/terminal';
 import { paneList, startPolling, type PaneList } from '../state/panes';
 import { go, isPane, listOf, route, type Route } from '../state/route';
+import { title } from '../state/title';
 import { FlowView } from './flow';
 import { flowsView } from './flows';
 import { JobView } from './job';
@@ -206,7 +207,7 @@ export class App {
     this.view?.dispose();
     this.view = null;
     if (!to.pane) {
-      document.title = 'panescry';
+      title.set('');
       this.stage.replaceChildren(
         el('p', { class: 'nothing' }, 'Choose a pane from the list, or start a new one.'),
       );

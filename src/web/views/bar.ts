@@ -3,6 +3,7 @@
 import type { Pane } from '../api/http';
 import type { Size } from '../api/link';
 import { button, el, icon, tame } from '../parts/dom';
+import { title } from '../state/title';
 
 export interface BarActions {
   search(): void;
@@ -121,6 +122,6 @@ export class PaneBar {
 
   private head(): void {
     const hidden = document.visibilityState === 'hidden';
-    document.title = `${this.rung && hidden ? '● ' : ''}${this.label} – panescry`;
+    title.set(`${this.rung && hidden ? '● ' : ''}${this.label}`);
   }
 }

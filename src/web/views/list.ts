@@ -4,6 +4,7 @@
 
 import { button, debounce, el } from '../parts/dom';
 import { problem } from '../parts/problem';
+import { title } from '../state/title';
 
 export const PAGE = 50;
 const AGAIN_MS = 3000;
@@ -126,7 +127,7 @@ export class ListView<T, Id extends string | number> {
 
   /** Once it is in the page. `from`: the one that one comes back from. */
   show(from: Id | null): void {
-    document.title = `${this.kind.name} – panescry`;
+    title.set(this.kind.name);
     document.addEventListener('visibilitychange', this.onVisible);
     this.wanted = from;
     void this.ask();

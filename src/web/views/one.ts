@@ -6,6 +6,7 @@ import { ago, exactly } from '../parts/ago';
 import { Badge } from '../parts/badge';
 import { button, el, icon, renew } from '../parts/dom';
 import { attempt, problem } from '../parts/problem';
+import { title as pageTitle } from '../state/title';
 
 const AGAIN_MS = 2000;
 
@@ -55,7 +56,7 @@ export abstract class OneView<T> {
     );
     back.append(icon('back'));
     this.title.textContent = id;
-    document.title = `${id} – panescry`;
+    pageTitle.set(id);
     this.element = el(
       'section',
       { class: 'pane transcript one', 'aria-label': kind.label },
@@ -124,7 +125,7 @@ export abstract class OneView<T> {
   protected head(title: string, state: string, facts: (Node | string)[], sums: Sum[]): void {
     if (this.title.textContent !== title) this.title.textContent = title;
     this.title.title = title;
-    document.title = `${title} – panescry`;
+    pageTitle.set(title);
     this.badge.show(state);
     renew(this.facts, facts.map((f) => el('span', {}, f)));
     renew(this.sums, sums.map(([n, v]) => el('div', {}, el('dt', {}, n), el('dd', {}, v))));

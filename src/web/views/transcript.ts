@@ -14,6 +14,7 @@ import { problem } from '../parts/problem';
 import { usageWords } from '../parts/usage';
 import { sessionHash } from '../state/route';
 import { certainEnd, certainStart, interleave, type Item } from '../state/transcript';
+import { title as pageTitle } from '../state/title';
 import { titleOf } from './sessions';
 
 const PAGE = 100;
@@ -128,7 +129,7 @@ export class TranscriptView {
     });
     this.resized.observe(this.scroller);
     document.addEventListener('visibilitychange', this.onVisible);
-    document.title = 'Session – panescry';
+    pageTitle.set('Session');
     void this.follow();
   }
 
@@ -181,7 +182,7 @@ export class TranscriptView {
     const title = titleOf(s);
     if (this.title.textContent !== title) this.title.textContent = title;
     this.title.title = title;
-    document.title = `${title} – panescry`;
+    pageTitle.set(title);
     this.badge.show(s.state, s.updated);
     const link = (to: string, text: string): HTMLElement => el('a', { href: to }, text);
     const facts: (Node | string)[] = [tame(s.agent, 20)];
