@@ -3,6 +3,8 @@
 import type { Pane } from '../api/http';
 import type { Size } from '../api/link';
 import { button, el, icon, tame } from '../parts/dom';
+import { chime } from '../parts/notify';
+import { calmed, rang } from '../state/seen';
 import { title } from '../state/title';
 
 export interface BarActions {
@@ -36,7 +38,7 @@ export class PaneBar {
     if (document.visibilityState === 'visible') this.calm();
   };
 
-  constructor(pane: string, actions: BarActions) {
+  constructor(private readonly pane: string, actions: BarActions) {
     this.label = pane;
     this.bell.append(icon('bell'));
     this.fitButton = button('Fit to me', { class: 'small' }, () => actions.fit());
@@ -100,6 +102,8 @@ export class PaneBar {
 
   ring(): void {
     this.rung = true;
+    rang(this.pane);
+    chime();
     this.bell.hidden = false;
     this.bell.classList.remove('ringing');
     void this.bell.offsetWidth; // starts the animation over
@@ -111,11 +115,13 @@ export class PaneBar {
   calm(): void {
     if (!this.rung) return;
     this.rung = false;
+    calmed(this.pane);
     this.bell.hidden = true;
     this.head();
   }
 
   dispose(): void {
+    calmed(this.pane);
     clearTimeout(this.sizeTimer);
     document.removeEventListener('visibilitychange', this.onVisible);
   }
