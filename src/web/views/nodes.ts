@@ -144,7 +144,7 @@ function sessionNode(s: LiveSession): Node {
   const age = s.updated ? ago(s.updated) : '';
   const about = [titleOf(s), tame(s.agent, 20), s.project && place(s.project), s.pane && `pane ${tame(s.pane, 64)}`];
   return node(`session/${s.id}`, 'row', titleOf(s), {
-    detail: now && state !== 'working' ? markWords(state) : [tame(s.agent, 20), age].filter(Boolean).join(' · '),
+    detail: !now ? age : state === 'working' ? tame(s.agent, 20) : markWords(state),
     about: about.filter(Boolean).join(' · '),
     mark,
     href: sessionHash(String(s.id)),

@@ -5,6 +5,7 @@ import type { DaemonEvent } from '../api/events';
 import type { Flow } from '../api/flows';
 import type { Agent, Pane } from '../api/http';
 import { cancelledHere, jobLives, type Job } from '../api/jobs';
+import { lasted } from '../parts/ago';
 import { tame } from '../parts/dom';
 import { notice } from '../parts/notice';
 import { askToNotify, chime, mayNotify, notify, unnotify } from '../parts/notify';
@@ -22,7 +23,7 @@ import { flowTitle } from './flows';
 import { jobTitle } from './jobs';
 
 const ENDS: Record<string, string> = {
-  completed: 'Completed', failed: 'Failed', cancelled: 'Cancelled', timed_out: 'Timed out', orphaned: 'Lost',
+  completed: 'completed', failed: 'failed', cancelled: 'cancelled', timed_out: 'timed out', orphaned: 'lost',
 };
 
 const waits = (a: Agent | null | undefined): boolean =>
@@ -103,17 +104,14 @@ function jobIs(job: Job): void {
   // A step's end is the flow's affair.
   if (job.flow !== null || cancelledHere.delete(job.id)) return;
   const status = job.state === 'failed' && job.exit_status !== null ? `, status ${job.exit_status}` : '';
-  all.add({ kind: 'job', tag, title: `${ENDS[job.state] ?? job.state}${status}`, text: jobTitle(job), to: jobHash(job.id) });
+  const title = `${jobTitle(job)}: ${ENDS[job.state] ?? job.state}${status}`;
+  all.add({ kind: 'job', tag, title, text: [job.id, lasted(job.started, job.ended)].filter(Boolean).join(' · '), to: jobHash(job.id) });
 }
 
-function asksAre(jobs: ReadonlySet<string>, before: ReadonlySet<string>): void {
-  for (const id of before) if (!jobs.has(id)) all.over(`asks:${id}`);
-  for (const id of jobs) {
-    if (before.has(id)) continue;
-    const job = going.get().live.find((j) => j.id === id);
-    const title = `${job?.agent ? tame(job.agent, 20) : 'A live session'} waits for permission`;
-    all.add({ kind: 'wait', tag: `asks:${id}`, title, text: job ? jobTitle(job) : id, to: jobHash(id) });
-  }
+function asks(id: string): void {
+  const job = going.get().live.find((j) => j.id === id);
+  const title = `${job?.agent ? tame(job.agent, 20) : 'A live session'} waits for permission`;
+  all.add({ kind: 'wait', tag: `asks:${id}`, title, text: job ? jobTitle(job) : id, to: jobHash(id) });
 }
 
 const flows = new Map<string, string>(); // what each that goes on was last seen to do
@@ -134,7 +132,7 @@ function flowIs(flow: Flow): void {
     const text = tame(step.message ?? '', 200);
     all.add({ kind: 'flow', tag, title: `${flowTitle(flow)} waits for approval`, text, to });
   } else if (flow.ended && !cancelledHere.delete(flow.id)) {
-    all.add({ kind: 'flow', tag, title: `${flowTitle(flow)}: ${(ENDS[flow.state] ?? flow.state).toLowerCase()}`, text: tame(flow.error ?? '', 200), to });
+    all.add({ kind: 'flow', tag, title: `${flowTitle(flow)}: ${ENDS[flow.state] ?? flow.state}`, text: tame(flow.error ?? '', 200), to });
   } else {
     all.over(tag);
   }
@@ -160,6 +158,8 @@ function heard(e: DaemonEvent): void {
   else if (e.topic === 'jobs' && e.type === 'job') {
     const job = jobOf(e.job);
     if (job) jobIs(job);
+  } else if (e.topic === 'jobs' && e.type === 'phase' && typeof e.id === 'string') {
+    if (e.phase === 'awaiting_approval') asks(e.id);
   } else if (e.topic === 'flows') {
     const flow = flowOf(e.flow);
     if (flow) flowIs(flow);
@@ -186,7 +186,7 @@ export function startNotifying(): void {
   onEvent(heard);
   let before = asking.get();
   asking.watch((now) => {
-    asksAre(now, before);
+    for (const id of before) if (!now.has(id)) all.over(`asks:${id}`);
     before = now;
   });
   paneList.watch(({ panes, known }) => {
