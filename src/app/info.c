@@ -241,8 +241,11 @@ about(struct app *a)
 {
 	struct counts c = count(a);
 	cJSON *o = json_object(), *limits;
+	char host[256] = "";
 
+	gethostname(host, sizeof host - 1);
 	cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
+	json_add_text(o, "host", host);
 	cJSON_AddNumberToObject(o, "pid", getpid());
 	cJSON_AddNumberToObject(o, "panes_restored", a->restored);
 	cJSON_AddNumberToObject(o, "panes_lost", (double)a->lost_panes);

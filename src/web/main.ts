@@ -4,6 +4,7 @@ import '@xterm/xterm/css/xterm.css';
 import './app.css';
 import './css/grid.css';
 import './css/palette.css';
+import './css/side.css';
 import { startEvents } from './state/events';
 import { toHash } from './state/route';
 import { App } from './views/app';

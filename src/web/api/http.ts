@@ -1,20 +1,36 @@
 // The daemon's JSON API, as far as the page uses it. Addresses are relative to the page, so
 // that a reverse proxy may put it below a prefix.
 
+/** The agent that is at work in a pane, by its session. */
+export interface Agent {
+  session: number;
+  agent: string;
+  state: 'working' | 'waiting_input' | 'waiting_permission';
+  title: string | null;
+  /** Of the state. */
+  since: string | null;
+}
+
 export interface Pane {
   id: string;
   kind: string;
   name: string | null;
   title: string | null;
   command: string | string[] | null;
+  /** What runs in the foreground. */
+  program: string | null;
   cwd: string | null;
   cols: number;
   rows: number;
   state: 'running' | 'exited';
   exit_status: number | null;
+  /** How many bytes it has written. */
+  offset: number;
   viewers: number;
-  /** Where a pane of tmux is. */
-  tmux?: { session: string; window: number; pane: number; window_name: string };
+  created: string | null;
+  agent: Agent | null;
+  /** Where a pane of tmux is; `socket` is its server's. */
+  tmux?: { session: string; window: number; pane: number; window_name: string; socket: string };
 }
 
 /**
@@ -115,6 +131,12 @@ export interface NewPane {
   rows?: number;
 }
 
+/** What the daemon is, as far as the page shows it. */
+export interface Info {
+  host: string | null;
+}
+
+export const getInfo = (): Promise<Info> => call('GET', 'api/v1/info');
 export const getPane = (id: string): Promise<Pane> => call('GET', panePath(id));
 export const newPane = (pane: NewPane): Promise<Pane> => call('POST', 'api/v1/panes', pane);
 export const killPane = (id: string): Promise<unknown> => call('DELETE', panePath(id));

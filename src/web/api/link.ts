@@ -88,6 +88,11 @@ export class Link {
     return this.current;
   }
 
+  /** Up to where output was handed out; null before the first. */
+  get offset(): number | null {
+    return this.known;
+  }
+
   connect(): void {
     if (this.socket) return;
     clearTimeout(this.retry);

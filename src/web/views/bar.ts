@@ -3,6 +3,8 @@
 import type { Pane } from '../api/http';
 import type { Size } from '../api/link';
 import { button, el, icon, tame } from '../parts/dom';
+import { chime } from '../parts/notify';
+import { calmed, rang } from '../state/seen';
 
 export interface BarActions {
   search(): void;
@@ -37,7 +39,7 @@ export class PaneBar {
   };
 
   constructor(
-    pane: string,
+    private readonly pane: string,
     private readonly actions: BarActions,
   ) {
     this.label = pane;
@@ -103,6 +105,8 @@ export class PaneBar {
 
   ring(): void {
     this.rung = true;
+    rang(this.pane);
+    chime();
     this.bell.hidden = false;
     this.bell.classList.remove('ringing');
     void this.bell.offsetWidth; // starts the animation over
@@ -114,11 +118,13 @@ export class PaneBar {
   calm(): void {
     if (!this.rung) return;
     this.rung = false;
+    calmed(this.pane);
     this.bell.hidden = true;
     this.head();
   }
 
   dispose(): void {
+    calmed(this.pane);
     clearTimeout(this.sizeTimer);
     document.removeEventListener('visibilitychange', this.onVisible);
   }

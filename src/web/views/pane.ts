@@ -12,11 +12,15 @@ import { PaneTerminal } from '../parts/terminal';
 import { touchScroll } from '../parts/touch';
 import { refreshPanes } from '../state/panes';
 import type { Route } from '../state/route';
+import { showing } from '../state/seen';
 import { PaneBar } from './bar';
 import { HistoryView } from './history';
 
 const RESIZE_MS = 120;
 const FOCUS_REPORT = /^\x1b\[[IO]$/;
+
+/** A grid may have no room for it now. */
+const isVisible = (e: HTMLElement): boolean => e.getClientRects().length > 0;
 
 const same = (a: Size, b: Size): boolean => a.cols === b.cols && a.rows === b.rows;
 
@@ -43,6 +47,7 @@ export class PaneView {
   private viewers = 1;
   private readOnly: boolean;
   private shown = false;
+  private readonly unsee: () => void;
 
   /** Puts itself into the stage at once: xterm.js measures what it is opened in. */
   constructor(
@@ -102,6 +107,7 @@ export class PaneView {
     this.watcher = new ResizeObserver(changed);
     this.watcher.observe(this.room);
     this.setReadOnly(readOnly);
+    this.unsee = showing(pane, () => (isVisible(this.element) ? this.link.offset : null));
     this.link.connect();
   }
 
@@ -135,6 +141,7 @@ export class PaneView {
   }
 
   dispose(): void {
+    this.unsee();
     this.history?.dispose();
     this.watcher.disconnect();
     this.link.close();
