@@ -13,9 +13,9 @@ import { jobsView } from './jobs';
 import type { ListView } from './list';
 import { PaneView } from './pane';
 import { SearchPanel } from './search';
+import { SessionView } from './session';
 import { sessionsView } from './sessions';
 import { Sidebar } from './sidebar';
-import { TranscriptView } from './transcript';
 
 const NARROW = '(max-width: 720px)';
 const REMEMBERED = 'panescry.sidebar';
@@ -49,6 +49,7 @@ export class App {
   };
   private over: Sheet | null = null;
   private job: JobView | null = null;
+  private session: SessionView | null = null;
   private shown: Route = this.before;
 
   constructor(root: HTMLElement) {
@@ -157,7 +158,12 @@ export class App {
     this.search.close();
     const from = this.shown;
     this.shown = to;
+    if (to.session && to.session === this.session?.session) {
+      this.session.show(to.view, to.at);
+      return;
+    }
     this.over?.leave();
+    this.session = null;
     this.over = this.job = null;
     if (!isPane(to)) {
       if (isPane(from)) this.before = from;
@@ -181,7 +187,8 @@ export class App {
     else if (job === null) this.showList(lists.job, from.job ?? null);
     else if (flow === null) this.showList(lists.flow, from.flow ?? null);
     else if (session !== undefined) {
-      this.showOne(new TranscriptView(session, { back: () => go(listOf('session')) }));
+      const back = (): void => go(listOf('session'));
+      this.showOne((this.session = new SessionView(session, { back }, to.view, to.at)));
     } else if (job !== undefined) {
       const back = from.flow ? from : listOf('job'); // a step's job
       this.showOne((this.job = new JobView(job, { back: () => go(back) })));
