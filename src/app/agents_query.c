@@ -23,13 +23,12 @@
 #include "base/xmalloc.h"
 #include "proto/json.h"
 #include "store/sessions_live.h"
-#include "store/sessions_places.h"
 #include "store/sessions_read.h"
 
 enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512 };
 
-static void
-query_free(struct question_db *q)
+void
+question_free(struct question_db *q)
 {
 	for (size_t i = 0; i < sizeof q->texts / sizeof *q->texts; i++)
 		free(q->texts[i]);
@@ -68,7 +67,7 @@ query_done(uv_work_t *w, int status)
 		http_reply_json_take(q->req, q->status != 0 ? q->status : 200, q->answer);
 		q->answer = NULL;
 	}
-	query_free(q);
+	question_free(q);
 }
 
 static void
@@ -95,8 +94,8 @@ question_keep(struct question_db *q, unsigned i, const char *value)
 	return q->texts[i];
 }
 
-static bool
-read_number(struct http_req *r, const char *name, uint64_t lo, uint64_t hi, uint64_t *out)
+bool
+question_number(struct http_req *r, const char *name, uint64_t lo, uint64_t hi, uint64_t *out)
 {
 	const char *value = http_query(r, name);
 
@@ -138,12 +137,13 @@ question_new(struct http_req *r, struct app *a, int (*run)(struct question_db *,
 	q->run = run;
 	q->limit = LIMIT;
 	q->text_max = UINT64_MAX;
-	if (read_times(r, q) && read_number(r, "limit", 1, LIMIT_MAX, &q->limit) &&
-	    read_number(r, "offset", 0, INT32_MAX, &q->offset) &&
-	    read_number(r, "cursor", 0, INT64_MAX, &q->after) &&
-	    read_number(r, "reveal", 0, 1, &q->reveal))
+	if (read_times(r, q) && question_number(r, "limit", 1, LIMIT_MAX, &q->limit) &&
+	    question_number(r, "offset", 0, INT32_MAX, &q->offset) &&
+	    question_number(r, "cursor", 0, INT64_MAX, &q->after) &&
+	    question_number(r, "text_max", 0, INT32_MAX, &q->text_max) &&
+	    question_number(r, "reveal", 0, 1, &q->reveal))
 		return q;
-	query_free(q);
+	question_free(q);
 	return NULL;
 }
 
@@ -558,6 +558,7 @@ sessions_list(struct http_req *r, void *arg)
 	q->filter.project = question_keep(q, 1, http_query(r, "project"));
 	q->filter.pane = question_keep(q, 2, http_query(r, "pane"));
 	q->filter.text = question_keep(q, 3, http_query(r, "text"));
+	q->filter.parent = question_keep(q, 4, http_query(r, "parent"));
 	q->filter.since_ms = q->from_ms == INT64_MIN ? 0 : q->from_ms;
 	q->filter.until_ms = q->to_ms == INT64_MAX ? 0 : q->to_ms;
 	question_ask(q);
@@ -685,76 +686,29 @@ session_tool_json(const struct sessions_tool_row *t, size_t text_max, bool revea
 	return o;
 }
 
-static bool
-on_tool(void *arg, const struct sessions_tool_row *t)
-{
-	struct rows_page *p = arg;
-
-	cJSON_AddItemToArray(p->data, session_tool_json(t, p->q->text_max, p->q->reveal != 0));
-	p->last = t->id;
-	return true;
-}
-
-/* Counts them; and an offset into all of them becomes one behind an id near to it. */
 static int
-find_tools(const struct question_db *q, sqlite3 *db, int64_t session, int64_t *total,
-    int64_t *after, int64_t *offset)
-{
-	int64_t near, skip;
-	int rc =
-	    sessions_places_find(q->app->places, db, session, *offset, total, &near, &skip);
-
-	if (*after == 0) {
-		*after = near;
-		*offset = skip;
-	}
-	return rc;
-}
-
-static int
-run_rows(struct question_db *q, sqlite3 *db)
+run_messages(struct question_db *q, sqlite3 *db)
 {
 	int64_t after = (int64_t)q->after, limit = (int64_t)q->limit;
 	int64_t offset = after == 0 ? (int64_t)q->offset : 0; /* a cursor says it all */
 	struct rows_page p = {.q = q, .data = json_array()};
 	int64_t session = 0, total = 0;
 	int rc = sessions_find(db, q->filter.id, &session);
-	bool tools = q->by != 0;
 
 	if (rc == 0)
-		rc = tools ? find_tools(q, db, session, &total, &after, &offset)
-			   : sessions_count_messages(db, session, &total);
+		rc = sessions_count_messages(db, session, &total);
 	if (rc == 0)
-		rc = tools ? sessions_read_tools(db, session, after, limit, offset, on_tool, &p)
-			   : sessions_read_messages(
-				 db, session, after, limit, offset, on_message, &p);
+		rc = sessions_read_messages(db, session, after, limit, offset, on_message, &p);
 	q->answer = question_page(
 	    q, p.data, total, (uint64_t)cJSON_GetArraySize(p.data) == q->limit ? p.last : -1);
 	return rc;
 }
 
-static void
-ask_rows(struct http_req *r, struct app *a, bool tools)
-{
-	struct question_db *q = question_of_session(r, a, run_rows);
-
-	if (q == NULL)
-		return;
-	q->by = tools ? 1 : 0;
-	if (read_number(r, "text_max", 0, INT32_MAX, &q->text_max))
-		question_ask(q);
-	else
-		query_free(q);
-}
-
 void
 sessions_messages(struct http_req *r, void *arg)
 {
-	ask_rows(r, arg, false);
-}
+	struct question_db *q = question_of_session(r, arg, run_messages);
 
-void
-sessions_traces(struct http_req *r, void *arg)
-{
-	ask_rows(r, arg, true);
+	if (q != NULL)
+		question_ask(q);
 }

@@ -5,6 +5,7 @@ import './app.css';
 import './css/grid.css';
 import './css/palette.css';
 import './css/side.css';
+import './css/session.css';
 import { startEvents } from './state/events';
 import { toHash } from './state/route';
 import { App } from './views/app';

@@ -49,3 +49,16 @@ export function history(
   });
   return call('GET', `${panePath(pane)}/capture?${args}`, undefined, signal);
 }
+
+/** The first line that was completed at that time or later; null: none was. */
+export async function lineSince(
+  pane: string,
+  time: string,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const args = new URLSearchParams({ pattern: '^', since: time, limit: '1', order: 'oldest' });
+  const found = await call<{ matches?: { line: number }[] } | null>(
+    'GET', `${panePath(pane)}/search?${args}`, undefined, signal,
+  );
+  return found?.matches?.[0]?.line ?? null;
+}

@@ -45,6 +45,8 @@ const ICONS: Record<string, string> = {
   below: 'M3.5 4h13v12h-13zM3.5 10h13',
   fold: 'M7 5l5 5-5 5',
   usage: 'M4 16.5V9.5M10 16.5v-13M16 16.5v-9',
+  screen: 'M3 4.5h14v9H3zM7.5 16.5h5M6 7.5l2 1.75L6 11M9.5 11h3',
+  trace: 'M3.5 5h8M6.5 10h8M10 15h6.5',
   eye: 'M2.5 10S5.5 5 10 5s7.5 5 7.5 5-3 5-7.5 5-7.5-5-7.5-5zM10 8a2 2 0 1 0 0 4 2 2 0 0 0 0-4z',
 };
 

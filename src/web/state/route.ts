@@ -70,6 +70,10 @@ const hashOf = (kind: Kind, id: string | null): string =>
   id === null ? `#${listName(kind)}` : `#${kind}=${encodeURIComponent(id)}`;
 
 export const sessionHash = (id: string | null): string => hashOf('session', id);
+/** One of a session's views, perhaps at a place; null: the conversation. */
+export const sessionRoute = (session: string, view: SessionPart | null, at?: string): Route => ({
+  pane: null, readOnly: false, session, ...(view && { view }), ...(at && { at }),
+});
 export const jobHash = (id: string | null): string => hashOf('job', id);
 export const flowHash = (id: string | null): string => hashOf('flow', id);
 

@@ -16,8 +16,8 @@ import { JobView } from './job';
 import { jobsView } from './jobs';
 import type { ListView } from './list';
 import { PaneView } from './pane';
+import { SessionView } from './session';
 import { sessionsView } from './sessions';
-import { TranscriptView } from './transcript';
 
 /** A terminal and its link: a pane's, or that of a job's channel. */
 export interface Screen {
@@ -201,13 +201,20 @@ export class Cell {
     if (job === null) return this.list('job', from.job ?? null);
     if (flow === null) return this.list('flow', from.flow ?? null);
     const { entitle: title } = this;
-    if (session !== undefined) return new TranscriptView(session, { back: () => this.go(listOf('session')), title });
+    if (session !== undefined) return this.ofSession(session, to);
     if (job !== undefined) {
       const back = from.flow ? from : listOf('job'); // a step's job
       return new JobView(job, { back: () => this.go(back), title });
     }
     if (flow !== undefined) return new FlowView(flow, { back: () => this.go(listOf('flow')), title });
     return this.chooser();
+  }
+
+  private ofSession(session: string, to: Route): View {
+    const back = (): void => this.go(listOf('session'));
+    const view = new SessionView(session, { back, title: this.entitle }, to.view, to.at);
+    const moveTo = (place: Route): boolean => (view.show(place.view, place.at), true);
+    return { element: view.element, focus: () => view.focus(), dispose: () => view.dispose(), moveTo };
   }
 
   /** They keep what was typed into their filters. */
