@@ -30,6 +30,7 @@ export interface Style {
 }
 
 export interface HistoryPart {
+  pane: string;
   first_line: number;
   last_line: number;
   lines: HistoryLine[];
@@ -48,4 +49,21 @@ export function history(
     format: 'json',
   });
   return call('GET', `${panePath(pane)}/capture?${args}`, undefined, signal);
+}
+
+/** What the archive has of it; `run` as a match of a search has it. */
+export function archived(
+  pane: string,
+  run: string | undefined,
+  from: number,
+  to: number,
+  signal: AbortSignal,
+): Promise<HistoryPart> {
+  const args = new URLSearchParams({
+    pane,
+    ...(run && { run }),
+    from: String(Math.max(1, from)),
+    to: String(Math.max(1, to)),
+  });
+  return call('GET', `api/v1/archive/lines?${args}`, undefined, signal);
 }

@@ -1,11 +1,12 @@
 // The whole page: the list beside the stage, and on the stage the pane that the route names.
 
 import type { Link } from '../api/link';
-import type { Match } from '../api/search';
 import { button, el, icon } from '../parts/dom';
 import type { PaneTerminal } from '../parts/terminal';
 import { paneList, startPolling, type PaneList } from '../state/panes';
+import { spansAt } from '../state/places';
 import { go, isPane, listOf, route, type Route } from '../state/route';
+import { ArchiveView } from './archive';
 import { FlowView } from './flow';
 import { flowsView } from './flows';
 import { JobView } from './job';
@@ -38,7 +39,6 @@ export class App {
   private readonly menu: HTMLButtonElement;
   private readonly narrow = matchMedia(NARROW);
   private readonly search: SearchPanel;
-  private found: Match | null = null; // the last one that was chosen
   private greeted = false; // the person has been shown a pane: choose no more for them
   view: PaneView | null = null;
   private before: Route = { pane: null, readOnly: false }; // what a list was opened over
@@ -69,10 +69,9 @@ export class App {
     );
     this.menu.append(icon('menu'));
     this.search = new SearchPanel({
-      choose: (match) => {
-        this.found = match;
-        const { pane, line } = match;
-        go({ pane, line, readOnly: pane === this.view?.pane && this.view.asReader });
+      go: (to) => {
+        const readOnly = to.pane !== null && to.pane === this.view?.pane && this.view.asReader;
+        go({ ...to, readOnly });
       },
       closed: () => this.focus(),
       pane: () => this.view?.pane ?? null,
@@ -167,13 +166,12 @@ export class App {
     if (!this.view || to.pane !== this.view.pane || to.readOnly !== this.view.asReader) {
       this.showPane(to);
     }
-    const { found } = this;
-    const spans = found?.pane === to.pane && found.line === to.line ? found.spans : [];
-    this.view?.showLine(to.line, spans);
+    const { pane, line } = to;
+    this.view?.showLine(line, pane === null || line === undefined ? [] : spansAt(pane, undefined, line));
   }
 
   private showOver(to: Route, from: Route): void {
-    const { session, job, flow } = to;
+    const { session, job, flow, archive } = to;
     const { lists } = this;
     this.view?.dispose();
     this.view = null;
@@ -185,6 +183,8 @@ export class App {
     } else if (job !== undefined) {
       const back = from.flow ? from : listOf('job'); // a step's job
       this.showOne((this.job = new JobView(job, { back: () => go(back) })));
+    } else if (archive !== undefined) {
+      this.showOne(new ArchiveView(archive, to.run, to.line ?? 1, () => go(this.before)));
     } else if (flow !== undefined) {
       this.showOne(new FlowView(flow, { back: () => go(listOf('flow')) }));
     }

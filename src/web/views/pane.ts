@@ -10,6 +10,7 @@ import { KeyRow } from '../parts/keyrow';
 import { notice } from '../parts/notice';
 import { PaneTerminal } from '../parts/terminal';
 import { touchScroll } from '../parts/touch';
+import { linesOf } from '../state/lines';
 import { refreshPanes } from '../state/panes';
 import { go } from '../state/route';
 import { PaneBar } from './bar';
@@ -115,7 +116,7 @@ export class PaneView {
     } else {
       if (!this.history) {
         const { pane, asReader: readOnly } = this;
-        this.history = new HistoryView(pane, () => go({ pane, readOnly }));
+        this.history = new HistoryView(linesOf(pane), 'Back to live', () => go({ pane, readOnly }));
         this.work.append(this.history.element);
       }
       void this.history.show(line, spans);
