@@ -48,6 +48,7 @@ export class Results {
   private boxes = new Map<string, HTMLElement>(); // of groups
   private order: AnyRow[] = []; // of the first `shown` items
   private current: AnyRow | null = null;
+  private chosen = false; // by a person
   private readonly folded = new Set<string>();
   private readonly whole = new Set<string>();
   private pressed = false;
@@ -82,16 +83,19 @@ export class Results {
     return this.matches.length;
   }
 
-  /** `fresh`: another search; otherwise the same one again. */
-  show(matches: Match[], fresh: boolean): void {
+  /** `fresh`: another search; otherwise the same one again. `settling`: more of it is to come. */
+  show(matches: Match[], fresh: boolean, settling = false): void {
     if (this.pressed && !fresh) return;
     this.matches = unique(matches);
     if (fresh) {
+      this.chosen = false;
       this.shown = STEP;
       this.whole.clear();
       this.folded.clear();
     }
     this.renew(fresh);
+    // What comes first is not what came first.
+    if (settling && !this.chosen) this.select(this.order.find(canChoose) ?? null, false);
   }
 
   /** By groups, or all by their time. */
@@ -103,6 +107,7 @@ export class Results {
 
   /** By rows; beyond the ends is at the ends. */
   move(by: number): void {
+    this.chosen = true;
     const at = this.current ? this.order.indexOf(this.current) : -1;
     if (at + Math.abs(by) * 2 >= this.order.length) this.grow();
     const rows = this.order.filter(canChoose);
@@ -117,6 +122,7 @@ export class Results {
   enter(row: AnyRow | null = this.current): void {
     const item = row?.item;
     if (!item) return;
+    this.chosen = true;
     if (item.kind === 'match') {
       this.select(row, false);
       this.actions.choose(item.match);

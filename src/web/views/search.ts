@@ -61,6 +61,7 @@ export class SearchPanel {
   private readonly more: HTMLButtonElement;
   private readonly keepers: HTMLButtonElement[];
   private slow = 0;
+  private settling = false; // sources have been asked that have not answered
   private readonly typed: () => void;
 
   constructor(private readonly actions: SearchActions) {
@@ -281,7 +282,8 @@ export class SearchPanel {
     this.home.element.hidden = finder.query !== null;
     this.results.element.hidden = finder.query === null;
     const all = unique(finder.matches);
-    this.results.show(all.filter((m) => this.sources.has(m.source)), fresh);
+    this.results.show(all.filter((m) => this.sources.has(m.source)), fresh, this.settling);
+    this.settling = finder.searching.length > 0;
     const counts = { panes: 0, archive: 0, sessions: 0, jobs: 0 };
     for (const m of all) counts[m.source]++;
     this.sources.show(finder.answers, finder.query && counts);
