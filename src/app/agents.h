@@ -28,6 +28,7 @@ void sessions_traces(struct http_req *r, void *arg);
 void sessions_trace_stats(struct http_req *r, void *arg);
 void sessions_place(struct http_req *r, void *arg);
 void sessions_timeline(struct http_req *r, void *arg);
+void turns_at(struct http_req *r, void *arg); /* GET turns */
 void usage_answer(struct http_req *r, void *arg);
 void usage_cache(struct http_req *r, void *arg);
 

@@ -6,6 +6,7 @@ import './css/grid.css';
 import './css/palette.css';
 import './css/side.css';
 import './css/session.css';
+import './css/search.css';
 import { startEvents } from './state/events';
 import { toHash } from './state/route';
 import { App } from './views/app';

@@ -30,6 +30,7 @@ export interface Style {
 }
 
 export interface HistoryPart {
+  pane: string;
   first_line: number;
   last_line: number;
   lines: HistoryLine[];
@@ -61,4 +62,21 @@ export async function lineSince(
     'GET', `${panePath(pane)}/search?${args}`, undefined, signal,
   );
   return found?.matches?.[0]?.line ?? null;
+}
+
+/** What the archive has of it; `run` as a match of a search has it. */
+export function archived(
+  pane: string,
+  run: string | undefined,
+  from: number,
+  to: number,
+  signal: AbortSignal,
+): Promise<HistoryPart> {
+  const args = new URLSearchParams({
+    pane,
+    ...(run && { run }),
+    from: String(Math.max(1, from)),
+    to: String(Math.max(1, to)),
+  });
+  return call('GET', `api/v1/archive/lines?${args}`, undefined, signal);
 }

@@ -47,6 +47,10 @@ const ICONS: Record<string, string> = {
   usage: 'M4 16.5V9.5M10 16.5v-13M16 16.5v-9',
   screen: 'M3 4.5h14v9H3zM7.5 16.5h5M6 7.5l2 1.75L6 11M9.5 11h3',
   trace: 'M3.5 5h8M6.5 10h8M10 15h6.5',
+  pane: 'M3 4.5h14v11H3zM6 8l2.2 2L6 12M10.5 12.5H14',
+  archive: 'M3 4.5h14v3.5H3zM4.5 8v7.5h11V8M8 11h4',
+  unfold: 'M6 8l4 4 4-4',
+  pen: 'M4 16l1-3.5L13 4.5l2.5 2.5-8 8z',
   eye: 'M2.5 10S5.5 5 10 5s7.5 5 7.5 5-3 5-7.5 5-7.5-5-7.5-5zM10 8a2 2 0 1 0 0 4 2 2 0 0 0 0-4z',
 };
 

@@ -1,6 +1,5 @@
 // The whole page: the list beside the grid of cells, and the search over both.
 
-import type { Match } from '../api/search';
 import { button, el, icon } from '../parts/dom';
 import { addCommands, type Command } from '../state/commands';
 import { paneList, startPolling, type PaneList } from '../state/panes';
@@ -25,15 +24,10 @@ export class App {
   private readonly menu: HTMLButtonElement;
   private readonly narrow = matchMedia(NARROW);
   private readonly search: SearchPanel;
-  private found: Match | null = null; // the last one that was chosen
   private greeted = false; // the person has been shown a pane: choose no more for them
 
   constructor(root: HTMLElement) {
-    this.grid = new Grid({
-      search: () => this.openSearch(),
-      spans: ({ pane, line }) =>
-        this.found?.pane === pane && this.found.line === line ? this.found.spans : [],
-    });
+    this.grid = new Grid({ search: () => this.openSearch() });
     this.sidebar = new Sidebar({
       close: () => this.open(false),
       chosen: () => {
@@ -51,7 +45,7 @@ export class App {
     );
     this.menu.append(icon('menu'));
     this.search = new SearchPanel({
-      choose: (match) => this.choose(match),
+      go: (to) => this.goFound(to),
       closed: () => this.grid.current.focus(),
       pane: () => this.grid.current.route.pane,
     });
@@ -148,11 +142,10 @@ export class App {
     new Palette({ kill: typing && screen ? () => screen.terminal.term.input('\x0b', true) : null });
   }
 
-  private choose(match: Match): void {
-    this.found = match;
-    const { pane, line } = match;
-    const cell = [this.grid.current, ...this.grid.all].find((c) => c.route.pane === pane);
-    go({ pane, line, readOnly: cell?.route.readOnly ?? false });
+  /** In the cell that has the pane already, as it has it. */
+  private goFound(to: Route): void {
+    const cell = [this.grid.current, ...this.grid.all].find((c) => to.pane && c.route.pane === to.pane);
+    go({ ...to, readOnly: cell?.route.readOnly ?? false });
   }
 
   private listed({ panes, known }: PaneList): void {

@@ -5,10 +5,12 @@ import type { Link } from '../api/link';
 import { button, el, icon } from '../parts/dom';
 import type { PaneTerminal } from '../parts/terminal';
 import { paneList } from '../state/panes';
+import { spansAt } from '../state/places';
 import { isPane, listOf, type Route } from '../state/route';
 import { sameThing } from '../state/grid';
 import { Value } from '../state/value';
 import { paneLabel } from './bar';
+import { ArchiveView } from './archive';
 import { Chooser } from './choose';
 import { FlowView } from './flow';
 import { flowsView } from './flows';
@@ -44,8 +46,6 @@ export interface CellActions {
   close(cell: Cell): boolean;
   /** A new pane in this cell. */
   start(cell: Cell): void;
-  /** The bytes of a line that was searched for. */
-  spans(to: Route): [number, number][];
   /** What other cells show. */
   others(cell: Cell): Route[];
 }
@@ -173,7 +173,8 @@ export class Cell {
     const view = new PaneView(this.body, pane, readOnly, { go, title, search: () => this.actions.search() });
     const forget = paneList.watch(({ panes }) => view.info(panes.find((p) => p.id === pane)));
     const moveTo = (place: Route): boolean => {
-      view.showLine(place.line, this.actions.spans(place));
+      const { line } = place;
+      view.showLine(line, line === undefined ? [] : spansAt(pane, undefined, line));
       return true;
     };
     moveTo(to);
@@ -196,7 +197,7 @@ export class Cell {
   }
 
   private ofOther(to: Route, from: Route): View {
-    const { session, job, flow } = to;
+    const { session, job, flow, archive } = to;
     if (session === null) return this.list('session', from.session ? Number(from.session) : null);
     if (job === null) return this.list('job', from.job ?? null);
     if (flow === null) return this.list('flow', from.flow ?? null);
@@ -207,6 +208,9 @@ export class Cell {
       return new JobView(job, { back: () => this.go(back), title });
     }
     if (flow !== undefined) return new FlowView(flow, { back: () => this.go(listOf('flow')), title });
+    if (archive !== undefined) {
+      return new ArchiveView(archive, to.run, to.line ?? 1, { back: () => this.go(this.before), title });
+    }
     return this.chooser();
   }
 

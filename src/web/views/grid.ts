@@ -24,7 +24,6 @@ const NOTHING: Route = { pane: null, readOnly: false };
 
 export interface GridActions {
   search(): void;
-  spans(to: Route): [number, number][];
 }
 
 export class Grid {
@@ -48,7 +47,6 @@ export class Grid {
   constructor(actions: GridActions) {
     this.actions = {
       search: () => actions.search(),
-      spans: (to) => actions.spans(to),
       go: (cell, to) => this.go(to, cell),
       split: (cell, row) => this.split(row, cell),
       close: (cell) => this.close(cell),

@@ -10,6 +10,7 @@ import { KeyRow } from '../parts/keyrow';
 import { notice } from '../parts/notice';
 import { PaneTerminal } from '../parts/terminal';
 import { touchScroll } from '../parts/touch';
+import { linesOf } from '../state/lines';
 import { refreshPanes } from '../state/panes';
 import type { Route } from '../state/route';
 import { showing } from '../state/seen';
@@ -128,7 +129,7 @@ export class PaneView {
     } else {
       if (!this.history) {
         const { pane, asReader: readOnly } = this;
-        this.history = new HistoryView(pane, () => this.actions.go({ pane, readOnly }));
+        this.history = new HistoryView(linesOf(pane), 'Back to live', () => this.actions.go({ pane, readOnly }));
         this.work.append(this.history.element);
       }
       void this.history.show(line, spans);

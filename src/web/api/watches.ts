@@ -1,0 +1,33 @@
+// Watches: patterns that the daemon looks for in what is printed from now on.
+
+import { call } from './http';
+
+export interface WatchWish {
+  pattern: string;
+  icase: boolean;
+  fixed: boolean;
+  /** A glob over ids and names; without one, all panes. */
+  pane?: string;
+  /** At most once in so many seconds. */
+  every_s?: number;
+}
+
+export interface Watch extends Partial<WatchWish> {
+  id: string;
+  pattern: string;
+  command?: string | null;
+  url?: string | null;
+  fired: number;
+  last_fired: string | null;
+  last_content: string | null;
+}
+
+export async function listWatches(): Promise<Watch[]> {
+  const answer = await call<{ watches?: Watch[] } | null>('GET', 'api/v1/watches');
+  return Array.isArray(answer?.watches) ? answer.watches : [];
+}
+
+export const makeWatch = (wish: WatchWish): Promise<Watch> => call('POST', 'api/v1/watches', wish);
+
+export const removeWatch = (id: string): Promise<unknown> =>
+  call('DELETE', `api/v1/watches/${encodeURIComponent(id)}`);
