@@ -2,6 +2,7 @@
 
 import '@xterm/xterm/css/xterm.css';
 import './app.css';
+import './css/look.css';
 import { startEvents } from './state/events';
 import { App } from './views/app';
 

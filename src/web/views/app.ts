@@ -4,6 +4,7 @@ import type { Link } from '../api/link';
 import type { Match } from '../api/search';
 import { button, el, icon } from '../parts/dom';
 import type { PaneTerminal } from '../parts/terminal';
+import { commandOf } from '../state/commands';
 import { paneList, startPolling, type PaneList } from '../state/panes';
 import { go, isPane, listOf, route, type Route } from '../state/route';
 import { FlowView } from './flow';
@@ -127,7 +128,9 @@ export class App {
 
   private key(e: KeyboardEvent): void {
     if (!(e.ctrlKey || e.metaKey) || !e.shiftKey || e.altKey) return;
-    if (e.code === 'KeyF') this.openSearch();
+    const command = document.querySelector('dialog[open]') ? undefined : commandOf(e);
+    if (command) command.run();
+    else if (e.code === 'KeyF') this.openSearch();
     else if (e.code === 'KeyL') this.openList('session');
     else if (e.code === 'KeyJ') this.openList('job');
     else return;

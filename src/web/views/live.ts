@@ -5,6 +5,7 @@ import { Link, type LinkState, type Size } from '../api/link';
 import { Banner } from '../parts/banner';
 import { debounce, el } from '../parts/dom';
 import { PaneTerminal } from '../parts/terminal';
+import { onLookChange } from '../parts/theme';
 import { touchScroll } from '../parts/touch';
 
 const RESIZE_MS = 120;
@@ -22,6 +23,7 @@ export class LiveOutput {
   private readonly banner = new Banner({ reconnect: () => this.link.connect(), remove: () => undefined });
   private readonly room = el('div', { class: 'room' });
   private readonly watcher: ResizeObserver;
+  private readonly forgetLook: () => void;
   private told: Size | null = null;
   private shown = false;
 
@@ -62,6 +64,7 @@ export class LiveOutput {
     if (!input) this.element.addEventListener('keydown', (e) => this.key(e), { capture: true });
     this.watcher = new ResizeObserver(debounce(RESIZE_MS, () => this.resized()));
     this.watcher.observe(this.room);
+    this.forgetLook = onLookChange(() => this.resized());
     this.link.connect();
   }
 
@@ -72,6 +75,7 @@ export class LiveOutput {
 
   dispose(): void {
     this.watcher.disconnect();
+    this.forgetLook();
     this.link.close();
     this.banner.dispose();
     this.terminal.dispose();

@@ -9,6 +9,7 @@ import { debounce, el } from '../parts/dom';
 import { KeyRow } from '../parts/keyrow';
 import { notice } from '../parts/notice';
 import { PaneTerminal } from '../parts/terminal';
+import { onLookChange } from '../parts/theme';
 import { touchScroll } from '../parts/touch';
 import { refreshPanes } from '../state/panes';
 import { go } from '../state/route';
@@ -31,6 +32,7 @@ export class PaneView {
   private readonly work: HTMLElement; // the terminal with its keys, and a history over both
   private history: HistoryView | null = null;
   private readonly watcher: ResizeObserver;
+  private readonly forgetLook: () => void;
   private paneSize: Size | null = null;
   private told: Size | null = null; // the size of this viewer that the daemon knows
   private viewers = 1;
@@ -93,6 +95,7 @@ export class PaneView {
     const changed = debounce(RESIZE_MS, () => this.roomChanged());
     this.watcher = new ResizeObserver(changed);
     this.watcher.observe(this.room);
+    this.forgetLook = onLookChange(() => this.roomChanged());
     this.setReadOnly(readOnly);
     this.link.connect();
     this.focus();
@@ -131,6 +134,7 @@ export class PaneView {
   dispose(): void {
     this.history?.dispose();
     this.watcher.disconnect();
+    this.forgetLook();
     this.link.close();
     this.banner.dispose();
     this.bar.dispose();

@@ -9,6 +9,7 @@ import { notice } from '../parts/notice';
 import { paneList, refreshPanes, type PaneList } from '../state/panes';
 import { flowHash, go, jobHash, route, sessionHash } from '../state/route';
 import { paneLabel } from './bar';
+import { openSettings } from './settings';
 
 export interface SidebarActions {
   close(): void;
@@ -57,6 +58,12 @@ export class Sidebar {
     });
     const close = button('', { class: 'quiet', 'aria-label': 'Hide the list' }, () => actions.close());
     close.append(icon('close'));
+    const settings = button(
+      '',
+      { class: 'quiet', 'aria-label': 'Settings', title: 'Settings, Ctrl+Shift+Comma' },
+      openSettings,
+    );
+    settings.append(icon('settings'));
     this.lists = {
       session: this.listLink(sessionHash(null), 'talk', 'Sessions', 'L'),
       job: this.listLink(jobHash(null), 'jobs', 'Jobs', 'J'),
@@ -65,7 +72,12 @@ export class Sidebar {
     this.element = el(
       'nav',
       { class: 'sidebar', id: 'sidebar', 'aria-label': 'Panes' },
-      el('div', { class: 'brand' }, el('span', { class: 'wordmark' }, 'panescry'), close),
+      el(
+        'div',
+        { class: 'brand' },
+        el('span', { class: 'wordmark' }, 'panescry'),
+        el('div', { class: 'brand-tools' }, settings, close),
+      ),
       this.list,
       this.empty,
       el(
