@@ -4,6 +4,7 @@ import { latin1 } from '../api/frames';
 import { Link, type LinkState, type Size } from '../api/link';
 import { Banner } from '../parts/banner';
 import { debounce, el } from '../parts/dom';
+import { isPhone } from '../parts/phone';
 import { PaneTerminal } from '../parts/terminal';
 import { onLookChange } from '../parts/theme';
 import { touchScroll } from '../parts/touch';
@@ -59,7 +60,7 @@ export class LiveOutput {
         this.terminal.resize(cols, rows);
       },
       state: (state) => this.state(state),
-      size: () => (this.told = this.terminal.fitting()),
+      size: () => (this.told = isPhone() ? null : this.terminal.fitting()),
     });
     if (!input) this.element.addEventListener('keydown', (e) => this.key(e), { capture: true });
     this.watcher = new ResizeObserver(debounce(RESIZE_MS, () => this.resized()));
@@ -102,6 +103,7 @@ export class LiveOutput {
   private resized(): void {
     const size = this.terminal.fitting();
     this.terminal.box();
+    if (isPhone()) return;
     if (this.told?.cols === size.cols && this.told.rows === size.rows) return;
     this.told = size;
     this.link.resize(size);

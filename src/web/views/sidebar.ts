@@ -6,6 +6,8 @@ import { CommandError, splitCommand } from '../parts/command';
 import { confirm } from '../parts/dialog';
 import { button, el, icon } from '../parts/dom';
 import { notice } from '../parts/notice';
+import { isPhone } from '../parts/phone';
+import { keepFit } from '../state/fits';
 import { paneList, refreshPanes, type PaneList } from '../state/panes';
 import { flowHash, go, jobHash, route, sessionHash } from '../state/route';
 import { paneLabel } from './bar';
@@ -200,6 +202,7 @@ export class Sidebar {
       const pane: NewPane = { ...this.actions.size() };
       if (command.length) pane.command = command;
       const made = await newPane(pane);
+      if (isPhone()) keepFit(made.id, null); // it is this phone's own
       this.command.value = '';
       await refreshPanes();
       go({ pane: made.id, readOnly: false });
