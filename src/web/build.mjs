@@ -43,6 +43,32 @@ async function bundle() {
   return { js: file('.js'), css: file('.css') };
 }
 
+/** What runs before the first painting: a classic script, which holds up the parser. */
+async function bundleEarly() {
+  const result = await build({
+    absWorkingDir: here,
+    entryPoints: ['early.ts'],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'iife',
+    target: ['es2022'],
+    charset: 'utf8',
+    logLevel: 'warning',
+  });
+  return Buffer.from(result.outputFiles[0].contents);
+}
+
+/** Made from icon.svg by icons.mjs. */
+async function pictures() {
+  const names = ['icon-192', 'icon-512', 'icon-mask', 'icon-touch'];
+  const all = names.map(async (name) => {
+    const data = await readFile(join(here, `${name}.png`));
+    return [`${name}.png`, { path: `/assets/${name}-${sha(data)}.png`, type: 'image/png', data }];
+  });
+  return Object.fromEntries(await Promise.all(all));
+}
+
 function gzip(data) {
   const z = gzipSync(data, { level: 9 });
   z.writeUInt32LE(0, 4); // no time of making
@@ -86,17 +112,27 @@ function toC(assets) {
 }
 
 const { js, css } = await bundle();
+const early = await bundleEarly();
 const icon = await readFile(join(here, 'icon.svg'));
 const named = {
   'app.js': { path: `/assets/app-${sha(js)}.js`, type: 'text/javascript; charset=utf-8', data: js },
   'app.css': { path: `/assets/app-${sha(css)}.css`, type: 'text/css; charset=utf-8', data: css },
+  'early.js': { path: `/assets/early-${sha(early)}.js`, type: 'text/javascript; charset=utf-8', data: early },
   'icon.svg': { path: `/assets/icon-${sha(icon)}.svg`, type: 'image/svg+xml', data: icon },
+  ...(await pictures()),
 };
 // Relative, so that the page works below a reverse proxy's prefix.
-const html = (await readFile(join(here, 'index.html'), 'utf8')).replace(
-  /@([a-z.]+)@/g,
-  (_, name) => named[name].path.slice(1),
-);
+const filled = async (file, from) =>
+  (await readFile(join(here, file), 'utf8')).replace(/@([a-z0-9.-]+)@/g, (_, name) =>
+    named[name].path.slice(from),
+  );
+const manifest = Buffer.from(await filled('manifest.webmanifest', '/assets/'.length));
+named['manifest.webmanifest'] = {
+  path: `/assets/manifest-${sha(manifest)}.webmanifest`,
+  type: 'application/manifest+json',
+  data: manifest,
+};
+const html = await filled('index.html', 1);
 const assets = [
   { path: '/', type: 'text/html; charset=utf-8', data: Buffer.from(html) },
   ...Object.values(named),

@@ -7,6 +7,7 @@ import './css/palette.css';
 import './css/side.css';
 import './css/session.css';
 import './css/search.css';
+import './css/look.css';
 import { startEvents } from './state/events';
 import { toHash } from './state/route';
 import { App } from './views/app';

@@ -42,7 +42,8 @@ export interface Sink {
   output(bytes: Uint8Array, replayed: boolean, done: () => void): void;
   control(control: Control): void;
   state(state: LinkState): void;
-  size(): Size;
+  /** Of this viewer's window; null: the pane is not to have it. */
+  size(): Size | null;
 }
 
 // The first attempt is at once: a daemon whose worker is replaced is back within a blink.
@@ -97,12 +98,14 @@ export class Link {
     if (this.socket) return;
     clearTimeout(this.retry);
     this.greeted = false;
-    const { cols, rows } = this.sink.size();
+    const size = this.sink.size();
     const to = url(`ws/panes/${encodeURIComponent(this.pane)}`);
     to.protocol = to.protocol === 'https:' ? 'wss:' : 'ws:';
     if (this.known !== null) to.searchParams.set('offset', String(this.known));
-    to.searchParams.set('cols', String(cols));
-    to.searchParams.set('rows', String(rows));
+    if (size) {
+      to.searchParams.set('cols', String(size.cols));
+      to.searchParams.set('rows', String(size.rows));
+    }
     to.searchParams.set('mode', this.readOnly ? 'ro' : 'rw');
     const socket = new WebSocket(to, SUBPROTOCOL);
     socket.binaryType = 'arraybuffer';
@@ -115,6 +118,12 @@ export class Link {
     };
     this.expect(CONNECT_MS);
     this.set({ kind: 'connecting', attempt: this.failures });
+  }
+
+  /** A new connection in place of this one, as by a viewer that never told a size. */
+  again(): void {
+    this.drop();
+    this.connect();
   }
 
   /** False if it could not be sent; then it never will be. */

@@ -61,7 +61,7 @@ export class App {
     this.layout.addEventListener('keydown', (e) => {
       if (e.key === 'Escape' && this.narrow.matches && this.isOpen) this.open(false);
     });
-    this.sidebar.element.querySelector('.brand .wordmark')?.after(this.paletteButton());
+    this.sidebar.element.querySelector('.brand-tools')?.prepend(this.paletteButton());
     root.replaceChildren(this.layout);
     this.open(!this.narrow.matches && stored(REMEMBERED) !== 'closed', false);
     this.narrow.addEventListener('change', () =>

@@ -9,6 +9,7 @@ import { calmed, rang } from '../state/seen';
 export interface BarActions {
   search(): void;
   fit(): void;
+  unfit(): void;
   toggleReadOnly(): void;
   title(text: string): void;
 }
@@ -32,6 +33,7 @@ export class PaneBar {
   private readonly fitButton: HTMLButtonElement;
   private readonly mode: HTMLButtonElement;
   private label: string;
+  private fits = false;
   private sizeTimer = 0;
   private rung = false;
   private readonly onVisible = (): void => {
@@ -44,7 +46,10 @@ export class PaneBar {
   ) {
     this.label = pane;
     this.bell.append(icon('bell'));
-    this.fitButton = button('Fit to me', { class: 'small' }, () => actions.fit());
+    this.fitButton = button('', { class: 'small' }, () => {
+      if (this.fits) actions.unfit();
+      else actions.fit();
+    });
     this.size.append(el('span', {}, this.sizeText, this.sizeWho), this.fitButton);
     this.size.hidden = true;
     this.mode = button('', { class: 'quiet', 'aria-pressed': 'false' }, () =>
@@ -88,17 +93,22 @@ export class PaneBar {
     this.mode.setAttribute('aria-pressed', String(on));
   }
 
-  /** `size` null: the pane has the size of this window and there is nothing to say. */
-  hint(size: Size | null, shared: boolean, mayFit: boolean): void {
+  /**
+   * `size` null: the pane has the size of this window. `may`: what can be done about its size,
+   * have it fit this window or, where it is made to, no more.
+   */
+  hint(size: Size | null, shared: boolean, may: 'fit' | 'own' | null): void {
     clearTimeout(this.sizeTimer);
-    if (!size) {
+    if (!size && may !== 'own') {
       this.size.hidden = true;
       return;
     }
     this.sizeTimer = window.setTimeout(() => {
-      this.sizeText.textContent = `${size.cols}×${size.rows}`;
-      this.sizeWho.textContent = shared ? ', sized by another viewer' : '';
-      this.fitButton.hidden = !mayFit;
+      this.fits = may === 'own';
+      this.sizeText.textContent = size ? `${size.cols}×${size.rows}` : '';
+      this.sizeWho.textContent = size && shared ? ', sized by another viewer' : '';
+      this.fitButton.textContent = this.fits ? 'Use its own size' : 'Fit to me';
+      this.fitButton.hidden = may === null;
       this.size.hidden = false;
     }, HINT_MS);
   }

@@ -5,11 +5,13 @@
 import { newPane } from '../api/http';
 import { el } from '../parts/dom';
 import { notice } from '../parts/notice';
+import { isPhone } from '../parts/phone';
 import { attempt } from '../parts/problem';
 import {
   cellsOf, divide, lineOf, MOST, neighbour, pack, place, shareAt, shownRoutes, unpack, without,
   withShare, type Layout, type Side, type Tree,
 } from '../state/grid';
+import { keepFit } from '../state/fits';
 import { refreshPanes } from '../state/panes';
 import { go, route, stand, toHash, type Route } from '../state/route';
 import { store, stored } from '../state/settings';
@@ -157,6 +159,7 @@ export class Grid {
   async start(cell: Cell = this.current): Promise<void> {
     const made = await attempt(() => newPane({ ...cell.screen?.terminal.fitting() }));
     if (!made) return;
+    if (isPhone()) keepFit(made.id, null); // it is this phone's own
     await refreshPanes();
     this.go({ pane: made.id, readOnly: false }, this.cells.has(cell.id) ? cell : this.current);
   }

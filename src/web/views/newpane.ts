@@ -3,6 +3,8 @@
 import { ApiError, newPane, type NewPane } from '../api/http';
 import { CommandError, splitCommand } from '../parts/command';
 import { el, icon } from '../parts/dom';
+import { isPhone } from '../parts/phone';
+import { keepFit } from '../state/fits';
 import { refreshPanes } from '../state/panes';
 import { go } from '../state/route';
 
@@ -44,6 +46,7 @@ export class NewPaneForm {
       const pane: NewPane = { ...this.size() };
       if (command.length) pane.command = command;
       const made = await newPane(pane);
+      if (isPhone()) keepFit(made.id, null); // it is this phone's own
       this.command.value = '';
       await refreshPanes();
       go({ pane: made.id, readOnly: false });

@@ -1,8 +1,8 @@
 // One pane: its bar, its terminal and the link between terminal and daemon.
 
-import { killPane, resizePane, type Pane } from '../api/http';
+import { killPane, type Pane } from '../api/http';
 import { latin1, type Control } from '../api/frames';
-import { Link, type Hello, type LinkState, type Size } from '../api/link';
+import { Link, type Hello, type LinkState } from '../api/link';
 import { Banner } from '../parts/banner';
 import { copyText } from '../parts/clipboard';
 import { debounce, el } from '../parts/dom';
@@ -11,19 +11,19 @@ import { notice } from '../parts/notice';
 import { PaneTerminal } from '../parts/terminal';
 import { touchScroll } from '../parts/touch';
 import { linesOf } from '../state/lines';
+import { touchSelect } from '../parts/touchselect';
 import { refreshPanes } from '../state/panes';
 import type { Route } from '../state/route';
 import { showing } from '../state/seen';
 import { PaneBar } from './bar';
 import { HistoryView } from './history';
+import { Sizing } from './sizing';
 
 const RESIZE_MS = 120;
 const FOCUS_REPORT = /^\x1b\[[IO]$/;
 
 /** A grid may have no room for it now. */
 const isVisible = (e: HTMLElement): boolean => e.getClientRects().length > 0;
-
-const same = (a: Size, b: Size): boolean => a.cols === b.cols && a.rows === b.rows;
 
 export interface PaneActions {
   search(): void;
@@ -43,9 +43,8 @@ export class PaneView {
   private readonly work: HTMLElement; // the terminal with its keys, and a history over both
   private history: HistoryView | null = null;
   private readonly watcher: ResizeObserver;
-  private paneSize: Size | null = null;
-  private told: Size | null = null; // the size of this viewer that the daemon knows
-  private viewers = 1;
+  private readonly sizing: Sizing;
+  private readonly forgetTouch: () => void;
   private readOnly: boolean;
   private shown = false;
   private readonly unsee: () => void;
@@ -61,7 +60,8 @@ export class PaneView {
     this.work = el('div', { class: 'work' }, this.room);
     this.bar = new PaneBar(pane, {
       search: () => actions.search(),
-      fit: () => void this.fit(),
+      fit: () => void this.sizing.fit(),
+        unfit: () => this.sizing.unfit(),
       toggleReadOnly: () => actions.go({ pane, readOnly: !readOnly }),
       title: (text) => actions.title(text),
     });
@@ -89,9 +89,10 @@ export class PaneView {
         }),
     });
     const { term } = this.terminal;
-    this.keys = new KeyRow(term);
+    this.keys = new KeyRow(term, () => this.sizing.toggleShrink());
     this.work.append(this.keys.element);
     touchScroll(this.room, term);
+    this.forgetTouch = touchSelect(this.room, term);
     this.link = new Link(pane, readOnly, {
       hello: (hello) => this.hello(hello),
       snapshot: (bytes, done) =>
@@ -102,9 +103,11 @@ export class PaneView {
       output: (bytes, replayed, done) => this.terminal.write(bytes, replayed, done),
       control: (control) => this.control(control),
       state: (state) => this.state(state),
-      size: () => (this.told = this.terminal.fitting()),
+      size: () => this.sizing.size(),
     });
-    const changed = debounce(RESIZE_MS, () => this.roomChanged());
+    const { room, terminal, bar, keys, link } = this;
+    this.sizing = new Sizing({ pane, room, terminal, bar, keys, link });
+    const changed = debounce(RESIZE_MS, () => this.sizing.roomChanged());
     this.watcher = new ResizeObserver(changed);
     this.watcher.observe(this.room);
     this.setReadOnly(readOnly);
@@ -145,6 +148,8 @@ export class PaneView {
     this.unsee();
     this.history?.dispose();
     this.watcher.disconnect();
+    this.sizing.dispose();
+    this.forgetTouch();
     this.link.close();
     this.banner.dispose();
     this.bar.dispose();
@@ -155,21 +160,18 @@ export class PaneView {
   private hello(hello: Hello): void {
     this.shown = true;
     this.setReadOnly(hello.readOnly);
-    this.setPaneSize(hello);
-    // The window may have changed while there was no connection to say so.
-    this.roomChanged();
+    this.sizing.hello(hello);
   }
 
   private control(control: Control): void {
     const { type, cols, rows, title } = control;
     if (type === 'resize' && typeof cols === 'number' && typeof rows === 'number') {
-      this.setPaneSize({ cols, rows });
+      this.sizing.paneChanged({ cols, rows });
     } else if (type === 'title' && typeof title === 'string') {
       this.bar.title(title);
     } else if (type === 'viewers') {
       const n = control.viewers ?? control.count;
-      if (typeof n === 'number') this.viewers = n;
-      this.hint();
+      if (typeof n === 'number') this.sizing.viewersChanged(n);
     } else if (type === 'bell') {
       this.bar.ring();
     } else if (type === 'error' && typeof control.message === 'string') {
@@ -184,13 +186,13 @@ export class PaneView {
       this.terminal.term.options.disableStdin = true;
       void refreshPanes();
     }
-    this.hint();
+    this.sizing.hint();
   }
 
   private setReadOnly(readOnly: boolean): void {
     this.readOnly = readOnly;
     this.bar.readOnly(readOnly);
-    this.keys.element.hidden = readOnly;
+    this.keys.readOnly(readOnly);
     this.terminal.term.options.cursorStyle = readOnly ? 'underline' : 'block';
   }
 
@@ -201,12 +203,7 @@ export class PaneView {
    */
   private data(data: string, typed: boolean): void {
     if (typed) this.send(this.keys.apply(data));
-    else if (FOCUS_REPORT.test(data) && this.hasPaneSize()) this.send(data);
-  }
-
-  private hasPaneSize(): boolean {
-    if (this.viewers <= 1) return true;
-    return this.told !== null && this.paneSize !== null && same(this.told, this.paneSize);
+    else if (FOCUS_REPORT.test(data) && this.sizing.isOwn()) this.send(data);
   }
 
   private send(data: string | Uint8Array): void {
@@ -214,43 +211,6 @@ export class PaneView {
     if (!this.link.input(data)) this.banner.lost();
     this.bar.calm();
     this.terminal.showCursor();
-  }
-
-  private setPaneSize(size: Size): void {
-    this.paneSize = { cols: size.cols, rows: size.rows };
-    this.terminal.resize(size.cols, size.rows);
-    this.hint();
-  }
-
-  private roomChanged(): void {
-    const size = this.terminal.fitting();
-    this.terminal.box();
-    this.terminal.showCursor();
-    if (!this.told || !same(size, this.told)) {
-      this.told = size;
-      this.link.resize(size);
-    }
-    this.hint();
-  }
-
-  private hint(): void {
-    const fitting = this.terminal.fitting();
-    const differs = this.paneSize !== null && !same(this.paneSize, fitting);
-    this.room.classList.toggle('letterbox', differs);
-    const show = differs && this.link.state.kind === 'online';
-    this.bar.hint(show ? this.paneSize : null, this.viewers > 1, !this.readOnly);
-  }
-
-  private async fit(): Promise<void> {
-    const size = this.terminal.fitting();
-    this.told = size;
-    this.link.resize(size);
-    this.terminal.term.focus();
-    try {
-      await resizePane(this.pane, size.cols, size.rows);
-    } catch (e) {
-      notice(e instanceof Error ? e.message : String(e));
-    }
   }
 
   private async remove(): Promise<void> {

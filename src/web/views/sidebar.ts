@@ -18,6 +18,7 @@ import { Bell } from './notices';
 import { startNotifying } from './notifications';
 import { sizer } from './sizer';
 import { Tree } from './tree';
+import { openSettings } from './settings';
 
 export interface SidebarActions {
   close(): void;
@@ -52,6 +53,12 @@ export class Sidebar {
       chosen: () => actions.chosen(),
       kill: ({ pane }) => pane && void kill(pane),
     });
+    const settings = button(
+      '',
+      { class: 'quiet', 'aria-label': 'Settings', title: 'Settings, Ctrl+Shift+Comma' },
+      openSettings,
+    );
+    settings.append(icon('settings'));
     this.lists = {
       session: this.listLink(sessionHash(null), 'talk', 'Sessions', 'L'),
       job: this.listLink(jobHash(null), 'jobs', 'Jobs', 'J'),
@@ -62,7 +69,12 @@ export class Sidebar {
     this.element = el(
       'nav',
       { class: 'sidebar', id: 'sidebar', 'aria-label': 'Panes' },
-      el('div', { class: 'brand' }, el('span', { class: 'wordmark' }, 'panescry'), bell.element, close),
+      el(
+        'div',
+        { class: 'brand' },
+        el('span', { class: 'wordmark' }, 'panescry'),
+        el('div', { class: 'brand-tools' }, bell.element, settings, close),
+      ),
       el('div', { class: 'side-scroll' }, this.host, this.tree.element, this.empty),
       el('div', { class: 'side-lists' }, ...Object.values(this.lists)),
       el('div', { class: 'foot' }, this.alarm, form.element),
