@@ -1,7 +1,10 @@
 // Where the page starts.
 
 import '@xterm/xterm/css/xterm.css';
+import 'uplot/dist/uPlot.min.css';
 import './app.css';
+import './css/usage.css';
+import { startAccess } from './state/access';
 import { startEvents } from './state/events';
 import { App } from './views/app';
 
@@ -9,6 +12,7 @@ const root = document.getElementById('app');
 if (!root) throw new Error('the page has no #app');
 const app = new App(root);
 startEvents();
+startAccess();
 
 /**
  * For tests and for looking into things from the console: what the terminal shows, and how its

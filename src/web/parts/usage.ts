@@ -2,10 +2,26 @@
 
 import type { Usage } from '../api/sessions';
 
-function short(n: number): string {
+export function short(n: number): string {
   if (n < 1000) return String(n);
   if (n < 999_500) return `${(n / 1000).toPrecision(3).replace(/\.0+$/, '')} k`;
   return `${(n / 1e6).toPrecision(3).replace(/\.0+$/, '')} M`;
+}
+
+export function money(usd: number): string {
+  if (usd > 0 && usd < 0.01) return '< $0.01';
+  const digits = usd < 1000 ? 2 : 0;
+  return `$${usd.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
+}
+
+export const percent = (part: number): string => `${(part * 100).toFixed(1)} %`;
+
+/** All of them; null where none is known. */
+export function tokensOf(u: Usage): number | null {
+  const all = [
+    u.input_tokens, u.cache_read_tokens, u.cache_write_5m_tokens, u.cache_write_1h_tokens, u.output_tokens,
+  ].filter((n): n is number => n !== null);
+  return all.length ? all.reduce((sum, n) => sum + n, 0) : null;
 }
 
 export function usageWords(u: Usage): [name: string, value: string][] {
@@ -21,9 +37,6 @@ export function usageWords(u: Usage): [name: string, value: string][] {
   ];
   const words: [string, string][] = [];
   for (const [name, n] of counts) if (n !== null) words.push([name, short(n)]);
-  if (u.cost_usd !== null) {
-    const few = u.cost_usd > 0 && u.cost_usd < 0.01;
-    words.push(['cost', few ? '< $0.01' : `$${u.cost_usd.toFixed(2)}`]);
-  }
+  if (u.cost_usd !== null) words.push(['cost', money(u.cost_usd)]);
   return words;
 }

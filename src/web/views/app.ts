@@ -16,6 +16,7 @@ import { SearchPanel } from './search';
 import { sessionsView } from './sessions';
 import { Sidebar } from './sidebar';
 import { TranscriptView } from './transcript';
+import { UsageView } from './usage';
 
 const NARROW = '(max-width: 720px)';
 const REMEMBERED = 'panescry.sidebar';
@@ -180,6 +181,7 @@ export class App {
     if (session === null) this.showList(lists.session, from.session ? Number(from.session) : null);
     else if (job === null) this.showList(lists.job, from.job ?? null);
     else if (flow === null) this.showList(lists.flow, from.flow ?? null);
+    else if (to.usage === null) this.showOne(new UsageView({ back: () => go(this.before) }));
     else if (session !== undefined) {
       this.showOne(new TranscriptView(session, { back: () => go(listOf('session')) }));
     } else if (job !== undefined) {
