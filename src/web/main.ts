@@ -3,6 +3,7 @@
 import '@xterm/xterm/css/xterm.css';
 import 'uplot/dist/uPlot.min.css';
 import './app.css';
+import './css/graph.css';
 import './css/usage.css';
 import { startAccess } from './state/access';
 import { startEvents } from './state/events';

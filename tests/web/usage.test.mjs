@@ -144,6 +144,9 @@ test('the numbers are the daemon’s, and the chart is drawn', async () => {
   }
   assert.equal(await v.page.evaluate(() => globalThis.owned), undefined);
   await v.usage.getByText('The days as a table').click();
+  await v.page.setViewportSize({ width: 1480, height: 1000 });
+  await v.page.emulateMedia({ colorScheme: 'dark' });
+  await until('bars', async () => (await drawn(v)) >= 3);
   await v.shot('usage-dark');
   await v.close();
 });

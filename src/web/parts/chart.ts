@@ -167,7 +167,7 @@ function resolved(host: Element, name: string): string {
 function stacked({ series, names }: Bars): (number | null)[][] {
   const sums = names.map(() => 0);
   return series
-    .map((s) => s.values.map((v, i) => (sums[i] = (sums[i] ?? 0) + (v ?? 0))))
+    .map((s) => s.values.map((v, i) => (v ? (sums[i] = (sums[i] ?? 0) + v) : null)))
     .reverse();
 }
 

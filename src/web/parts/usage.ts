@@ -8,7 +8,12 @@ export function short(n: number): string {
   return `${(n / 1e6).toPrecision(3).replace(/\.0+$/, '')} M`;
 }
 
-export function money(usd: number): string {
+export const written = (u: Usage): number | null =>
+  u.cache_write_5m_tokens === null && u.cache_write_1h_tokens === null
+    ? null
+    : (u.cache_write_5m_tokens ?? 0) + (u.cache_write_1h_tokens ?? 0);
+
+export function dollars(usd: number): string {
   if (usd > 0 && usd < 0.01) return '< $0.01';
   const digits = usd < 1000 ? 2 : 0;
   return `$${usd.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
@@ -25,18 +30,14 @@ export function tokensOf(u: Usage): number | null {
 }
 
 export function usageWords(u: Usage): [name: string, value: string][] {
-  const written =
-    u.cache_write_5m_tokens === null && u.cache_write_1h_tokens === null
-      ? null
-      : (u.cache_write_5m_tokens ?? 0) + (u.cache_write_1h_tokens ?? 0);
   const counts: [string, number | null][] = [
     ['input', u.input_tokens],
     ['cache read', u.cache_read_tokens],
-    ['cache write', written],
+    ['cache write', written(u)],
     ['output', u.output_tokens],
   ];
   const words: [string, string][] = [];
   for (const [name, n] of counts) if (n !== null) words.push([name, short(n)]);
-  if (u.cost_usd !== null) words.push(['cost', money(u.cost_usd)]);
+  if (u.cost_usd !== null) words.push(['cost', dollars(u.cost_usd)]);
   return words;
 }

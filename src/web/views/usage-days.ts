@@ -4,7 +4,7 @@ import type { Span, UsageRow } from '../api/usage';
 import { BarChart, swatch, type Series } from '../parts/chart';
 import { el, renew, tame } from '../parts/dom';
 import { SortTable } from '../parts/table';
-import { money, short, tokensOf } from '../parts/usage';
+import { dollars, short, tokensOf } from '../parts/usage';
 import { daysOf, type Choice, type Palette } from '../state/usage';
 import { cost, count, hitRate, keyButton, type Metric } from './usage-tables';
 
@@ -62,7 +62,7 @@ export class DayChart {
     const byDay = new Map(rows.map((r) => [r.key, r]));
     const found = this.days.map((d) => byDay.get(d));
     const series = this.series(found, metric);
-    const format = metric === 'cost' ? money : short;
+    const format = metric === 'cost' ? dollars : short;
     const what = metric === 'cost' ? 'Cost' : 'Tokens';
     this.title.textContent = `${what} by day`;
     this.legendOf(series);
@@ -91,7 +91,7 @@ export class DayChart {
     for (const model of this.palette.order(models)) {
       const colour = this.palette.of(model);
       const series = all.get(colour) ?? {
-        name: colour === '--chart-other' ? 'Others' : tame(model, 60), colour, values: found.map(() => null),
+        name: colour === '--chart-other' ? 'Others' : tame(model, 32), colour, values: found.map(() => null),
       };
       all.set(colour, series);
       found.forEach((row, i) => {

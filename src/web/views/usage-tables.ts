@@ -5,7 +5,7 @@ import type { CacheRow, Facet, UsageRow } from '../api/usage';
 import { swatch } from '../parts/chart';
 import { button, el, tame } from '../parts/dom';
 import { SortTable, type Column } from '../parts/table';
-import { money, percent, short, tokensOf } from '../parts/usage';
+import { dollars, percent, short, tokensOf } from '../parts/usage';
 import { sessionHash } from '../state/route';
 import type { Palette } from '../state/usage';
 import { link } from './one';
@@ -23,7 +23,7 @@ export const hitRate = (r: UsageRow): Node | string => (r.cache_hit_rate === nul
 /** Where a price is missing it is at least that. */
 export function cost(r: UsageRow): Node | string {
   if (r.cost_usd === null) return unknown();
-  const parts = [money(r.cost_usd)];
+  const parts = [dollars(r.cost_usd)];
   if (r.models?.some((m) => m.cost_usd === null)) parts.push('+ unknown');
   const text = parts.join(' ');
   return r.cost_source === 'computed' ? text : el('span', {}, text, el('small', {}, r.cost_source));
@@ -34,11 +34,10 @@ export function keyName(facet: Facet, key: string): string {
 }
 
 export function keyButton(facet: Facet, key: string, chosen: boolean, choose: (key: string) => void): HTMLElement {
-  return button(
-    keyName(facet, key),
-    { class: 'quiet key-button', 'aria-pressed': String(chosen), title: tame(key, 300) },
-    () => choose(key),
-  );
+  const title = tame(key, 300);
+  const b = button('', { class: 'quiet key-button', 'aria-pressed': String(chosen), title }, () => choose(key));
+  b.append(el('span', {}, keyName(facet, key)));
+  return b;
 }
 
 /** How much of the most it is, in the colours of the models. */

@@ -6,7 +6,10 @@ import {
 } from '../api/usage';
 import { button, el, icon, renew, tame } from '../parts/dom';
 import { problem } from '../parts/problem';
-import { money, percent, short, tokensOf } from '../parts/usage';
+import { press, segments } from '../parts/segments';
+import { dollars, percent, short, tokensOf, written } from '../parts/usage';
+import { addCommands } from '../state/commands';
+import { go, listOf } from '../state/route';
 import { keepChoice, loadChoice, Palette, RANGES, spanOf, type Choice, type Range } from '../state/usage';
 import { DayChart } from './usage-days';
 import { FacetTable, keyName, SessionTable } from './usage-tables';
@@ -27,20 +30,15 @@ interface Answer {
   names: CacheRow[];
 }
 
+addCommands([
+  {
+    id: 'go.usage', title: 'Usage', group: 'Go to', words: 'cost tokens spend charts models',
+    run: () => go(listOf('usage')),
+  },
+]);
+
 export interface UsageActions {
   back(): void;
-}
-
-/** One of several, as buttons in a row. */
-function segments<T extends string>(label: string, words: [T, string][], choose: (v: T) => void): HTMLElement {
-  const buttons = words.map(([value, text]) =>
-    button(text, { class: 'segment', 'data-value': value, 'aria-pressed': 'false' }, () => choose(value)),
-  );
-  return el('div', { class: 'segments', role: 'group', 'aria-label': label }, ...buttons);
-}
-
-function press(group: HTMLElement, value: string): void {
-  for (const b of group.querySelectorAll('button')) b.setAttribute('aria-pressed', String(b.dataset.value === value));
 }
 
 export class UsageView {
@@ -209,18 +207,14 @@ export class UsageView {
   }
 
   private tell(u: UsageSum): void {
-    const written =
-      u.cache_write_5m_tokens === null && u.cache_write_1h_tokens === null
-        ? null
-        : (u.cache_write_5m_tokens ?? 0) + (u.cache_write_1h_tokens ?? 0);
     const tile = (name: string, value: string | null, note = ''): HTMLElement =>
       el('div', {}, el('dt', {}, name), el('dd', {}, value ?? 'unknown', note ? el('small', {}, note) : null));
     const count = (n: number | null): string | null => (n === null ? null : short(n));
     renew(this.sums, [
-      tile('Cost', u.cost_usd === null ? null : money(u.cost_usd), u.cost_usd === null ? '' : u.cost_source),
+      tile('Cost', u.cost_usd === null ? null : dollars(u.cost_usd), u.cost_usd === null ? '' : u.cost_source),
       tile('Input', count(u.input_tokens)),
       tile('Cache read', count(u.cache_read_tokens)),
-      tile('Cache write', count(written)),
+      tile('Cache write', count(written(u))),
       tile('Output', count(u.output_tokens)),
       tile('Cache hit rate', u.cache_hit_rate === null ? null : percent(u.cache_hit_rate)),
     ]);
