@@ -58,7 +58,7 @@ const definition = () => ({
 });
 
 test('steps are in layers, tell how they are, and a question is answered in place', async () => {
-  const first = await flow({ name: 'earlier', steps: [{ name: 'fetch', command: ['echo', 'fetched 1.2.0'] }] });
+  const first = await flow({ name: 'ship it', steps: [{ name: 'fetch', command: ['echo', 'fetched 1.2.0'] }] });
   await until('its end', async () => (await api('GET', `flows/${first.id}`)).state === 'completed');
   const { id } = await flow(definition());
   const v = await open(`#flow=${id}`, { colorScheme: 'light' });
