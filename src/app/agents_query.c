@@ -160,7 +160,9 @@ struct seen {
 struct group {
 	char *key;
 	struct usage_sum sum;
+	struct hit_rate hits;
 	struct seen *sessions;
+	struct group *models; /* the same by model, where that is asked for */
 	UT_hash_handle hh;
 };
 
@@ -168,6 +170,7 @@ struct report {
 	const struct question_db *q;
 	struct group *groups;
 	struct usage_sum total;
+	struct hit_rate hits;
 	struct seen *unpriced;
 };
 
@@ -252,13 +255,14 @@ hit_rate_json(cJSON *o, const char *name, const struct hit_rate *h)
 }
 
 static void
-key_of(const struct question_db *q, const struct sessions_usage_row *row, char out[KEY_SIZE])
+key_of(const struct question_db *q, unsigned by, const struct sessions_usage_row *row,
+    char out[KEY_SIZE])
 {
 	const char *text = NULL;
 	time_t t = (time_t)(row->usage.time_ms / 1000);
 	struct tm tm;
 
-	switch (q->by) {
+	switch (by) {
 	case BY_DAY:
 		if (row->usage.time_ms != 0 &&
 		    (q->utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm)) != NULL) {
@@ -282,19 +286,46 @@ key_of(const struct question_db *q, const struct sessions_usage_row *row, char o
 	snprintf(out, KEY_SIZE, "%s", text != NULL ? text : "unknown");
 }
 
+/* An argument with the name of a group leaves only what has that key in it. */
+static bool
+is_wanted(const struct question_db *q, const struct sessions_usage_row *row)
+{
+	char key[KEY_SIZE];
+
+	for (unsigned i = 0; i < sizeof groups / sizeof *groups; i++) {
+		if (q->texts[i] == NULL)
+			continue;
+		key_of(q, i, row, key);
+		if (strcmp(key, q->texts[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
 static struct group *
-group_of(struct report *rep, const char *key)
+group_of(struct group **all, const char *key)
 {
 	struct group *g;
 
-	HASH_FIND_STR(rep->groups, key, g);
+	HASH_FIND_STR(*all, key, g);
 	if (g == NULL) {
 		g = xcalloc(1, sizeof *g);
 		g->key = xstrdup(key);
 		g->sum.usage = agent_usage_unknown;
-		HASH_ADD_KEYPTR(hh, rep->groups, g->key, strlen(g->key), g);
+		HASH_ADD_KEYPTR(hh, *all, g->key, strlen(g->key), g);
 	}
 	return g;
+}
+
+static void
+add_group(struct group **all, const char *key, const struct sessions_usage_row *row,
+    const struct usage_sum *sum, double cost)
+{
+	struct group *g = group_of(all, key);
+
+	add(&g->sum, &sum->usage, cost, sum->stated);
+	hit_rate_add(&g->hits, &row->usage);
+	see(&g->sessions, row->session);
 }
 
 static bool
@@ -302,17 +333,21 @@ on_usage(void *arg, const struct sessions_usage_row *row)
 {
 	struct report *rep = arg;
 	struct usage_sum sum = {.usage = agent_usage_unknown};
-	char key[KEY_SIZE];
-	struct group *g;
+	char key[KEY_SIZE], model[KEY_SIZE];
 	double cost;
 
+	if (!is_wanted(rep->q, row))
+		return true;
 	if (!usage_sum_row(&sum, rep->q->app, row, &cost))
 		return true; /* it is counted in other rows */
-	key_of(rep->q, row, key);
-	g = group_of(rep, key);
-	add(&g->sum, &sum.usage, cost, sum.stated);
+	key_of(rep->q, rep->q->by, row, key);
+	add_group(&rep->groups, key, row, &sum, cost);
+	if (rep->q->split) {
+		key_of(rep->q, BY_MODEL, row, model);
+		add_group(&group_of(&rep->groups, key)->models, model, row, &sum, cost);
+	}
 	add(&rep->total, &sum.usage, cost, sum.stated);
-	see(&g->sessions, row->session);
+	hit_rate_add(&rep->hits, &row->usage);
 	if (cost < 0)
 		see(&rep->unpriced, row->usage.model != NULL ? row->usage.model : "unknown");
 	return true;
@@ -354,29 +389,59 @@ by_key(const struct group *a, const struct group *b)
 }
 
 static cJSON *
+group_json(const struct group *g)
+{
+	cJSON *row = json_object();
+
+	json_add_text(row, "key", g->key);
+	usage_sum_json(row, &g->sum);
+	hit_rate_json(row, "cache_hit_rate", &g->hits);
+	cJSON_AddNumberToObject(row, "sessions", HASH_COUNT(g->sessions));
+	return row;
+}
+
+static void
+group_free(struct group *g)
+{
+	forget(&g->sessions);
+	free(g->key);
+	free(g);
+}
+
+/* The groups in their order; they are gone then. */
+static void
+add_rows_take(cJSON *o, const char *name, struct group *take, bool split)
+{
+	cJSON *rows = cJSON_AddArrayToObject(o, name), *row, *models;
+	struct group *g, *next, *m, *after;
+
+	HASH_SORT(take, by_key);
+	HASH_ITER (hh, take, g, next) {
+		cJSON_AddItemToArray(rows, row = group_json(g));
+		models = split ? cJSON_AddArrayToObject(row, "models") : NULL;
+		HASH_SORT(g->models, by_key);
+		HASH_ITER (hh, g->models, m, after) {
+			cJSON_AddItemToArray(models, group_json(m));
+			HASH_DEL(g->models, m);
+			group_free(m);
+		}
+		HASH_DEL(take, g);
+		group_free(g);
+	}
+}
+
+static cJSON *
 report_json(struct report *rep)
 {
-	cJSON *o = json_object(), *rows, *totals, *list;
-	struct group *g, *next;
+	cJSON *o = json_object(), *totals, *list;
 	struct seen *s;
 
 	cJSON_AddStringToObject(o, "by", groups[rep->q->by]);
-	rows = cJSON_AddArrayToObject(o, "rows");
-	HASH_SORT(rep->groups, by_key);
-	HASH_ITER (hh, rep->groups, g, next) {
-		cJSON *row = json_object();
-
-		json_add_text(row, "key", g->key);
-		usage_sum_json(row, &g->sum);
-		cJSON_AddNumberToObject(row, "sessions", HASH_COUNT(g->sessions));
-		cJSON_AddItemToArray(rows, row);
-		HASH_DEL(rep->groups, g);
-		forget(&g->sessions);
-		free(g->key);
-		free(g);
-	}
+	add_rows_take(o, "rows", rep->groups, rep->q->split);
+	rep->groups = NULL;
 	totals = cJSON_AddObjectToObject(o, "totals");
 	usage_sum_json(totals, &rep->total);
+	hit_rate_json(totals, "cache_hit_rate", &rep->hits);
 	list = cJSON_AddArrayToObject(o, "unpriced_models");
 	for (s = rep->unpriced; s != NULL; s = s->hh.next)
 		json_add_item(list, s->name);
@@ -398,6 +463,7 @@ void
 usage_answer(struct http_req *r, void *arg)
 {
 	const char *by = http_query(r, "by"), *zone = http_query(r, "timezone");
+	const char *split = http_query(r, "split");
 	struct question_db *q;
 	unsigned i = 0;
 
@@ -408,6 +474,10 @@ usage_answer(struct http_req *r, void *arg)
 		    r, 400, "bad_params", "by must be day, model, agent, session or project");
 		return;
 	}
+	if (split != NULL && strcmp(split, groups[BY_MODEL]) != 0) {
+		http_reply_error(r, 400, "bad_params", "split must be model");
+		return;
+	}
 	if (zone != NULL && strcmp(zone, "utc") != 0 && strcmp(zone, "local") != 0) {
 		http_reply_error(r, 400, "bad_params", "timezone must be local or utc");
 		return;
@@ -416,7 +486,10 @@ usage_answer(struct http_req *r, void *arg)
 	if (q == NULL)
 		return;
 	q->by = i;
+	q->split = split != NULL;
 	q->utc = zone != NULL && strcmp(zone, "utc") == 0;
+	for (i = 0; i < sizeof groups / sizeof *groups; i++)
+		question_keep(q, i, http_query(r, groups[i]));
 	question_ask(q);
 }
 

@@ -31,6 +31,7 @@ struct question_db {
 	uint64_t text_max; /* bytes of a text that is shown */
 	unsigned by;
 	bool utc;
+	bool split; /* each row once more by model */
 };
 
 /* With what all of them take: since, until, limit, offset, cursor, text_max, reveal; NULL: an error has

@@ -308,6 +308,14 @@ add_keeper(cJSON *o, const struct keep_status *s)
 	cJSON_AddNumberToObject(k, "resident_bytes", (double)s->resident);
 }
 
+/* A page does not offer what its token would be refused. */
+static void
+add_access(cJSON *o, const struct http_req *r)
+{
+	cJSON_AddStringToObject(
+	    o, "access", http_access(r) >= AUTH_WRITE ? "read_write" : "read_only");
+}
+
 void
 info_keeper_answered(struct app *a, const struct keep_packet *p)
 {
@@ -319,6 +327,8 @@ info_keeper_answered(struct app *a, const struct keep_packet *p)
 		DL_DELETE(a->questions, q);
 		if (q->req != NULL) {
 			cJSON *o = about(a);
+
+			add_access(o, q->req);
 			add_keeper(o, &s);
 			http_reply_json_take(q->req, 200, o);
 		}
@@ -335,6 +345,7 @@ info_get(struct http_req *r, void *arg)
 
 	if (a->keep == NULL) {
 		o = about(a);
+		add_access(o, r);
 		cJSON_AddNullToObject(o, "keeper");
 		http_reply_json_take(r, 200, o);
 		return;

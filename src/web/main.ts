@@ -1,6 +1,7 @@
 // Where the page starts.
 
 import '@xterm/xterm/css/xterm.css';
+import 'uplot/dist/uPlot.min.css';
 import './app.css';
 import './css/grid.css';
 import './css/palette.css';
@@ -8,6 +9,9 @@ import './css/side.css';
 import './css/session.css';
 import './css/search.css';
 import './css/look.css';
+import './css/graph.css';
+import './css/usage.css';
+import { startAccess } from './state/access';
 import { startEvents } from './state/events';
 import { toHash } from './state/route';
 import { App } from './views/app';
@@ -16,6 +20,7 @@ const root = document.getElementById('app');
 if (!root) throw new Error('the page has no #app');
 const app = new App(root);
 startEvents();
+startAccess();
 
 /**
  * For tests and for looking into things from the console: what the terminal of the focused cell

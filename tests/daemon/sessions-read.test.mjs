@@ -227,6 +227,27 @@ describe('sessions of agents', () => {
     assert.equal(JSON.parse((await d.cli(['usage', '--cache', '--by', 'model', '--json'])).out).by, 'model');
   });
 
+  it('say what was used in a part of it', async () => {
+    const day = new Date().toISOString().slice(0, 10);
+    const days = await get('usage?by=day&split=model');
+    const sum = (rows) => rows.reduce((n, r) => n + r.input_tokens, 0);
+    assert.equal(days.rows.length, 2);
+    assert.equal(sum(days.rows), days.totals.input_tokens);
+    for (const { models, ...row } of days.rows) assert.deepEqual(models, [{ ...row, key: 'claude-opus-4-5' }]);
+    assert.ok(Math.abs(days.totals.cache_hit_rate - 350 / 600) < 1e-9, `${days.totals.cache_hit_rate}`);
+    assert.equal(days.rows.at(-1).key, day);
+
+    const keys = async (query) => (await get(`usage?${query}`)).rows.map((r) => r.key);
+    assert.deepEqual(await keys(`by=session&day=${day}`), ['one', 'three']);
+    assert.deepEqual(await keys('by=session&project=/work/other'), ['three']);
+    assert.deepEqual(await keys(`by=session&agent=claude&model=claude-opus-4-5&day=${days.rows[0].key}`), ['two']);
+    assert.deepEqual(await keys('by=project&session=three'), ['/work/other']);
+    const none = await get('usage?model=other');
+    assert.deepEqual([none.rows, none.totals.input_tokens, none.totals.cost_usd, none.totals.cache_hit_rate], [[], null, null, null]);
+    assert.equal((await get('usage?project=/work/other')).rows[0].models, undefined);
+    assert.equal((await d.request('GET', '/api/v1/usage?split=day')).json.error, 'bad_params');
+  });
+
   it('are shown without their secrets, unless they are asked for', async () => {
     const id = (await get('sessions/one')).id;
     const shown = [];

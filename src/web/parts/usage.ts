@@ -14,8 +14,19 @@ export const written = (u: Usage): number | null =>
     : (u.cache_write_5m_tokens ?? 0) + (u.cache_write_1h_tokens ?? 0);
 
 export function dollars(usd: number): string {
-  const few = usd > 0 && usd < 0.01;
-  return few ? '< $0.01' : `$${usd.toFixed(2)}`;
+  if (usd > 0 && usd < 0.01) return '< $0.01';
+  const digits = usd < 1000 ? 2 : 0;
+  return `$${usd.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
+}
+
+export const percent = (part: number): string => `${(part * 100).toFixed(1)} %`;
+
+/** All of them; null where none is known. */
+export function tokensOf(u: Usage): number | null {
+  const all = [
+    u.input_tokens, u.cache_read_tokens, u.cache_write_5m_tokens, u.cache_write_1h_tokens, u.output_tokens,
+  ].filter((n): n is number => n !== null);
+  return all.length ? all.reduce((sum, n) => sum + n, 0) : null;
 }
 
 export function usageWords(u: Usage): [name: string, value: string][] {

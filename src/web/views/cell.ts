@@ -20,6 +20,7 @@ import type { ListView } from './list';
 import { PaneView } from './pane';
 import { SessionView } from './session';
 import { sessionsView } from './sessions';
+import { UsageView } from './usage';
 
 /** A terminal and its link: a pane's, or that of a job's channel. */
 export interface Screen {
@@ -202,6 +203,7 @@ export class Cell {
     if (job === null) return this.list('job', from.job ?? null);
     if (flow === null) return this.list('flow', from.flow ?? null);
     const { entitle: title } = this;
+    if (to.usage === null) return new UsageView({ back: () => this.go(this.before), title });
     if (session !== undefined) return this.ofSession(session, to);
     if (job !== undefined) {
       const back = from.flow ? from : listOf('job'); // a step's job

@@ -1,13 +1,21 @@
-// One thing on the stage, a job or a flow: what it is, what can be done about it, and asked for
-// every two seconds while somebody can see it.
+// One thing on the stage, a job or a flow: what it is and what can be done about it. It is asked for
+// when an event tells of it, and every few seconds, as long as somebody can see it.
 
+import type { DaemonEvent } from '../api/events';
 import { ApiError } from '../api/http';
 import { ago, exactly } from '../parts/ago';
 import { Badge } from '../parts/badge';
 import { button, el, icon, renew } from '../parts/dom';
 import { attempt, problem } from '../parts/problem';
+import { mayChange } from '../state/access';
+import { eventsUp, onEvent } from '../state/events';
 
 const AGAIN_MS = 2000;
+const CALM_MS = 10_000; // where events tell of what happens
+const HINT_MS = 100; // several events are one reason to ask
+const TICK_MS = 1000;
+
+const seen = (): boolean => document.visibilityState === 'visible';
 
 export interface OneActions {
   back(): void;
@@ -41,8 +49,14 @@ export abstract class OneView<T> {
   private readonly note = el('p', { class: 'history-note', role: 'status', hidden: true });
   private readonly asking = new AbortController();
   private again = 0;
+  private hint = 0;
+  private busy = false;
+  private more = false;
+  private took = 0; // the last question, in ms
+  private readonly ticker: number;
+  private readonly ears: (() => void)[];
   private readonly onVisible = (): void => {
-    if (document.visibilityState === 'visible') void this.follow();
+    if (seen()) void this.follow();
   };
 
   constructor(
@@ -74,6 +88,15 @@ export abstract class OneView<T> {
       e.stopPropagation();
     });
     document.addEventListener('visibilitychange', this.onVisible);
+    this.ticker = window.setInterval(() => {
+      if (seen()) this.tick();
+    }, TICK_MS);
+    this.ears = [
+      onEvent((e) => {
+        if (e.type === 'reset' || this.concerns(e)) this.soon();
+      }),
+      mayChange.watch(() => this.soon()), // what is offered depends on it
+    ];
     void this.follow();
   }
 
@@ -87,12 +110,15 @@ export abstract class OneView<T> {
   }
 
   /** Where keys scroll. */
-  private rest(): void {
+  protected rest(): void {
     this.element.querySelector<HTMLElement>('.one-body [tabindex="0"]')?.focus({ preventScroll: true });
   }
 
   dispose(): void {
     clearTimeout(this.again);
+    clearTimeout(this.hint);
+    clearInterval(this.ticker);
+    for (const stop of this.ears) stop();
     this.asking.abort();
     document.removeEventListener('visibilitychange', this.onVisible);
     this.element.remove();
@@ -107,12 +133,48 @@ export abstract class OneView<T> {
     return done;
   }
 
+  /** Whether an event tells of a change of it. */
+  protected abstract concerns(e: DaemonEvent): boolean;
+
+  /** Each second: times that go on. */
+  protected abstract tick(): void;
+
+  /** All that it shows is told by events. */
+  protected get calm(): boolean {
+    return true;
+  }
+
+  private soon(): void {
+    if (this.hint || this.gone || !seen()) return;
+    this.hint = window.setTimeout(() => {
+      this.hint = 0;
+      void this.follow();
+    }, HINT_MS + 3 * this.took);
+  }
+
+  /** Asks now; while an answer is under way, once more after it. */
   protected async follow(): Promise<void> {
     clearTimeout(this.again);
+    this.more = this.busy;
+    if (this.busy) return;
+    this.busy = true;
+    do {
+      this.more = false;
+      await this.look();
+    } while (this.more && !this.asking.signal.aborted);
+    this.busy = false;
+    if (this.gone || this.asking.signal.aborted || !seen()) return;
+    clearTimeout(this.again);
+    this.again = window.setTimeout(() => void this.follow(), eventsUp.get() && this.calm ? CALM_MS : AGAIN_MS);
+  }
+
+  private async look(): Promise<void> {
     const { signal } = this.asking;
+    const begin = performance.now();
     try {
       const item = await this.ask(signal);
       if (signal.aborted) return;
+      this.took = performance.now() - begin;
       this.note.hidden = true;
       this.show(item);
     } catch (e) {
@@ -122,9 +184,6 @@ export abstract class OneView<T> {
       this.note.textContent = this.gone ? `There is no such ${this.kind.noun}.` : problem(e);
       this.note.hidden = false;
     }
-    if (this.gone || document.visibilityState !== 'visible') return;
-    clearTimeout(this.again);
-    this.again = window.setTimeout(() => void this.follow(), AGAIN_MS);
   }
 
   protected head(title: string, state: string, facts: (Node | string)[], sums: Sum[]): void {
