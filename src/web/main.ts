@@ -3,6 +3,7 @@
 import '@xterm/xterm/css/xterm.css';
 import './app.css';
 import { startEvents } from './state/events';
+import { pace } from './parts/pace';
 import { App } from './views/app';
 
 const root = document.getElementById('app');
@@ -26,6 +27,9 @@ Object.defineProperty(window, 'panescry', {
       }
       const { cols, rows } = term;
       return { cols, rows, lines, top: buffer.viewportY, alternate: buffer.type === 'alternate' };
+    },
+    get pace() {
+      return pace();
     },
     get link() {
       return app.terminal?.link.state.kind ?? null;

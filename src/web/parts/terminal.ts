@@ -8,6 +8,7 @@ import { WebglAddon } from '@xterm/addon-webgl';
 import { Terminal } from '@xterm/xterm';
 import { Answers } from './answers';
 import { copyText, loadClipboard } from './clipboard';
+import { Lane } from './pace';
 import { FONT, look, onLookChange } from './theme';
 
 export interface TerminalEvents {
@@ -18,10 +19,18 @@ export interface TerminalEvents {
   title(title: string): void;
   /** A program's text that needs a click before the browser lets it be copied. */
   copy(text: string): void;
+  /** Too much waits to be shown: a snapshot is wanted, with so many lines of history. */
+  behind(lines: number): void;
 }
 
 const SCROLLBACK = 10_000;
 const MAX_SIDE = 2000;
+const RESTORED = 1000; // lines above the screen, after a flood; the daemon gives no more
+
+// Nothing is drawn in between (at most for a second).
+const HOLD = new TextEncoder().encode('\x1b[?2026h');
+const SHOW = new TextEncoder().encode('\x1b[?2026l');
+const nothing = (): void => undefined;
 
 function openLink(event: MouseEvent, uri: string): void {
   event.preventDefault();
@@ -34,10 +43,13 @@ export class PaneTerminal {
   readonly answers: Answers;
   private readonly fit = new FitAddon();
   private readonly forgetLook: () => void;
+  private readonly lane: Lane;
+  private readonly sight: IntersectionObserver;
+  private inSight = true;
 
   constructor(
     private readonly host: HTMLElement,
-    events: TerminalEvents,
+    private readonly events: TerminalEvents,
   ) {
     this.term = new Terminal({
       ...look(),
@@ -61,7 +73,19 @@ export class PaneTerminal {
       refused: (text) => events.copy(text),
     });
     term.attachCustomKeyEventHandler((e) => this.key(e));
-    term.onData((data) => events.data(data, this.answers.takeTyped()));
+    this.lane = new Lane({
+      feed: (bytes, replayed, parsed) => this.feed(bytes, replayed, parsed),
+      then: (run) => term.write('', run),
+      behind: (calm) => events.behind(calm ? RESTORED : 0),
+      aside: () => this.aside,
+      selected: () => term.hasSelection(),
+      focused: () => host.contains(document.activeElement),
+    });
+    this.sight = new IntersectionObserver((entries) => {
+      this.inSight = entries.at(-1)?.isIntersecting ?? true;
+    });
+    this.sight.observe(host);
+    term.onData((data) => this.data(data, this.answers.takeTyped()));
     term.onBinary((data) => events.binary(data));
     term.onBell(() => {
       if (!this.answers.replaying) events.bell();
@@ -74,20 +98,22 @@ export class PaneTerminal {
 
   /** Output as it is made, or again if it was made earlier. */
   write(bytes: Uint8Array, replayed: boolean, done: () => void): void {
-    if (replayed) this.answers.replay(() => this.term.write(bytes, done));
-    else this.term.write(bytes, done);
+    this.lane.add(bytes, replayed, done);
   }
 
   /** A redrawing from nothing. CAN ends a sequence that the old output may have left open. */
   redraw(bytes: Uint8Array, done: () => void): void {
+    this.lane.skip();
     this.term.write('\x18', () => this.term.reset());
-    this.write(bytes, true, done);
+    this.lane.add(HOLD, true, nothing, true);
+    this.lane.add(bytes, true, nothing, true);
+    this.lane.add(SHOW, true, done, true);
   }
 
   /** The size from here on in the output, not before what is still to be parsed. */
   resize(cols: number, rows: number): void {
     if (cols < 1 || rows < 1 || cols > MAX_SIDE || rows > MAX_SIDE) return;
-    this.term.write('', () => {
+    this.lane.then(() => {
       if (cols !== this.term.cols || rows !== this.term.rows) this.term.resize(cols, rows);
       this.box();
     });
@@ -135,7 +161,25 @@ export class PaneTerminal {
 
   dispose(): void {
     this.forgetLook();
+    this.sight.disconnect();
+    this.lane.close();
     this.term.dispose();
+  }
+
+  /** Nobody sees what is new: it is out of sight, or the person looks at what was before. */
+  private get aside(): boolean {
+    const { viewportY, baseY } = this.term.buffer.active;
+    return !this.inSight || document.visibilityState === 'hidden' || viewportY < baseY;
+  }
+
+  private feed(bytes: Uint8Array, replayed: boolean, parsed: () => void): void {
+    if (replayed) this.answers.replay(() => this.term.write(bytes, parsed));
+    else this.term.write(bytes, parsed);
+  }
+
+  private data(data: string, typed: boolean): void {
+    this.events.data(data, typed);
+    if (typed) this.lane.hurry();
   }
 
   /** Without WebGL, or when the system takes its context away, xterm.js draws by the DOM. */
