@@ -2,8 +2,10 @@
 
 import '@xterm/xterm/css/xterm.css';
 import './app.css';
-import { startEvents } from './state/events';
+import './css/grid.css';
 import { pace } from './parts/pace';
+import { startEvents } from './state/events';
+import { toHash } from './state/route';
 import { App } from './views/app';
 
 const root = document.getElementById('app');
@@ -12,8 +14,8 @@ const app = new App(root);
 startEvents();
 
 /**
- * For tests and for looking into things from the console: what the terminal shows, and how its
- * link is. It hands out copies; nothing can be changed through it.
+ * For tests and for looking into things from the console: what the terminal of the focused cell
+ * shows, how its link is, and what the cells show. It hands out copies; nothing can be changed through it.
  */
 Object.defineProperty(window, 'panescry', {
   value: Object.freeze({
@@ -33,6 +35,13 @@ Object.defineProperty(window, 'panescry', {
     },
     get link() {
       return app.terminal?.link.state.kind ?? null;
+    },
+    get cells() {
+      return app.grid.all.map((cell) => ({
+        route: toHash(cell.route),
+        focused: cell === app.grid.current,
+        link: cell.screen?.link.state.kind ?? null,
+      }));
     },
   }),
 });

@@ -12,6 +12,8 @@ export interface Command {
   group: string;
   /** "Ctrl+Shift+F": modifiers in the order Ctrl, Alt, Shift, then KeyboardEvent.code less "Key" or "Digit". */
   keys?: string;
+  /** Others that do the same. */
+  also?: string[];
   /** What else one may look for in the palette. */
   words?: string;
   /** Offered and run only then. */
@@ -43,5 +45,5 @@ export function keyName(e: KeyboardEvent): string {
 
 export const commandOf = (e: KeyboardEvent): Command | undefined => {
   const name = keyName(e);
-  return commands.get().find((c) => c.keys === name && can(c));
+  return commands.get().find((c) => (c.keys === name || c.also?.includes(name)) && can(c));
 };

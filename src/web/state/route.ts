@@ -95,11 +95,19 @@ function withArgs(hash: string, args: URLSearchParams): string {
 
 export const route = new Value<Route>(parseHash(location.hash));
 
+/** Shows it where the focus is. A step back in the browser comes back from it. */
 export function go(to: Route): void {
   const hash = toHash(to);
-  // The same place again: somebody has scrolled away from it.
-  if (hash === location.hash) route.set({ ...to });
-  else location.hash = hash;
+  const here = hash === location.hash || (hash === '#' && !location.hash);
+  if (!here) history.pushState(null, '', hash);
+  // A new one also for the same place again: somebody has scrolled away from it.
+  route.set({ ...to });
+}
+
+/** What has the focus is another thing now: no step of its own. */
+export function stand(to: Route, state: unknown): void {
+  history.replaceState(state, '', toHash(to));
+  route.set(to);
 }
 
 window.addEventListener('hashchange', () => route.set(parseHash(location.hash)));

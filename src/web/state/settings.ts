@@ -32,19 +32,21 @@ function load(): Settings {
   return Object.fromEntries(known) as Settings;
 }
 
-/** A value from the local storage, parsed; null if there is none. */
-export function stored(key: string): unknown {
+const storage = (own: boolean): Storage => (own ? sessionStorage : localStorage);
+
+/** A value from the local storage, or what this tab has of its own, parsed; null if there is none. */
+export function stored(key: string, own = false): unknown {
   try {
-    return JSON.parse(localStorage.getItem(key) ?? 'null');
+    return JSON.parse(storage(own).getItem(key) ?? 'null');
   } catch {
     return null;
   }
 }
 
 /** Not kept where storage is off or full. */
-export function store(key: string, value: unknown): void {
+export function store(key: string, value: unknown, own = false): void {
   try {
-    localStorage.setItem(key, JSON.stringify(value));
+    storage(own).setItem(key, JSON.stringify(value));
   } catch {
     // the page goes on without
   }

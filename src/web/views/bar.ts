@@ -8,6 +8,7 @@ export interface BarActions {
   search(): void;
   fit(): void;
   toggleReadOnly(): void;
+  title(text: string): void;
 }
 
 const HINT_MS = 600; // a resize of one's own takes a moment to come back
@@ -35,7 +36,10 @@ export class PaneBar {
     if (document.visibilityState === 'visible') this.calm();
   };
 
-  constructor(pane: string, actions: BarActions) {
+  constructor(
+    pane: string,
+    private readonly actions: BarActions,
+  ) {
     this.label = pane;
     this.bell.append(icon('bell'));
     this.fitButton = button('Fit to me', { class: 'small' }, () => actions.fit());
@@ -121,6 +125,6 @@ export class PaneBar {
 
   private head(): void {
     const hidden = document.visibilityState === 'hidden';
-    document.title = `${this.rung && hidden ? '● ' : ''}${this.label} – panescry`;
+    this.actions.title(`${this.rung && hidden ? '● ' : ''}${this.label}`);
   }
 }

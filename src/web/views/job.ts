@@ -43,7 +43,7 @@ export class JobView extends OneView<Job> {
     this.body.append(this.command, this.tries, this.work);
   }
 
-  get terminal(): OutputView['live'] {
+  get screen(): OutputView['live'] {
     return this.output?.live ?? null;
   }
 
@@ -71,10 +71,11 @@ export class JobView extends OneView<Job> {
     this.removal.hidden = lives;
     this.tell(j);
     this.tellTries(Array.isArray(j.tries) ? j.tries : []);
-    const idle = document.activeElement === document.body || this.buttons.contains(document.activeElement);
+    const { activeElement: active } = document;
+    const idle = (active === document.body && this.current) || this.buttons.contains(active);
     if (talks) this.showTalk();
     else this.showOutput(j);
-    if (first && (idle || this.element.contains(document.activeElement))) this.focus();
+    if (first && (idle || this.element.contains(active))) this.focus();
   }
 
   private tell(j: Job): void {

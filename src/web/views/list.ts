@@ -126,11 +126,13 @@ export class ListView<T, Id extends string | number> {
 
   /** Once it is in the page. `from`: the one that one comes back from. */
   show(from: Id | null): void {
-    document.title = `${this.kind.name} – panescry`;
     document.addEventListener('visibilitychange', this.onVisible);
     this.wanted = from;
     void this.ask();
-    this.focus();
+  }
+
+  get name(): string {
+    return this.kind.name;
   }
 
   hide(): void {

@@ -11,6 +11,7 @@ const AGAIN_MS = 2000;
 
 export interface OneActions {
   back(): void;
+  title(text: string): void;
 }
 
 export interface OneKind {
@@ -47,15 +48,15 @@ export abstract class OneView<T> {
   constructor(
     private readonly kind: OneKind,
     id: string,
-    actions: OneActions,
+    private readonly host: OneActions,
     private readonly ask: (signal: AbortSignal) => Promise<T>,
   ) {
     const back = button('', { class: 'quiet', 'aria-label': kind.back, title: 'Esc' }, () =>
-      actions.back(),
+      this.host.back(),
     );
     back.append(icon('back'));
     this.title.textContent = id;
-    document.title = `${id} – panescry`;
+    host.title(id);
     this.element = el(
       'section',
       { class: 'pane transcript one', 'aria-label': kind.label },
@@ -68,7 +69,7 @@ export abstract class OneView<T> {
       if (e.isComposing || e.ctrlKey || e.altKey || e.metaKey || e.shiftKey) return;
       if (e.key !== 'Escape' || e.defaultPrevented) return;
       if (holdsText(e.target)) this.rest();
-      else actions.back();
+      else this.host.back();
       e.preventDefault();
       e.stopPropagation();
     });
@@ -78,6 +79,11 @@ export abstract class OneView<T> {
 
   focus(): void {
     this.rest();
+  }
+
+  /** What is typed goes to this cell. */
+  protected get current(): boolean {
+    return this.element.closest('.cell[data-focused]') !== null;
   }
 
   /** Where keys scroll. */
@@ -124,7 +130,7 @@ export abstract class OneView<T> {
   protected head(title: string, state: string, facts: (Node | string)[], sums: Sum[]): void {
     if (this.title.textContent !== title) this.title.textContent = title;
     this.title.title = title;
-    document.title = `${title} – panescry`;
+    this.host.title(title);
     this.badge.show(state);
     renew(this.facts, facts.map((f) => el('span', {}, f)));
     renew(this.sums, sums.map(([n, v]) => el('div', {}, el('dt', {}, n), el('dd', {}, v))));

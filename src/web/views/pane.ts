@@ -11,7 +11,7 @@ import { notice } from '../parts/notice';
 import { PaneTerminal } from '../parts/terminal';
 import { touchScroll } from '../parts/touch';
 import { refreshPanes } from '../state/panes';
-import { go } from '../state/route';
+import type { Route } from '../state/route';
 import { PaneBar } from './bar';
 import { HistoryView } from './history';
 
@@ -19,6 +19,13 @@ const RESIZE_MS = 120;
 const FOCUS_REPORT = /^\x1b\[[IO]$/;
 
 const same = (a: Size, b: Size): boolean => a.cols === b.cols && a.rows === b.rows;
+
+export interface PaneActions {
+  search(): void;
+  /** Another thing in its place. */
+  go(to: Route): void;
+  title(text: string): void;
+}
 
 export class PaneView {
   readonly element: HTMLElement;
@@ -42,14 +49,15 @@ export class PaneView {
     stage: HTMLElement,
     readonly pane: string,
     readonly asReader: boolean,
-    search: () => void,
+    private readonly actions: PaneActions,
   ) {
     const readOnly = (this.readOnly = asReader);
     this.work = el('div', { class: 'work' }, this.room);
     this.bar = new PaneBar(pane, {
-      search,
+      search: () => actions.search(),
       fit: () => void this.fit(),
-      toggleReadOnly: () => go({ pane, readOnly: !readOnly }),
+      toggleReadOnly: () => actions.go({ pane, readOnly: !readOnly }),
+      title: (text) => actions.title(text),
     });
     this.banner = new Banner({
       reconnect: () => this.link.connect(),
@@ -96,7 +104,6 @@ export class PaneView {
     this.watcher.observe(this.room);
     this.setReadOnly(readOnly);
     this.link.connect();
-    this.focus();
   }
 
   /** On a phone the focus would bring up the keyboard. */
@@ -116,12 +123,11 @@ export class PaneView {
     } else {
       if (!this.history) {
         const { pane, asReader: readOnly } = this;
-        this.history = new HistoryView(pane, () => go({ pane, readOnly }));
+        this.history = new HistoryView(pane, () => this.actions.go({ pane, readOnly }));
         this.work.append(this.history.element);
       }
       void this.history.show(line, spans);
     }
-    this.focus();
   }
 
   /** What the list of panes says about this one. */
@@ -243,7 +249,7 @@ export class PaneView {
   private async remove(): Promise<void> {
     try {
       await killPane(this.pane);
-      go({ pane: null, readOnly: false });
+      this.actions.go({ pane: null, readOnly: false });
     } catch (e) {
       notice(e instanceof Error ? e.message : String(e));
     }

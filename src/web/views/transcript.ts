@@ -48,6 +48,7 @@ const number = (n: number): string => n.toLocaleString('en');
 
 export interface TranscriptActions {
   back(): void;
+  title(text: string): void;
 }
 
 export class TranscriptView {
@@ -81,7 +82,7 @@ export class TranscriptView {
 
   constructor(
     readonly session: string,
-    actions: TranscriptActions,
+    private readonly actions: TranscriptActions,
   ) {
     const back = button('', { class: 'quiet', 'aria-label': 'All sessions', title: 'Esc' }, () =>
       actions.back(),
@@ -128,7 +129,7 @@ export class TranscriptView {
     });
     this.resized.observe(this.scroller);
     document.addEventListener('visibilitychange', this.onVisible);
-    document.title = 'Session – panescry';
+    actions.title('Session');
     void this.follow();
   }
 
@@ -181,7 +182,7 @@ export class TranscriptView {
     const title = titleOf(s);
     if (this.title.textContent !== title) this.title.textContent = title;
     this.title.title = title;
-    document.title = `${title} – panescry`;
+    this.actions.title(title);
     this.badge.show(s.state, s.updated);
     const link = (to: string, text: string): HTMLElement => el('a', { href: to }, text);
     const facts: (Node | string)[] = [tame(s.agent, 20)];
