@@ -29,7 +29,6 @@ interface Bytes {
   bytes: Uint8Array;
   since: number;
   replayed: boolean;
-  kept: boolean; // a snapshot, which another one would only delay
   done: () => void;
 }
 
@@ -37,7 +36,7 @@ type Item = Bytes | { run: () => void };
 
 const FRAME_MS = 1000 / 60;
 const LATE = 1.5; // times the time of a frame
-const BUDGET_MS = { least: 0.25, first: 3, most: 6 }; // of parsing, a frame
+const BUDGET_MS = { least: 1.5, first: 4, most: 8 }; // of parsing, a frame
 const PART_MS = 1; // the least of a frame that is worth drawing a terminal for
 const PIECE = { least: 1024, first: 8 * 1024, most: 64 * 1024 };
 const AT_ONCE = 4 * 1024; // bytes of a lane in each frame that do not wait
@@ -79,7 +78,7 @@ export class Lane {
     return this.queue.length > 0;
   }
 
-  add(bytes: Uint8Array, replayed: boolean, done: () => void, kept = false): void {
+  add(bytes: Uint8Array, replayed: boolean, done: () => void): void {
     this.calm();
     if (this.frame !== counts.frames) {
       this.frame = counts.frames;
@@ -90,7 +89,7 @@ export class Lane {
       this.events.feed(bytes, replayed, done);
       return wake();
     }
-    this.queue.push({ bytes, since: performance.now(), replayed, kept, done });
+    this.queue.push({ bytes, since: performance.now(), replayed, done });
     this.size += bytes.length;
     counts.most = Math.max(counts.most, this.size);
     wake();
@@ -102,8 +101,11 @@ export class Lane {
     else this.events.then(run);
   }
 
-  /** A snapshot is here: the bytes that wait are part of it. What is to be run is still run. */
-  skip(): void {
+  /**
+   * A snapshot is here: the bytes that wait are part of it; what is to be run is still run. It is
+   * not long, and in pieces it would be seen being drawn.
+   */
+  skip(snapshot: Uint8Array, done: () => void): void {
     const { queue } = this;
     if (this.size) counts.skipped++;
     this.queue = [];
@@ -111,12 +113,12 @@ export class Lane {
     this.asking = false;
     this.calm();
     for (const item of queue) if ('run' in item) this.events.then(item.run);
+    this.events.feed(snapshot, true, done);
   }
 
   /** The person has typed: the answer is not to wait behind the flood. */
   hurry(): void {
-    const first = this.queue[0];
-    if (this.size > BEHIND && first && 'since' in first && !first.kept) this.ask(HURRY_MS);
+    if (this.size > BEHIND) this.ask(HURRY_MS);
   }
 
   close(): void {
@@ -135,7 +137,7 @@ export class Lane {
     const first = this.queue[0];
     if (!first) return false;
     if (this.size > ASIDE && this.events.aside()) return false;
-    const old = 'since' in first && !first.kept && now - first.since > BEHIND_MS;
+    const old = 'since' in first && now - first.since > BEHIND_MS;
     if (this.size > BEHIND && old) this.ask(BEHIND_MS);
     return !this.feeding;
   }
@@ -211,15 +213,16 @@ function wake(): void {
 
 /** The part of frames that parsing may have follows what they allow. */
 function adapt(now: number): void {
+  const since = last && now ? now - last : FRAME_MS;
   if (last && now) {
-    const late = now - last > LATE * FRAME_MS;
+    const late = since > LATE * FRAME_MS;
     counts.late += late ? 1 : 0;
     budget = late
       ? Math.max(BUDGET_MS.least, budget * 0.7)
       : Math.min(BUDGET_MS.most, budget + 0.1);
   }
   last = now;
-  credit = Math.min(credit + budget, BUDGET_MS.most);
+  credit = Math.min(credit + (budget * since) / FRAME_MS, BUDGET_MS.most);
 }
 
 function tick(frame: number): void {

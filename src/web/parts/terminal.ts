@@ -4,10 +4,10 @@
 import { FitAddon } from '@xterm/addon-fit';
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { WebLinksAddon } from '@xterm/addon-web-links';
-import { WebglAddon } from '@xterm/addon-webgl';
 import { Terminal } from '@xterm/xterm';
 import { Answers } from './answers';
 import { copyText, loadClipboard } from './clipboard';
+import { accelerate } from './gpu';
 import { Lane } from './pace';
 import { FONT, look, onLookChange } from './theme';
 
@@ -27,10 +27,9 @@ const SCROLLBACK = 10_000;
 const MAX_SIDE = 2000;
 const RESTORED = 1000; // lines above the screen, after a flood; the daemon gives no more
 
-// Nothing is drawn in between (at most for a second).
-const HOLD = new TextEncoder().encode('\x1b[?2026h');
-const SHOW = new TextEncoder().encode('\x1b[?2026l');
-const nothing = (): void => undefined;
+// Ends a sequence that may be open, and then the terminal is as new. It all is one piece with
+// what follows: in between nothing is drawn.
+const ANEW = new TextEncoder().encode('\x18\x1bc');
 
 function openLink(event: MouseEvent, uri: string): void {
   event.preventDefault();
@@ -92,7 +91,7 @@ export class PaneTerminal {
     });
     term.onTitleChange((title) => events.title(title));
     term.open(host);
-    this.accelerate();
+    accelerate(term);
     this.forgetLook = onLookChange(() => Object.assign(term.options, look()));
   }
 
@@ -101,13 +100,12 @@ export class PaneTerminal {
     this.lane.add(bytes, replayed, done);
   }
 
-  /** A redrawing from nothing. CAN ends a sequence that the old output may have left open. */
+  /** A redrawing from nothing. */
   redraw(bytes: Uint8Array, done: () => void): void {
-    this.lane.skip();
-    this.term.write('\x18', () => this.term.reset());
-    this.lane.add(HOLD, true, nothing, true);
-    this.lane.add(bytes, true, nothing, true);
-    this.lane.add(SHOW, true, done, true);
+    const all = new Uint8Array(ANEW.length + bytes.length);
+    all.set(ANEW);
+    all.set(bytes, ANEW.length);
+    this.lane.skip(all, done);
   }
 
   /** The size from here on in the output, not before what is still to be parsed. */
@@ -180,17 +178,6 @@ export class PaneTerminal {
   private data(data: string, typed: boolean): void {
     this.events.data(data, typed);
     if (typed) this.lane.hurry();
-  }
-
-  /** Without WebGL, or when the system takes its context away, xterm.js draws by the DOM. */
-  private accelerate(): void {
-    try {
-      const webgl = new WebglAddon();
-      webgl.onContextLoss(() => webgl.dispose());
-      this.term.loadAddon(webgl);
-    } catch {
-      // the DOM renderer is in place already
-    }
   }
 
   /** False for keys that are the browser's, not the terminal's. */
