@@ -12,6 +12,7 @@ import './css/look.css';
 import './css/graph.css';
 import './css/usage.css';
 import { startAccess } from './state/access';
+import { pace } from './parts/pace';
 import { startEvents } from './state/events';
 import { toHash } from './state/route';
 import { App } from './views/app';
@@ -38,6 +39,9 @@ Object.defineProperty(window, 'panescry', {
       }
       const { cols, rows } = term;
       return { cols, rows, lines, top: buffer.viewportY, alternate: buffer.type === 'alternate' };
+    },
+    get pace() {
+      return pace();
     },
     get link() {
       return app.terminal?.link.state.kind ?? null;

@@ -49,6 +49,7 @@ export function parse(data: ArrayBuffer): ServerMessage | null {
 export type ClientControl =
   | { type: 'resize'; cols: number; rows: number }
   | { type: 'ack'; offset: number }
+  | { type: 'snapshot'; lines: number }
   | { type: 'ping' };
 
 function message(type: number, body: Uint8Array): Uint8Array<ArrayBuffer> {

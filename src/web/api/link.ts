@@ -137,6 +137,11 @@ export class Link {
     if (this.current.kind === 'online') this.control({ type: 'resize', ...size });
   }
 
+  /** A snapshot in place of what has been handed out and not yet shown. `lines` of history. */
+  skip(lines: number): void {
+    if (this.current.kind === 'online') this.control({ type: 'snapshot', lines });
+  }
+
   close(): void {
     window.removeEventListener('online', this.onOnline);
     document.removeEventListener('visibilitychange', this.onVisible);

@@ -42,6 +42,7 @@ export class LiveOutput {
       binary: (data) => this.send(latin1(data)),
       bell: () => undefined,
       title: () => undefined,
+      behind: (lines) => this.link.skip(lines),
       copy: () => undefined,
     });
     const { term } = this.terminal;

@@ -82,6 +82,7 @@ export class PaneView {
       binary: (data) => this.send(latin1(data)),
       bell: () => this.bar.ring(),
       title: (title) => this.bar.title(title),
+      behind: (lines) => this.link.skip(lines),
       copy: (text) =>
         notice('A program wants to copy a text.', {
           label: 'Copy it',
