@@ -9,7 +9,7 @@ export interface Fit {
 
 const TEXT_MAX = 160;
 const START = 8; // of a word
-const NEXT = 6; // to the letter before
+const NEXT = 9; // to the letter before, which says more than the start of another word
 const LETTER = 1;
 const GAP = 0.15; // for each letter that is left out
 const FIRST = 2; // of the text
