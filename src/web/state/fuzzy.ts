@@ -9,7 +9,7 @@ export interface Fit {
 
 const TEXT_MAX = 160;
 const START = 8; // of a word
-const NEXT = 6; // to the letter before
+const NEXT = 9; // to the letter before, which says more than the start of another word
 const LETTER = 1;
 const GAP = 0.15; // for each letter that is left out
 const FIRST = 2; // of the text
@@ -78,14 +78,19 @@ export interface Fits {
 const DETAIL = 0.6;
 const WORDS = 0.4;
 
+/** Of what is not shown the start of a word has to be typed: nobody sees why a few letters fit. */
+function fitWords(word: string, words: string): number | null {
+  const starts = words.toLowerCase().split(/\s+/).some((w) => w.startsWith(word.toLowerCase()));
+  return starts ? (START + NEXT * (word.length - 1)) * WORDS : null;
+}
+
 /** Every word of the query has to fit something of it. */
 export function fits(query: string, { title, detail, words }: Fitting): Fits | null {
   const all: Fits = { score: 0, title: [], detail: [] };
   for (const word of query.split(/\s+/).filter(Boolean)) {
     const inTitle = fit(word, title);
     const inDetail = fit(word, detail);
-    const inWords = fit(word, words);
-    const scores = [inTitle?.score, inDetail && inDetail.score * DETAIL, inWords && inWords.score * WORDS];
+    const scores = [inTitle?.score, inDetail && inDetail.score * DETAIL, fitWords(word, words)];
     const most = Math.max(...scores.map((s) => s ?? -Infinity));
     if (!Number.isFinite(most)) return null;
     all.score += most;

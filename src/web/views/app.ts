@@ -17,6 +17,11 @@ import { Sidebar } from './sidebar';
 const NARROW = '(max-width: 720px)';
 const REMEMBERED = 'panescry.sidebar';
 
+const HELP: Command = {
+  id: 'help.keys', title: 'All keys', group: 'Help', keys: 'Ctrl+Shift+Slash', also: ['?'],
+  words: 'keyboard shortcuts', run: showHelp,
+};
+
 export class App {
   readonly grid: Grid;
   private readonly layout: HTMLElement;
@@ -68,7 +73,7 @@ export class App {
       this.open(!this.narrow.matches && stored(REMEMBERED) !== 'closed', false),
     );
     followViewport(this.layout);
-    addCommands([...this.commands(), ...gridCommands(this.grid)]);
+    addCommands([...this.commands(), ...gridCommands(this.grid), HELP]);
     dispatchKeys();
     this.grid.begin();
     route.watch(() => this.search.close());
@@ -100,7 +105,6 @@ export class App {
     };
     return [
       { id: 'palette.open', title: 'All commands and places', group: 'Go to', keys: 'Ctrl+K', also: ['Ctrl+Shift+P'], unlisted: true, run: () => this.openPalette() },
-      { id: 'help.keys', title: 'All keys', group: 'Help', keys: 'Ctrl+Shift+Slash', also: ['?'], words: 'keyboard shortcuts help', run: showHelp },
       { id: 'search.open', title: 'Search all panes', group: 'Search', keys: 'Ctrl+Shift+F', words: 'find grep', run: () => this.openSearch() },
       { id: 'go.sessions', title: 'Sessions of agents', group: 'Go to', keys: 'Ctrl+Shift+L', words: 'claude codex transcripts', run: () => list(listOf('session')) },
       { id: 'go.jobs', title: 'Jobs', group: 'Go to', keys: 'Ctrl+Shift+J', words: 'run', run: () => list(listOf('job')) },

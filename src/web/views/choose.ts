@@ -69,7 +69,7 @@ export class Chooser {
     this.element = el(
       'section',
       { class: 'pane choose', 'aria-label': 'Choose what to show' },
-      el('header', { class: 'bar' }, el('h1', { class: 'bar-text' }, el('span', { class: 'bar-name' }, 'Choose what to show'))),
+      el('header', { class: 'bar' }, el('h1', { class: 'bar-text' }, el('span', { class: 'bar-name' }, 'Choose'))),
       el(
         'div',
         { class: 'choose-scroll' },

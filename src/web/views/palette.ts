@@ -53,7 +53,7 @@ export class Palette {
   private readonly dialog: HTMLDialogElement;
   private readonly asking = new AbortController();
   private readonly lately = recent();
-  private entries: Entry[] = [...commandEntries(), ...paneEntries()];
+  private entries: Entry[] = [...paneEntries(), ...commandEntries()];
   private rows: Row[] = [];
   private chosen = 0;
 
