@@ -85,11 +85,11 @@ test('a job that ends is told: in the title, on the bell, in the list and by the
   await v.unread(0);
 
   // What is being looked at, and what one cancels here, is no news.
-  const long = await job('sleep 1000', 'long');
+  const long = await job('trap "sleep 1; exit 0" TERM; sleep 1000 & wait', 'long');
   await v.page.evaluate((h) => (location.hash = h), `#job=${long.id}`);
   await v.page.getByRole('region', { name: 'Job', exact: true }).getByRole('button', { name: 'Cancel' }).click();
-  const yes = v.page.getByRole('dialog').getByRole('button', { name: /Cancel/ });
-  if (await v.page.getByRole('dialog').count()) await yes.last().click();
+  await v.page.getByRole('dialog').getByRole('button', { name: 'Cancel the job' }).click();
+  await v.page.evaluate(() => (location.hash = ''));
   await until('its end', async () => (await api('GET', `jobs/${long.id}`)).state === 'cancelled');
   await job('exit 0', 'after');
   await v.tells(/^after: completed$/);
@@ -190,6 +190,7 @@ test('a storm is one notice', async () => {
   assert.ok(new Set(shown.map((n) => n.tag)).size <= 5, 'they replace each other');
   await v.bell.click();
   assert.ok((await v.rows.count()) <= 5);
+  assert.match(await v.page.title(), /^\([1-5]\) /);
   await v.panel.getByRole('link', { name: /jobs ended/ }).waitFor();
   await v.shot('notices-dark');
   await v.close();
