@@ -53,7 +53,7 @@ type Told = (notice: Notice) => void;
 
 function set(all: Notice[]): void {
   notices.set(all.slice(0, MOST));
-  unread.set(notices.get().reduce((n, one) => n + (one.unread ? one.count : 0), 0));
+  unread.set(notices.get().filter((n) => n.unread).length);
 }
 
 function put(news: News, count: number, isUnread: boolean): Notice {

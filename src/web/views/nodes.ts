@@ -192,13 +192,15 @@ function jobNodes({ live, failed }: Going, asking: ReadonlySet<string>): Node[] 
 export function nodesOf(panes: Pane[], going: Going, asking: ReadonlySet<string>): Node[] {
   const inTmux = panes.filter((p): p is TmuxPane => p.tmux !== undefined);
   const others = panes.filter((p) => p.tmux === undefined);
-  const sessions = going.sessions.map(sessionNode);
-  const active = sessions.filter((n) => n.mark !== 'exited');
-  const rest = sessions.filter((n) => n.mark === 'exited');
+  const agents = going.sessions.map((s) => ({ id: s.id, node: sessionNode(s) }));
+  // Those at work change too often to be in the order of their changes.
+  const active = agents.filter(({ node: n }) => n.mark !== 'exited').sort((a, b) => b.id - a.id);
+  const rest = agents.filter(({ node: n }) => n.mark === 'exited');
+  const sessions = [...active, ...rest].slice(0, SESSIONS).map(({ node: n }) => n);
   const sections = [
     node('tmux', 'section', 'tmux', { below: tmuxNodes(inTmux) }),
     node('panes', 'section', 'Panes', { below: others.map((p) => paneNode(p, paneLabel(p))) }),
-    node('agents', 'section', 'Agents', { below: [...active, ...rest].slice(0, SESSIONS) }),
+    node('agents', 'section', 'Agents', { below: sessions }),
     node('flows', 'section', 'Approvals', { below: going.flows.map(flowNode) }),
     node('jobs', 'section', 'Jobs', { below: jobNodes(going, asking) }),
   ];
