@@ -63,7 +63,7 @@ export class Keeping {
     const what = el(
       'p',
       { class: 'keeping-what' },
-      'Fires when ', scope ? `a pane like ${tame(scope, 64)}` : 'any pane', ' prints ',
+      `Fires when ${scope ? `${search.panes === 'this' ? 'pane' : 'a pane like'} ${tame(scope, 64)}` : 'any pane'} prints `,
       el('code', {}, tame(wish.pattern, 200)),
       wish.icase ? ' in any case' : '', '.',
     );

@@ -61,6 +61,10 @@ export class Results {
     for (const type of ['pointerup', 'pointercancel']) {
       window.addEventListener(type, () => window.setTimeout(() => (this.pressed = false)));
     }
+    // The focus stays in the input. On the box itself it is a scroll bar that is pressed.
+    this.element.addEventListener('mousedown', (e) => {
+      if (e.target !== this.element) e.preventDefault();
+    });
     this.element.addEventListener('scroll', () => this.scrolled(), { passive: true });
     this.element.addEventListener('click', (e) => {
       const target = e.target instanceof Element ? e.target.closest('[id^="result-"]') : null;

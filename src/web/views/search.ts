@@ -61,6 +61,7 @@ export class SearchPanel {
   private readonly more: HTMLButtonElement;
   private readonly keepers: HTMLButtonElement[];
   private slow = 0;
+  private askedAt = 0;
   private settling = false; // sources have been asked that have not answered
   private readonly typed: () => void;
 
@@ -256,7 +257,8 @@ export class SearchPanel {
     const query: Query = { pattern, regex, word, case: letters, pane, since };
     this.finder.ask(pattern ? query : null, fresh);
     clearTimeout(this.slow);
-    if (pattern) this.slow = window.setTimeout(() => this.tell(), SLOW_MS);
+    this.askedAt = performance.now();
+    if (pattern) this.slow = window.setTimeout(() => this.tell(), SLOW_MS + 1);
   }
 
   private name({ id, matches }: Group): Name {
@@ -308,7 +310,7 @@ export class SearchPanel {
     if (text && answers.some((f) => f?.partial)) text += ', but not all could be searched in time';
     if (this.counted.textContent !== text) this.counted.textContent = text;
     const where = listed(searching.map((s) => PLACES[s]));
-    this.pending.hidden = !where;
+    this.pending.hidden = !where || performance.now() - this.askedAt < SLOW_MS; // it would only flicker
     this.pending.textContent = where && `Searching ${where}…`;
     const us = Math.max(0, ...answers.map((f) => f?.elapsed_us ?? 0));
     this.took.textContent = us && text && finder.query && !where ? `, ${Math.max(1, Math.round(us / 1000))} ms` : '';
