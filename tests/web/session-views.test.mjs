@@ -516,8 +516,14 @@ test('a call leads to what the terminal showed then', async () => {
   await until('the history', () => v.hash().startsWith(`#${pane}?line=`));
   await v.page.goBack();
   await rig.daemon.api('DELETE', `panes/${pane}`);
-  await until('it to be gone', async () => (await api('panes')).panes.every((p) => p.id !== pane || p.state === 'exited'));
-  await rig.daemon.api('DELETE', `panes/${pane}`).catch(() => null);
+  await until('it to be gone', async () => {
+    const left = (await api('panes')).panes.find((p) => p.id === pane);
+    if (left?.state === 'exited') await rig.daemon.api('DELETE', `panes/${pane}`).catch(() => null);
+    return !left;
+  });
+  await v.turns.hover();
+  await v.turns.getByRole('button', then).click();
+  await v.page.getByText('The pane is gone.').waitFor();
   await v.close();
 });
 

@@ -96,10 +96,10 @@ export class Trace implements Tab {
   async refresh(): Promise<void> {
     if (!this.known) return;
     await Promise.all([this.ask(Math.max(0, Math.ceil(this.total / PAGE) - 1)), this.again(), this.ofTools()]);
-    if (!this.turnsRead) {
-      this.turnsRead = true;
-      void this.host.turns.refresh().then(() => this.rows.redraw());
-    }
+    const turn = this.item(this.total - 1)?.turn ?? null;
+    if (this.turnsRead && (turn === null || this.host.turns.get(turn))) return;
+    this.turnsRead = true;
+    void this.host.turns.refresh().then(() => this.rows.redraw());
   }
 
   jump(end: boolean): void {

@@ -157,6 +157,8 @@ export class Conversation implements Tab {
     const id = Number(at.slice(1));
     const kind = { m: 'message', t: 'tool' }[at[0] ?? ''];
     if (kind) return this.rows.find(({ item }) => item.kind === kind && item.row.id === id);
+    // The window may begin in the midst of a turn.
+    if (this.window.begun && this.rows[0]?.item.row.turn === id) return undefined;
     return this.rows.find(({ item }) => item.row.turn === id && (item.kind === 'tool' || !item.row.hidden));
   }
 
