@@ -498,10 +498,12 @@ test('a call leads to what the terminal showed then', async () => {
   const shown = async () => {
     await until('the line in the history', () => v.hash() === `#${pane}?line=${first}`);
     await v.page.locator(`.history-line.found[data-line="${first}"]`).waitFor();
+    await v.online(); // no terminal is left while it is being made
     await v.page.goBack();
   };
   const call = v.page.locator('.tool');
   await call.hover();
+  await v.shot('session-then');
   await call.getByRole('button', then).click();
   await shown();
   await v.page.locator('article.said').getByRole('button', then).click();
@@ -514,6 +516,7 @@ test('a call leads to what the terminal showed then', async () => {
   await v.turns.hover();
   await v.turns.getByRole('button', then).click();
   await until('the history', () => v.hash().startsWith(`#${pane}?line=`));
+  await v.online();
   await v.page.goBack();
   await rig.daemon.api('DELETE', `panes/${pane}`);
   await until('it to be gone', async () => {

@@ -159,7 +159,7 @@ export class App {
     const from = this.shown;
     this.shown = to;
     if (to.session && to.session === this.session?.session) {
-      this.session.show(to.view, to.at);
+      this.session.moveTo(to);
       return;
     }
     this.over?.leave();

@@ -17,11 +17,11 @@ export class SessionHead {
   private readonly sums = el('dl', { class: 'transcript-sums' });
   readonly element = el('div', { class: 'transcript-head' }, this.badge.element, this.facts, this.sums);
 
-  show(s: Session): void {
+  /** Returns the title. */
+  show(s: Session): string {
     const title = titleOf(s);
     if (this.title.textContent !== title) this.title.textContent = title;
     this.title.title = title;
-    document.title = `${title} – panescry`;
     this.badge.show(s.state, s.updated);
     const link = (to: string, text: string): HTMLElement => el('a', { href: to }, text);
     const facts: (Node | string)[] = [tame(s.agent, 20)];
@@ -38,5 +38,6 @@ export class SessionHead {
     const sums = s.usage ? usageWords(s.usage) : [];
     sums.unshift(['turns', number(s.turns)], ['tool calls', number(s.tool_calls)]);
     renew(this.sums, sums.map(([n, v]) => el('div', {}, el('dt', {}, n), el('dd', {}, v))));
+    return title;
   }
 }

@@ -8,7 +8,7 @@ import { button, el, icon } from '../parts/dom';
 import { notice } from '../parts/notice';
 import { problem } from '../parts/problem';
 import { addCommands } from '../state/commands';
-import { go, sessionRoute, type SessionPart } from '../state/route';
+import { go, sessionRoute, type Route, type SessionPart } from '../state/route';
 import { Turns } from '../state/turns';
 import { SessionHead } from './head';
 import type { Host, Tab } from './tab';
@@ -38,6 +38,8 @@ let made = 0;
 
 export interface SessionActions {
   back(): void;
+  /** What it is called; by default the page's title. */
+  title?(text: string): void;
 }
 
 export class SessionView {
@@ -91,7 +93,7 @@ export class SessionView {
     this.tabs.addEventListener('keydown', (e) => this.tabKey(e));
     this.element.addEventListener('keydown', (e) => this.key(e));
     document.addEventListener('visibilitychange', this.onVisible);
-    document.title = 'Session – panescry';
+    this.entitle('Session');
     this.forget = addCommands(
       TABS.map(([name, title]) => ({
         id: `session.${name}`, title: `Show the ${title.toLowerCase()}`, group: 'Session',
@@ -107,7 +109,7 @@ export class SessionView {
   }
 
   /** One of its views, perhaps at a place. */
-  show(view?: SessionPart, at?: string): void {
+  private show(view?: SessionPart, at?: string): void {
     const name = view ?? 'conversation';
     const focused = this.body.contains(document.activeElement);
     const before = this.made.get(this.name);
@@ -130,6 +132,12 @@ export class SessionView {
     tab.show(at);
     if (focused) tab.focus();
     void this.follow();
+  }
+
+  /** Another place of the same session. */
+  moveTo(to: Route): boolean {
+    this.show(to.view, to.at);
+    return true;
   }
 
   focus(): void {
@@ -234,7 +242,12 @@ export class SessionView {
     );
     if (!session) return;
     this.known = session;
-    this.head.show(session);
+    this.entitle(this.head.show(session));
+  }
+
+  private entitle(text: string): void {
+    if (this.actions.title) this.actions.title(text);
+    else document.title = `${text} – panescry`;
   }
 
   private heard(event: DaemonEvent): void {
