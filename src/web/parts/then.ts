@@ -1,6 +1,6 @@
 // From a moment of a session to what its terminal showed then.
 
-import { panePath, call, type Pane } from '../api/http';
+import { ApiError, call, panePath, type Pane } from '../api/http';
 import { lineSince } from '../api/history';
 import { go } from '../state/route';
 import { button, icon } from './dom';
@@ -13,17 +13,14 @@ const GONE = 'The pane is gone. What it printed may still be found by a search.'
 async function showThen(pane: string, time: string, known: number | null): Promise<void> {
   const signal = AbortSignal.timeout(15_000);
   try {
-    await call<Pane>('GET', panePath(pane), undefined, signal);
-  } catch {
-    notice(GONE);
-    return;
-  }
-  try {
+    const { created } = await call<Pane & { created?: string }>('GET', panePath(pane), undefined, signal);
+    // Another daemon may have had another pane of that name.
+    if (Date.parse(created ?? '') > Date.parse(time)) return notice(GONE);
     const line = known ?? await lineSince(pane, time, signal);
     // None since: it is what the screen shows.
     go({ pane, readOnly: false, ...(line !== null && { line }) });
   } catch (e) {
-    notice(problem(e));
+    notice(e instanceof ApiError && e.status === 404 ? GONE : problem(e));
   }
 }
 
