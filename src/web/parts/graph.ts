@@ -171,10 +171,13 @@ export class FlowGraph {
     element.title = `${name}: ${kind}, ${stateWords(s.state).toLowerCase()}`;
     element.replaceChildren(
       mark(s.state),
-      el('span', { class: 'node-name' }, name),
-      el('span', { class: 'node-type' }, kind),
-      el('span', { class: 'node-words' }, s.cached ? `${stateWords(s.state)}, cached` : stateWords(s.state)),
-      time,
+      el('span', { class: 'node-line' }, el('span', { class: 'node-name' }, name), el('span', { class: 'node-type' }, kind)),
+      el(
+        'span',
+        { class: 'node-line' },
+        el('span', { class: 'node-words' }, s.cached ? `${stateWords(s.state)}, cached` : stateWords(s.state)),
+        time,
+      ),
     );
   }
 
