@@ -3,11 +3,13 @@
 import '@xterm/xterm/css/xterm.css';
 import './app.css';
 import './css/look.css';
+import { skipButton } from './parts/skip';
 import { startEvents } from './state/events';
 import { App } from './views/app';
 
 const root = document.getElementById('app');
 if (!root) throw new Error('the page has no #app');
+document.body.prepend(skipButton());
 const app = new App(root);
 startEvents();
 
