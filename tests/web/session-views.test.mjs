@@ -525,8 +525,14 @@ test('a call leads to what the terminal showed then', async () => {
     return !left;
   });
   await v.turns.hover();
-  await v.turns.getByRole('button', then).click();
-  await v.page.getByText('The pane is gone.').waitFor();
+  // The archive has its lines a moment later.
+  await until('the archive', async () => {
+    if (v.hash().startsWith(`#archive=${pane}?line=`)) return true;
+    await v.turns.getByRole('button', then).click({ timeout: 2000 }).catch(() => null);
+    return false;
+  });
+  await v.page.getByText('gone, from the archive').waitFor();
+  await v.page.locator('.history-line.found').waitFor();
   await v.close();
 });
 
