@@ -118,6 +118,11 @@ test('what there is is a tree: tmux by session and window, panes, agents and job
     if (colorScheme === 'light') {
       await busy.end();
       await v.says(/^busy/, /waits for input/);
+      await v.page.getByRole('button', { name: /^Notices, \d+ new$/ }).click();
+      const notices = v.page.getByRole('dialog', { name: 'Notices' });
+      await notices.getByRole('link', { name: /^claude waits for input.*busy: Look after busy/ }).waitFor();
+      assert.equal(await notices.getByRole('link', { name: /Look after waits/ }).count(), 0, 'that one waited before');
+      await v.page.keyboard.press('Escape');
       await busy.ask();
       await v.says(/^busy/, /working/);
     }
@@ -139,6 +144,8 @@ test('output is marked until it was seen, also after a reload, and not where it 
   const shown = await rig.daemon.pane(['cat'], { name: 'shown' });
   const other = await rig.daemon.pane(['cat'], { name: 'other' });
   await input(other, 'before the page\n');
+  const twice = 2 * 'before the page\r\n'.length; // echoed, and written
+  await until('both', async () => (await pane(other)).offset === twice);
   const v = await open({ pane: shown });
   await v.says(/^other/, /^other, running, p\d+$/); // what was there at the start is no news
   await input(shown, 'here\n');
