@@ -164,6 +164,16 @@ test('output is marked until it was seen, also after a reload, and not where it 
   const listed = v.page.waitForResponse((r) => r.url().endsWith('/api/v1/panes'));
   await listed;
   assert.match(await v.label(/^other/), /^other, running, p\d+$/);
+  // A page that was left before it had a list has not marked anything.
+  const early = await v.context.newPage();
+  await early.route('**/api/v1/panes', () => undefined);
+  await early.goto(v.origin);
+  await early.getByRole('button', { name: 'Hide the list' }).waitFor();
+  await early.goto('about:blank');
+  await early.unroute('**/api/v1/panes');
+  await early.goto(v.origin);
+  await early.getByRole('treeitem', { name: /^other, running, p\d+$/ }).waitFor();
+  await early.close();
   const young = await rig.daemon.pane(['sh', '-c', 'echo new; exec cat'], { name: 'young' });
   await v.says(/^young/, /unseen output/);
   await v.close();
