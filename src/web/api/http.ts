@@ -1,21 +1,9 @@
 // The daemon's JSON API, as far as the page uses it. Addresses are relative to the page, so
 // that a reverse proxy may put it below a prefix.
 
-export interface Pane {
-  id: string;
-  kind: string;
-  name: string | null;
-  title: string | null;
-  command: string | string[] | null;
-  cwd: string | null;
-  cols: number;
-  rows: number;
-  state: 'running' | 'exited';
-  exit_status: number | null;
-  viewers: number;
-  /** Where a pane of tmux is. */
-  tmux?: { session: string; window: number; pane: number; window_name: string };
-}
+import type { Pane, Panes } from './types';
+
+export type { Alarm, Pane, Panes as Listing } from './types';
 
 /**
  * What the daemon refused; with status 0, 'offline' when it was not reached, and 'aborted' when
@@ -90,19 +78,8 @@ export function unanswered(signal: AbortSignal | undefined): ApiError {
 
 export const panePath = (id: string): string => `api/v1/panes/${encodeURIComponent(id)}`;
 
-/** What the daemon cannot do for now, in words for a person. */
-export interface Alarm {
-  alarm: string;
-  message: string;
-}
-
-export interface Listing {
-  panes: Pane[];
-  alarms: Alarm[];
-}
-
-export async function listPanes(): Promise<Listing> {
-  const answer = await call<Partial<Listing> | null>('GET', 'api/v1/panes');
+export async function listPanes(): Promise<Panes> {
+  const answer = await call<Partial<Panes> | null>('GET', 'api/v1/panes');
   if (!answer || !Array.isArray(answer.panes)) {
     throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
   }

@@ -1,6 +1,7 @@
 // Searching what the panes have printed.
 
 import { call } from './http';
+import type { Found } from './types';
 
 /** Of a regular expression in general: smart is without case unless there is a capital. */
 export type Case = 'smart' | 'ignore' | 'match';
@@ -19,25 +20,7 @@ export interface Query {
 
 export const LIMIT_MAX = 10_000;
 
-export interface Match {
-  pane: string;
-  /** Start of the daemon that had the pane, if that was an earlier one. */
-  run?: string;
-  source: 'ring' | 'capture' | 'archive';
-  line: number;
-  time: string;
-  content: string;
-  /** Bytes of content's UTF-8. */
-  spans: [number, number][];
-}
-
-export interface Found {
-  matches: Match[];
-  total: number;
-  truncated: boolean;
-  partial: boolean;
-  elapsed_us: number;
-}
+export type { Found, Match } from './types';
 
 export function search(query: Query, signal: AbortSignal): Promise<Found> {
   const args = new URLSearchParams({

@@ -1,70 +1,9 @@
 // Sessions of agents: the list, and what was said and done in one of them.
 
 import { ApiError, call } from './http';
+import type { Message, Session, Tool } from './types';
 
-export type SessionState = 'working' | 'waiting_input' | 'waiting_permission' | 'done' | 'failed';
-
-/** Tokens and cost; null is not known. */
-export interface Usage {
-  input_tokens: number | null;
-  cache_read_tokens: number | null;
-  cache_write_5m_tokens: number | null;
-  cache_write_1h_tokens: number | null;
-  output_tokens: number | null;
-  reasoning_tokens: number | null;
-  cost_usd: number | null;
-  cost_source: 'computed' | 'stated' | 'mixed' | 'unknown';
-}
-
-export interface Session {
-  id: number;
-  agent: string;
-  parent: number | null;
-  fork: boolean;
-  /** What the agent calls it, else the first prompt. */
-  title: string | null;
-  /** A directory. */
-  project: string | null;
-  pane: string | null;
-  model: string | null;
-  branch: string | null;
-  state: SessionState | null;
-  updated: string | null;
-  turns: number;
-  messages: number;
-  tool_calls: number;
-  /** Of one session, not in the list. */
-  usage?: Usage;
-}
-
-/** Texts of rows are cut; the lengths (bytes of UTF-8) are there where they were. */
-export interface Message {
-  id: number;
-  /** The agent's own id of it; several rows are parts of one. */
-  message: string | null;
-  turn: number | null;
-  role: 'user' | 'assistant' | 'thinking' | 'system' | null;
-  /** On an abandoned branch, or said to the model alone. */
-  hidden: boolean;
-  time: string | null;
-  text: string | null;
-  text_bytes?: number;
-}
-
-export interface Tool {
-  id: number;
-  /** The message that asked for it. */
-  message: string | null;
-  turn: number | null;
-  name: string | null;
-  input: string | null;
-  input_bytes?: number;
-  output: string | null;
-  output_bytes?: number;
-  outcome: 'unknown' | 'ok' | 'failed' | 'interrupted' | 'denied' | null;
-  started: string | null;
-  latency_ms: number | null;
-}
+export type { Message, Session, SessionState, Tool, Usage } from './types';
 
 export interface Page<T> {
   data: T[];

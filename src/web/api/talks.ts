@@ -1,29 +1,9 @@
 // Live sessions: agents that are talked to, each a job of kind "session".
 
 import { ApiError, call } from './http';
+import type { Priority, Talk } from './types';
 
-export type Priority = 'now' | 'next' | 'later';
-
-export interface Permission {
-  id: string;
-  tool: string;
-  input: unknown;
-  /** When it counts as denied. */
-  expires: string;
-}
-
-export interface Waiting {
-  message: string;
-  priority: Priority;
-  text: string;
-}
-
-export interface Talk {
-  phase: string;
-  queue: Waiting[];
-  permissions: Permission[];
-  ended: boolean;
-}
+export type { Permission, Priority, Talk, Waiting } from './types';
 
 /** Its members are those of its type: panescry-protocol(7). */
 export interface TalkEvent {

@@ -172,7 +172,8 @@ export class Results {
       el('div', { class: 'result-lines' }, before, text, after),
       el('div', { class: 'result-where' }, pane, time),
     );
-    return { match: { pane: '', line: 0, time: '', source: 'ring', content: '', spans: [] }, element, text, before, after, pane, time };
+    const match: Match = { pane: '', line: 0, time: '', source: 'ring', content: '', spans: [], before: [], after: [] };
+    return { match, element, text, before, after, pane, time };
   }
 
   private fill(row: Row, match: Match, label: string): void {
