@@ -527,9 +527,7 @@ export interface CacheRow extends CacheCounts {
   project?: string | null;
   model?: string | null;
   title?: string | null;
-  title_bytes?: number;
   prompt?: string | null;
-  prompt_bytes?: number;
 }
 
 export interface CacheReport {
@@ -644,10 +642,8 @@ export interface Turn extends Usage {
   ended: Time | null;
   duration_ms: number | null;
   prompt: string | null;
-  prompt_bytes?: number;
   outcome: Outcome | null;
   error: string | null;
-  error_bytes?: number;
   tools: number;
   tools_failed: number;
   model: string | null;
@@ -912,183 +908,141 @@ export type Nothing = Record<string, never>;
 
 export type PermissionOutcome = 'allowed' | 'denied' | 'timed_out' | 'cancelled';
 
-export interface TalkReset {
+export interface TalkHead {
   seq: number;
-  type: 'reset';
+  type: string;
+  time?: Time;
+  /** A text was cut. */
+  truncated?: true;
 }
 
-export interface TalkPhase {
-  seq: number;
+export interface TalkSaid extends TalkHead {
+  /** The sub-agent that it is of. */
+  agent?: string;
+}
+
+export interface TalkPhase extends TalkHead {
   type: 'phase';
-  time?: Time;
   phase: Phase;
 }
 
-export interface TalkSession {
-  seq: number;
+export interface TalkSession extends TalkHead {
   type: 'session';
-  time?: Time;
   session: string;
 }
 
-export interface TalkTurn {
-  seq: number;
+export interface TalkTurn extends TalkHead {
   type: 'turn';
-  time?: Time;
 }
 
-export interface TalkQueued {
-  seq: number;
+export interface TalkQueued extends TalkHead {
   type: 'queued';
-  time?: Time;
   message: string;
   priority: Priority;
   text: string;
-  truncated?: true;
 }
 
-export interface TalkSent {
-  seq: number;
+export interface TalkSent extends TalkHead {
   type: 'sent';
-  time?: Time;
   message: string;
   text: string;
-  truncated?: true;
 }
 
-export interface TalkDropped {
-  seq: number;
+export interface TalkDropped extends TalkHead {
   type: 'dropped';
-  time?: Time;
   message: string;
 }
 
-export interface TalkText {
-  seq: number;
+export interface TalkText extends TalkSaid {
   type: 'text';
-  time?: Time;
   text: string;
   message?: string;
   part: number;
-  agent?: string;
-  truncated?: true;
 }
 
-export interface TalkThinking {
-  seq: number;
+export interface TalkThinking extends TalkSaid {
   type: 'thinking';
-  time?: Time;
   text: string;
   message?: string;
   part: number;
-  agent?: string;
-  truncated?: true;
 }
 
-export interface TalkUser {
-  seq: number;
+export interface TalkUser extends TalkSaid {
   type: 'user';
-  time?: Time;
   text: string;
   message?: string;
   part: number;
-  agent?: string;
-  truncated?: true;
 }
 
-export interface TalkDelta {
-  seq: number;
+export interface TalkDelta extends TalkHead {
   type: 'delta';
-  time?: Time;
   kind: 'text' | 'thinking';
   text: string;
-  truncated?: true;
 }
 
-export interface TalkTool {
-  seq: number;
+export interface TalkTool extends TalkSaid {
   type: 'tool';
-  time?: Time;
   id?: string;
   tool?: string;
   input?: unknown;
-  agent?: string;
-  truncated?: true;
 }
 
-export interface TalkToolResult {
-  seq: number;
+export interface TalkToolResult extends TalkSaid {
   type: 'tool_result';
-  time?: Time;
   id?: string;
   outcome: Outcome;
   text?: string;
-  agent?: string;
-  truncated?: true;
 }
 
-export interface TalkTurnEnd {
-  seq: number;
+export interface TalkTurnEnd extends TalkHead {
   type: 'turn_end';
-  time?: Time;
   ok: boolean;
   text?: string;
   cost_usd?: number;
   duration_ms?: number;
-  truncated?: true;
 }
 
-export interface TalkPermission {
-  seq: number;
+export interface TalkPermission extends TalkHead {
   type: 'permission';
-  time?: Time;
   permission: Permission;
 }
 
-export interface TalkAnswered {
-  seq: number;
+export interface TalkAnswered extends TalkHead {
   type: 'answered';
-  time?: Time;
   id: string;
   outcome: PermissionOutcome;
   message?: string;
-  truncated?: true;
 }
 
-export interface TalkInterrupt {
-  seq: number;
+export interface TalkInterrupt extends TalkHead {
   type: 'interrupt';
-  time?: Time;
 }
 
-export interface TalkModel {
-  seq: number;
+export interface TalkModel extends TalkHead {
   type: 'model';
-  time?: Time;
   model: string;
 }
 
-export interface TalkNote {
-  seq: number;
+export interface TalkNote extends TalkHead {
   type: 'note';
-  time?: Time;
   name: string;
   text?: string;
   count?: number;
-  truncated?: true;
 }
 
-export interface TalkEnding {
-  seq: number;
+export interface TalkEnding extends TalkHead {
   type: 'ending';
-  time?: Time;
   reason: string;
 }
 
-export interface TalkEnded {
-  seq: number;
+export interface TalkEnded extends TalkHead {
   type: 'ended';
-  time?: Time;
+}
+
+/** What was asked for is gone. */
+export interface TalkReset {
+  seq: number;
+  type: 'reset';
 }
 
 /** What happens in a live session. */
@@ -1150,9 +1104,9 @@ export interface Watch {
   pattern: string;
   icase?: boolean;
   fixed?: boolean;
-  pane?: string;
-  command?: string[];
-  url?: string;
+  pane?: string | null;
+  command?: string | null;
+  url?: string | null;
   every_s?: number;
   fired: number;
   last_fired: Time | null;
@@ -1383,79 +1337,56 @@ export interface SessionTold {
   message?: string;
 }
 
-export interface DeltaText {
+export interface DeltaHead {
   seq: number;
   topic: string;
   type: 'delta';
   session: number;
   n: number;
-  channel: 'text';
+  channel: string;
   time: Time | null;
+  /** The text was cut. */
+  truncated?: true;
+}
+
+export interface DeltaText extends DeltaHead {
+  channel: 'text';
   message: string | null;
   append?: true;
   part?: number;
   role: Role | null;
   hidden?: true;
   text?: string | null;
-  truncated?: true;
 }
 
-export interface DeltaToolCall {
-  seq: number;
-  topic: string;
-  type: 'delta';
-  session: number;
-  n: number;
+export interface DeltaToolCall extends DeltaHead {
   channel: 'tool_call';
-  time: Time | null;
   call: string | null;
   message: string | null;
   tool: string | null;
   text: string | null;
-  truncated?: true;
 }
 
-export interface DeltaToolResult {
-  seq: number;
-  topic: string;
-  type: 'delta';
-  session: number;
-  n: number;
+export interface DeltaToolResult extends DeltaHead {
   channel: 'tool_result';
-  time: Time | null;
   call: string | null;
   outcome: Outcome | null;
   text: string | null;
-  truncated?: true;
 }
 
-export interface DeltaStatus {
-  seq: number;
-  topic: string;
-  type: 'delta';
-  session: number;
-  n: number;
+export interface DeltaStatus extends DeltaHead {
   channel: 'status';
-  time: Time | null;
   state: SessionState | null;
   phase: Phase | null;
   name?: string;
   text?: string | null;
-  truncated?: true;
 }
 
-export interface DeltaError {
-  seq: number;
-  topic: string;
-  type: 'delta';
-  session: number;
-  n: number;
+export interface DeltaError extends DeltaHead {
   channel: 'error';
-  time: Time | null;
   name: string;
   outcome: Outcome | null;
   text: string | null;
-  truncated?: true;
 }
 
 export type SessionDelta = DeltaText | DeltaToolCall | DeltaToolResult | DeltaStatus | DeltaError;
@@ -1469,9 +1400,10 @@ export interface JobsState {
   queued: number;
 }
 
+/** Also for who has subscribed to job:ID alone. */
 export interface JobChanged {
   seq: number;
-  topic: string;
+  topic: 'jobs';
   type: 'job';
   job: JobRow;
 }
