@@ -53,11 +53,16 @@ describe('the API schema', () => {
   });
 
   it('has the errors that the daemon sends', async () => {
-    const text = await sources('src/app', 'src/net', 'src/job');
-    // http_reply_error(r, 404, "no_such_pane", ...), and those that are handed on or put together.
-    const said = found(text, /\b(?:http_reply_error|refuse|fail|create_fail)\(\s*[\w>.-]+,\s*[^,;]*?,\s*([^,;]*?),/g, 100);
-    const codes = said.flatMap((m) => [...m[1].matchAll(/"(\w+)"/g)].map((c) => c[1]));
-    for (const code of Object.keys(schema.errors)) assert.ok(text.includes(`"${code}"`), `${code} is nowhere`);
+    const text = await sources('src/app', 'src/net', 'src/job', 'src/keeper');
+    // http_reply_error(r, 404, "no_such_pane", ...), and what is put together by hand.
+    const said = [
+      ...found(text, /\b(?:http_reply_error|refuse|fail|create_fail|reply_offset)\(\s*[\w>.-]+,\s*[^,;]*?,\s*([^,;]*?),/g, 100),
+      ...found(text, /AddStringToObject\(\s*o, "error", ([^;]*)\);/g, 3),
+      ...found(text, /\bolder_error\(r, ("\w+")/g, 3),
+      ...found(text, /\\"error\\":\\("\w+)\\"/g, 1),
+    ];
+    const codes = said.flatMap((m) => [...m[1].matchAll(/"(\w+)/g)].map((c) => c[1]));
+    for (const code of Object.keys(schema.errors)) assert.match(text, new RegExp(`"${code}\\\\?"`), `${code} is nowhere`);
     for (const code of codes) assert.ok(code in schema.errors, `${code} is not in the schema`);
   });
 
@@ -87,6 +92,18 @@ describe('the API schema', () => {
       .map((r) => r.replace(/:n\b/g, 'N').replace(/:\w+/g, (p) => p.slice(1).toUpperCase()))
       .filter((r) => !/ \/(assets\/.*)?$/.test(r)); // the page's own files
     same(told, spoken);
+  });
+
+  it('has no member and no value that the manual does not name', async () => {
+    const words = new Set((await read('man/panescry-protocol.7')).match(/\w+/g));
+    const nowhere = [];
+    const walk = (s, type) => {
+      const names = [...Object.keys(s.properties ?? {}), ...(s.enum ?? []), ...('const' in s ? [String(s.const)] : [])];
+      for (const name of names) if (!words.has(name)) nowhere.push(`${type}: ${name}`);
+      for (const part of [...Object.values(s.properties ?? {}), ...(s.anyOf ?? []), ...(s.items ? [s.items] : [])]) walk(part, type);
+    };
+    for (const [type, s] of Object.entries(schema.$defs)) walk(s, type);
+    assert.deepEqual(nowhere, []);
   });
 
   it('is what the types of the page were made from', async () => {

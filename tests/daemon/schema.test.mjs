@@ -283,6 +283,7 @@ describe('what the daemon sends is what the schema says:', () => {
     await get(`jobs/${id}`);
     const other = await post(201, 'streams', {});
     await post(200, `streams/${other.id}/cancel`, { reason: 'no more' });
+    await post(200, `jobs/${(await post(201, 'streams')).id}/cancel`);
   });
 
   it('flows', async () => {

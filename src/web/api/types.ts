@@ -46,6 +46,7 @@ export type ErrorCode =
   | 'no_such_watch'
   | 'no_terminal'
   | 'no_tmux'
+  | 'no_worker'
   | 'not_found'
   | 'not_read'
   | 'not_readable'
