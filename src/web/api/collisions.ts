@@ -1,6 +1,6 @@
 // Files that jobs and sessions of agents have changed at the same time.
 
-import { ApiError, call } from './http';
+import { call, foreign } from './http';
 import type { Collision, Collisions } from './types';
 
 export type { Collision, Party } from './types';
@@ -10,7 +10,7 @@ export async function listCollisions(limit: number, signal: AbortSignal): Promis
   const path = `api/v1/collisions?since=10m&limit=${limit}`;
   const answer = await call<Collisions | null>('GET', path, undefined, signal);
   if (!answer || !Array.isArray(answer.collisions)) {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return answer.collisions;
 }

@@ -1,6 +1,6 @@
 // Runs of flows: steps that depend on each other, each of them a job or a question.
 
-import { ApiError, call } from './http';
+import { call, foreign } from './http';
 import type { Flow, Flows } from './types';
 
 export type { Flow, Flows, FlowState, Step } from './types';
@@ -15,7 +15,7 @@ export async function listFlows(limit: number, before: string | null, signal: Ab
   if (before) args.set('before', before);
   const answer = await call<Flows | null>('GET', `api/v1/flows?${args}`, undefined, signal);
   if (!answer || !Array.isArray(answer.flows)) {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return answer;
 }

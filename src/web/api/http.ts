@@ -68,8 +68,15 @@ export async function call<T>(
     const message = typeof e.message === 'string' ? e.message : `HTTP ${response.status}`;
     throw new ApiError(response.status, code, message, e);
   }
+  if (response.status !== 204 && !isObject(json)) throw foreign();
   return json as T;
 }
+
+const isObject = (v: unknown): boolean => typeof v === 'object' && v !== null && !Array.isArray(v);
+
+/** Each answer of the daemon's with a body is an object: this one is somebody else's. */
+export const foreign = (): ApiError =>
+  new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
 
 export function unanswered(signal: AbortSignal | undefined): ApiError {
   if (signal?.aborted) return new ApiError(0, 'aborted', 'Not wanted any more.');
@@ -81,7 +88,7 @@ export const panePath = (id: string): string => `api/v1/panes/${encodeURICompone
 export async function listPanes(): Promise<Panes> {
   const answer = await call<Partial<Panes> | null>('GET', 'api/v1/panes');
   if (!answer || !Array.isArray(answer.panes)) {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return { panes: answer.panes, alarms: Array.isArray(answer.alarms) ? answer.alarms : [] };
 }

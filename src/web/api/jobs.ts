@@ -1,6 +1,6 @@
 // Jobs: commands that the daemon runs without a terminal, and what they wrote.
 
-import { ApiError, call, unanswered, url } from './http';
+import { ApiError, call, foreign, unanswered, url } from './http';
 import type { Job, Jobs, JobState } from './types';
 
 export const JOB_STATES = [
@@ -30,7 +30,7 @@ export async function listJobs(
   if (before) args.set('before', before);
   const answer = await call<Jobs | null>('GET', `api/v1/jobs?${args}`, undefined, signal);
   if (!answer || !Array.isArray(answer.jobs)) {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return answer;
 }

@@ -1,6 +1,6 @@
 // Sessions of agents: the list, and what was said and done in one of them.
 
-import { ApiError, call } from './http';
+import { call, foreign } from './http';
 import type { Message, Session, Tool } from './types';
 
 export type { Message, Session, SessionState, Tool, Usage } from './types';
@@ -23,7 +23,7 @@ const TEXT_MAX = 6000;
 async function page<T>(path: string, args: URLSearchParams, signal: AbortSignal): Promise<Page<T>> {
   const answer = await call<Page<T> | null>('GET', `${path}?${args}`, undefined, signal);
   if (!answer || !Array.isArray(answer.data) || typeof answer.total !== 'number') {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return answer;
 }

@@ -1,6 +1,6 @@
 // Live sessions: agents that are talked to, each a job of kind "session".
 
-import { ApiError, call } from './http';
+import { call, foreign } from './http';
 import type { Priority, Talk } from './types';
 
 export type { Permission, Priority, Talk, Waiting } from './types';
@@ -35,7 +35,7 @@ export async function talkEvents(
   const path = `${talkPath(id)}/events?after=${after}&wait_ms=${wait ? WAIT_MS : 0}`;
   const answer = await call<TalkEvents | null>('GET', path, undefined, signal);
   if (!answer || !Array.isArray(answer.events) || typeof answer.next !== 'number') {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return answer;
 }

@@ -22,7 +22,8 @@ function strict(s, base = false) {
     else if (key === 'const' || key === 'enum' || key === 'required') out[key] = value;
     else out[key] = strict(value);
   }
-  if (s.type === 'object' && !base && !('additionalProperties' in s)) out.unevaluatedProperties = false;
+  const closed = s.type === 'object' && !base && !('additionalProperties' in s);
+  if (closed) out[s.allOf ? 'unevaluatedProperties' : 'additionalProperties'] = false;
   return out;
 }
 
