@@ -18,13 +18,17 @@ void agents_close(struct app *a); /* before the store; takes no longer than a pi
 /* Adds "sessions" to what the daemon says of itself. */
 void agents_json(struct app *a, struct cJSON *info);
 
-/* Handlers: GET sessions, sessions/ID, .../messages, .../traces, .../timeline, usage, usage/cache.
+/* Handlers: GET sessions, sessions/ID, .../messages, .../traces, .../traces/stats, .../place,
+ * .../timeline, usage, usage/cache.
  * Secrets in text are masked (agent/secrets.h) unless ?reveal=1 asks for them. */
 void sessions_list(struct http_req *r, void *arg);
 void sessions_get(struct http_req *r, void *arg);
 void sessions_messages(struct http_req *r, void *arg);
 void sessions_traces(struct http_req *r, void *arg);
+void sessions_trace_stats(struct http_req *r, void *arg);
+void sessions_place(struct http_req *r, void *arg);
 void sessions_timeline(struct http_req *r, void *arg);
+void turns_at(struct http_req *r, void *arg); /* GET turns */
 void usage_answer(struct http_req *r, void *arg);
 void usage_cache(struct http_req *r, void *arg);
 

@@ -23,13 +23,12 @@
 #include "base/xmalloc.h"
 #include "proto/json.h"
 #include "store/sessions_live.h"
-#include "store/sessions_places.h"
 #include "store/sessions_read.h"
 
 enum { LIMIT = 50, LIMIT_MAX = 200, KEY_SIZE = 512 };
 
-static void
-query_free(struct question_db *q)
+void
+question_free(struct question_db *q)
 {
 	for (size_t i = 0; i < sizeof q->texts / sizeof *q->texts; i++)
 		free(q->texts[i]);
@@ -68,7 +67,7 @@ query_done(uv_work_t *w, int status)
 		http_reply_json_take(q->req, q->status != 0 ? q->status : 200, q->answer);
 		q->answer = NULL;
 	}
-	query_free(q);
+	question_free(q);
 }
 
 static void
@@ -95,8 +94,8 @@ question_keep(struct question_db *q, unsigned i, const char *value)
 	return q->texts[i];
 }
 
-static bool
-read_number(struct http_req *r, const char *name, uint64_t lo, uint64_t hi, uint64_t *out)
+bool
+question_number(struct http_req *r, const char *name, uint64_t lo, uint64_t hi, uint64_t *out)
 {
 	const char *value = http_query(r, name);
 
@@ -138,12 +137,13 @@ question_new(struct http_req *r, struct app *a, int (*run)(struct question_db *,
 	q->run = run;
 	q->limit = LIMIT;
 	q->text_max = UINT64_MAX;
-	if (read_times(r, q) && read_number(r, "limit", 1, LIMIT_MAX, &q->limit) &&
-	    read_number(r, "offset", 0, INT32_MAX, &q->offset) &&
-	    read_number(r, "cursor", 0, INT64_MAX, &q->after) &&
-	    read_number(r, "reveal", 0, 1, &q->reveal))
+	if (read_times(r, q) && question_number(r, "limit", 1, LIMIT_MAX, &q->limit) &&
+	    question_number(r, "offset", 0, INT32_MAX, &q->offset) &&
+	    question_number(r, "cursor", 0, INT64_MAX, &q->after) &&
+	    question_number(r, "text_max", 0, INT32_MAX, &q->text_max) &&
+	    question_number(r, "reveal", 0, 1, &q->reveal))
 		return q;
-	query_free(q);
+	question_free(q);
 	return NULL;
 }
 
@@ -160,7 +160,9 @@ struct seen {
 struct group {
 	char *key;
 	struct usage_sum sum;
+	struct hit_rate hits;
 	struct seen *sessions;
+	struct group *models; /* the same by model, where that is asked for */
 	UT_hash_handle hh;
 };
 
@@ -168,6 +170,7 @@ struct report {
 	const struct question_db *q;
 	struct group *groups;
 	struct usage_sum total;
+	struct hit_rate hits;
 	struct seen *unpriced;
 };
 
@@ -252,13 +255,14 @@ hit_rate_json(cJSON *o, const char *name, const struct hit_rate *h)
 }
 
 static void
-key_of(const struct question_db *q, const struct sessions_usage_row *row, char out[KEY_SIZE])
+key_of(const struct question_db *q, unsigned by, const struct sessions_usage_row *row,
+    char out[KEY_SIZE])
 {
 	const char *text = NULL;
 	time_t t = (time_t)(row->usage.time_ms / 1000);
 	struct tm tm;
 
-	switch (q->by) {
+	switch (by) {
 	case BY_DAY:
 		if (row->usage.time_ms != 0 &&
 		    (q->utc ? gmtime_r(&t, &tm) : localtime_r(&t, &tm)) != NULL) {
@@ -282,19 +286,46 @@ key_of(const struct question_db *q, const struct sessions_usage_row *row, char o
 	snprintf(out, KEY_SIZE, "%s", text != NULL ? text : "unknown");
 }
 
+/* An argument with the name of a group leaves only what has that key in it. */
+static bool
+is_wanted(const struct question_db *q, const struct sessions_usage_row *row)
+{
+	char key[KEY_SIZE];
+
+	for (unsigned i = 0; i < sizeof groups / sizeof *groups; i++) {
+		if (q->texts[i] == NULL)
+			continue;
+		key_of(q, i, row, key);
+		if (strcmp(key, q->texts[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
 static struct group *
-group_of(struct report *rep, const char *key)
+group_of(struct group **all, const char *key)
 {
 	struct group *g;
 
-	HASH_FIND_STR(rep->groups, key, g);
+	HASH_FIND_STR(*all, key, g);
 	if (g == NULL) {
 		g = xcalloc(1, sizeof *g);
 		g->key = xstrdup(key);
 		g->sum.usage = agent_usage_unknown;
-		HASH_ADD_KEYPTR(hh, rep->groups, g->key, strlen(g->key), g);
+		HASH_ADD_KEYPTR(hh, *all, g->key, strlen(g->key), g);
 	}
 	return g;
+}
+
+static void
+add_group(struct group **all, const char *key, const struct sessions_usage_row *row,
+    const struct usage_sum *sum, double cost)
+{
+	struct group *g = group_of(all, key);
+
+	add(&g->sum, &sum->usage, cost, sum->stated);
+	hit_rate_add(&g->hits, &row->usage);
+	see(&g->sessions, row->session);
 }
 
 static bool
@@ -302,17 +333,21 @@ on_usage(void *arg, const struct sessions_usage_row *row)
 {
 	struct report *rep = arg;
 	struct usage_sum sum = {.usage = agent_usage_unknown};
-	char key[KEY_SIZE];
-	struct group *g;
+	char key[KEY_SIZE], model[KEY_SIZE];
 	double cost;
 
+	if (!is_wanted(rep->q, row))
+		return true;
 	if (!usage_sum_row(&sum, rep->q->app, row, &cost))
 		return true; /* it is counted in other rows */
-	key_of(rep->q, row, key);
-	g = group_of(rep, key);
-	add(&g->sum, &sum.usage, cost, sum.stated);
+	key_of(rep->q, rep->q->by, row, key);
+	add_group(&rep->groups, key, row, &sum, cost);
+	if (rep->q->split) {
+		key_of(rep->q, BY_MODEL, row, model);
+		add_group(&group_of(&rep->groups, key)->models, model, row, &sum, cost);
+	}
 	add(&rep->total, &sum.usage, cost, sum.stated);
-	see(&g->sessions, row->session);
+	hit_rate_add(&rep->hits, &row->usage);
 	if (cost < 0)
 		see(&rep->unpriced, row->usage.model != NULL ? row->usage.model : "unknown");
 	return true;
@@ -354,29 +389,59 @@ by_key(const struct group *a, const struct group *b)
 }
 
 static cJSON *
+group_json(const struct group *g)
+{
+	cJSON *row = json_object();
+
+	json_add_text(row, "key", g->key);
+	usage_sum_json(row, &g->sum);
+	hit_rate_json(row, "cache_hit_rate", &g->hits);
+	cJSON_AddNumberToObject(row, "sessions", HASH_COUNT(g->sessions));
+	return row;
+}
+
+static void
+group_free(struct group *g)
+{
+	forget(&g->sessions);
+	free(g->key);
+	free(g);
+}
+
+/* The groups in their order; they are gone then. */
+static void
+add_rows_take(cJSON *o, const char *name, struct group *take, bool split)
+{
+	cJSON *rows = cJSON_AddArrayToObject(o, name), *row, *models;
+	struct group *g, *next, *m, *after;
+
+	HASH_SORT(take, by_key);
+	HASH_ITER (hh, take, g, next) {
+		cJSON_AddItemToArray(rows, row = group_json(g));
+		models = split ? cJSON_AddArrayToObject(row, "models") : NULL;
+		HASH_SORT(g->models, by_key);
+		HASH_ITER (hh, g->models, m, after) {
+			cJSON_AddItemToArray(models, group_json(m));
+			HASH_DEL(g->models, m);
+			group_free(m);
+		}
+		HASH_DEL(take, g);
+		group_free(g);
+	}
+}
+
+static cJSON *
 report_json(struct report *rep)
 {
-	cJSON *o = json_object(), *rows, *totals, *list;
-	struct group *g, *next;
+	cJSON *o = json_object(), *totals, *list;
 	struct seen *s;
 
 	cJSON_AddStringToObject(o, "by", groups[rep->q->by]);
-	rows = cJSON_AddArrayToObject(o, "rows");
-	HASH_SORT(rep->groups, by_key);
-	HASH_ITER (hh, rep->groups, g, next) {
-		cJSON *row = json_object();
-
-		json_add_text(row, "key", g->key);
-		usage_sum_json(row, &g->sum);
-		cJSON_AddNumberToObject(row, "sessions", HASH_COUNT(g->sessions));
-		cJSON_AddItemToArray(rows, row);
-		HASH_DEL(rep->groups, g);
-		forget(&g->sessions);
-		free(g->key);
-		free(g);
-	}
+	add_rows_take(o, "rows", rep->groups, rep->q->split);
+	rep->groups = NULL;
 	totals = cJSON_AddObjectToObject(o, "totals");
 	usage_sum_json(totals, &rep->total);
+	hit_rate_json(totals, "cache_hit_rate", &rep->hits);
 	list = cJSON_AddArrayToObject(o, "unpriced_models");
 	for (s = rep->unpriced; s != NULL; s = s->hh.next)
 		json_add_item(list, s->name);
@@ -398,6 +463,7 @@ void
 usage_answer(struct http_req *r, void *arg)
 {
 	const char *by = http_query(r, "by"), *zone = http_query(r, "timezone");
+	const char *split = http_query(r, "split");
 	struct question_db *q;
 	unsigned i = 0;
 
@@ -408,6 +474,10 @@ usage_answer(struct http_req *r, void *arg)
 		    r, 400, "bad_params", "by must be day, model, agent, session or project");
 		return;
 	}
+	if (split != NULL && strcmp(split, groups[BY_MODEL]) != 0) {
+		http_reply_error(r, 400, "bad_params", "split must be model");
+		return;
+	}
 	if (zone != NULL && strcmp(zone, "utc") != 0 && strcmp(zone, "local") != 0) {
 		http_reply_error(r, 400, "bad_params", "timezone must be local or utc");
 		return;
@@ -416,7 +486,10 @@ usage_answer(struct http_req *r, void *arg)
 	if (q == NULL)
 		return;
 	q->by = i;
+	q->split = split != NULL;
 	q->utc = zone != NULL && strcmp(zone, "utc") == 0;
+	for (i = 0; i < sizeof groups / sizeof *groups; i++)
+		question_keep(q, i, http_query(r, groups[i]));
 	question_ask(q);
 }
 
@@ -558,6 +631,7 @@ sessions_list(struct http_req *r, void *arg)
 	q->filter.project = question_keep(q, 1, http_query(r, "project"));
 	q->filter.pane = question_keep(q, 2, http_query(r, "pane"));
 	q->filter.text = question_keep(q, 3, http_query(r, "text"));
+	q->filter.parent = question_keep(q, 4, http_query(r, "parent"));
 	q->filter.since_ms = q->from_ms == INT64_MIN ? 0 : q->from_ms;
 	q->filter.until_ms = q->to_ms == INT64_MAX ? 0 : q->to_ms;
 	question_ask(q);
@@ -685,76 +759,29 @@ session_tool_json(const struct sessions_tool_row *t, size_t text_max, bool revea
 	return o;
 }
 
-static bool
-on_tool(void *arg, const struct sessions_tool_row *t)
-{
-	struct rows_page *p = arg;
-
-	cJSON_AddItemToArray(p->data, session_tool_json(t, p->q->text_max, p->q->reveal != 0));
-	p->last = t->id;
-	return true;
-}
-
-/* Counts them; and an offset into all of them becomes one behind an id near to it. */
 static int
-find_tools(const struct question_db *q, sqlite3 *db, int64_t session, int64_t *total,
-    int64_t *after, int64_t *offset)
-{
-	int64_t near, skip;
-	int rc =
-	    sessions_places_find(q->app->places, db, session, *offset, total, &near, &skip);
-
-	if (*after == 0) {
-		*after = near;
-		*offset = skip;
-	}
-	return rc;
-}
-
-static int
-run_rows(struct question_db *q, sqlite3 *db)
+run_messages(struct question_db *q, sqlite3 *db)
 {
 	int64_t after = (int64_t)q->after, limit = (int64_t)q->limit;
 	int64_t offset = after == 0 ? (int64_t)q->offset : 0; /* a cursor says it all */
 	struct rows_page p = {.q = q, .data = json_array()};
 	int64_t session = 0, total = 0;
 	int rc = sessions_find(db, q->filter.id, &session);
-	bool tools = q->by != 0;
 
 	if (rc == 0)
-		rc = tools ? find_tools(q, db, session, &total, &after, &offset)
-			   : sessions_count_messages(db, session, &total);
+		rc = sessions_count_messages(db, session, &total);
 	if (rc == 0)
-		rc = tools ? sessions_read_tools(db, session, after, limit, offset, on_tool, &p)
-			   : sessions_read_messages(
-				 db, session, after, limit, offset, on_message, &p);
+		rc = sessions_read_messages(db, session, after, limit, offset, on_message, &p);
 	q->answer = question_page(
 	    q, p.data, total, (uint64_t)cJSON_GetArraySize(p.data) == q->limit ? p.last : -1);
 	return rc;
 }
 
-static void
-ask_rows(struct http_req *r, struct app *a, bool tools)
-{
-	struct question_db *q = question_of_session(r, a, run_rows);
-
-	if (q == NULL)
-		return;
-	q->by = tools ? 1 : 0;
-	if (read_number(r, "text_max", 0, INT32_MAX, &q->text_max))
-		question_ask(q);
-	else
-		query_free(q);
-}
-
 void
 sessions_messages(struct http_req *r, void *arg)
 {
-	ask_rows(r, arg, false);
-}
+	struct question_db *q = question_of_session(r, arg, run_messages);
 
-void
-sessions_traces(struct http_req *r, void *arg)
-{
-	ask_rows(r, arg, true);
+	if (q != NULL)
+		question_ask(q);
 }

@@ -31,16 +31,21 @@ struct question_db {
 	uint64_t text_max; /* bytes of a text that is shown */
 	unsigned by;
 	bool utc;
+	bool split; /* each row once more by model */
 };
 
-/* With what all of them take: since, until, limit, offset, cursor, reveal; NULL: an error has been
- * sent. And the same for the session that the route's first parameter names. */
+/* With what all of them take: since, until, limit, offset, cursor, text_max, reveal; NULL: an error has
+ * been sent. And the same for the session that the route's first parameter names. */
 struct question_db *question_new(
     struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *));
 struct question_db *question_of_session(
     struct http_req *r, struct app *a, int (*run)(struct question_db *, sqlite3 *));
 const char *question_keep(struct question_db *q, unsigned i, const char *value);
-void question_ask(struct question_db *q); /* takes it */
+/* An argument, if it is there; false: an error has been sent. */
+bool question_number(
+    struct http_req *r, const char *name, uint64_t lo, uint64_t hi, uint64_t *out);
+void question_ask(struct question_db *q);  /* takes it */
+void question_free(struct question_db *q); /* one that is not asked */
 
 /* A page of a list; next: its cursor, or -1. */
 cJSON *question_page(const struct question_db *q, cJSON *data, int64_t total, int64_t next);

@@ -16,6 +16,7 @@
 #include "app/agents.h"
 #include "app/agents_priv.h"
 #include "app/agents_remove.h"
+#include "app/archive_lines.h"
 #include "app/archiver.h"
 #include "app/live.h"
 #include "app/mux.h"
@@ -69,6 +70,8 @@ const struct http_route app_routes[] = {
 	"wait until a pane prints what matches"},
     {"GET", "/api/v1/panes/:id/search", AUTH_READ, 0, search_pane, "search one pane"},
     {"GET", "/api/v1/search", AUTH_READ, 0, search_all, "search all panes"},
+    {"GET", "/api/v1/archive/lines", AUTH_READ, 0, archive_lines,
+	"lines of a pane in the archive"},
     {"GET", "/api/term/sessions/:sid/panes/:pid/search", AUTH_READ, 0, search_older,
 	"search one pane, in the older shape"},
     {"GET", "/api/v1/panes/:id/commands", AUTH_READ, 0, panes_commands,
@@ -84,8 +87,13 @@ const struct http_route app_routes[] = {
 	"what was said in a session"},
     {"GET", "/api/v1/sessions/:id/traces", AUTH_READ, 0, sessions_traces,
 	"tool calls of a session"},
+    {"GET", "/api/v1/sessions/:id/traces/stats", AUTH_READ, 0, sessions_trace_stats,
+	"what each of its tools was like"},
+    {"GET", "/api/v1/sessions/:id/place", AUTH_READ, 0, sessions_place,
+	"where a turn, a message or a tool call is"},
     {"GET", "/api/v1/sessions/:id/timeline", AUTH_READ, 0, sessions_timeline,
 	"turns of a session"},
+    {"GET", "/api/v1/turns", AUTH_READ, 0, turns_at, "the agent's turn in a pane at a time"},
     {"DELETE", "/api/v1/sessions/:id", AUTH_WRITE, 0, sessions_delete, "remove a session"},
     {"DELETE", "/api/v1/sessions", AUTH_WRITE, 0, sessions_delete_before,
 	"remove the sessions before a time"},

@@ -12,6 +12,7 @@
 #include <cjson/cJSON.h>
 
 #include "app/app_priv.h"
+#include "app/lines_json.h"
 #include "app/mux.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -43,18 +44,8 @@ struct capture {
 	bool *used; /* styles that occur, by id */
 };
 
-/* One line, of the history or of the screen. */
-struct line {
-	uint64_t number; /* 0 on the alternate screen */
-	int64_t time_ms; /* 0 while it is on the screen */
-	const char *text;
-	size_t len;
-	const struct style_run *runs;
-	size_t nruns;
-};
-
 static void
-write_text(struct capture *c, const struct line *l)
+write_text(struct capture *c, const struct text_line *l)
 {
 	size_t len = l->len;
 
@@ -65,40 +56,22 @@ write_text(struct capture *c, const struct line *l)
 }
 
 static void
-write_ansi(struct capture *c, const struct line *l)
+write_ansi(struct capture *c, const struct text_line *l)
 {
 	term_line_write(c->view.styles, l->text, l->len, l->runs, l->nruns, &c->out);
 	buf_putc(&c->out, '\n');
 }
 
 static void
-write_json(struct capture *c, const struct line *l)
+write_json(struct capture *c, const struct text_line *l)
 {
-	cJSON *o = json_object(), *runs = cJSON_AddArrayToObject(o, "runs"), *run;
-	char iso[CLOCK_ISO_LEN], *text = xstrndup(l->text, l->len);
-
-	cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(c->json, "lines"), o);
-	if (l->number != 0)
-		cJSON_AddNumberToObject(o, "line", (double)l->number);
-	else
-		cJSON_AddNullToObject(o, "line");
-	clock_iso(l->time_ms, iso);
-	json_add_text(o, "time", l->time_ms != 0 ? iso : NULL);
-	json_add_text(o, "text", text);
-	for (size_t i = 0; i < l->nruns; i++) {
-		run = json_object();
-		cJSON_AddNumberToObject(run, "len", l->runs[i].len);
-		cJSON_AddNumberToObject(run, "style", l->runs[i].style);
-		cJSON_AddItemToArray(runs, run);
-		c->used[l->runs[i].style] = true;
-	}
-	free(text);
+	lines_json_add(cJSON_GetObjectItemCaseSensitive(c->json, "lines"), l, c->used);
 }
 
 static void
-write_line(struct capture *c, const struct line *l)
+write_line(struct capture *c, const struct text_line *l)
 {
-	static void (*const writers[])(struct capture *, const struct line *) = {
+	static void (*const writers[])(struct capture *, const struct text_line *) = {
 	    [FORMAT_TEXT] = write_text, [FORMAT_ANSI] = write_ansi, [FORMAT_JSON] = write_json};
 
 	writers[c->format](c, l);
@@ -115,7 +88,7 @@ write_history(struct capture *c)
 		return;
 	history_read(&reader, v, v->first);
 	while (history_next(&reader, &s)) {
-		struct line l = {s.number, s.time_ms, s.text, s.len, c->runs, 0};
+		struct text_line l = {s.number, s.time_ms, s.text, s.len, c->runs, 0};
 		if (c->format != FORMAT_TEXT)
 			l.nruns = history_runs(&reader, &s, c->runs, HISTORY_RUNS_MAX);
 		write_line(c, &l);
@@ -129,68 +102,19 @@ write_screen(struct capture *c)
 
 	for (size_t i = 0; i < t->used; i++) {
 		const struct term_text_line *s = &t->lines[i];
-		struct line l = {t->first != 0 ? t->first + i : 0, 0, t->text + s->text, s->len,
-		    t->runs + s->run, s->nruns};
+		struct text_line l = {t->first != 0 ? t->first + i : 0, 0, t->text + s->text,
+		    s->len, t->runs + s->run, s->nruns};
 		if (l.number >= c->view.from && l.number <= c->view.to)
 			write_line(c, &l);
 	}
 }
 
-/* Styles. */
-
-static void
-add_colour(cJSON *o, const char *name, uint32_t colour)
-{
-	char hex[8];
-
-	if ((colour & COLOUR_KIND) == COLOUR_RGB) {
-		snprintf(hex, sizeof hex, "#%06x", colour & 0xFFFFFF);
-		cJSON_AddStringToObject(o, name, hex);
-	} else if ((colour & COLOUR_KIND) == COLOUR_PALETTE) {
-		cJSON_AddNumberToObject(o, name, colour & 0xFF);
-	}
-}
-
-static cJSON *
-style_json(const struct styles *table, unsigned id)
-{
-	static const struct {
-		unsigned bit;
-		const char *name;
-	} flags[] = {{STYLE_BOLD, "bold"}, {STYLE_DIM, "dim"}, {STYLE_ITALIC, "italic"},
-	    {STYLE_BLINK, "blink"}, {STYLE_INVERSE, "inverse"}, {STYLE_HIDDEN, "hidden"},
-	    {STYLE_STRIKE, "strike"}, {STYLE_OVERLINE, "overline"}};
-	static const char *const underlines[] = {
-	    "none", "single", "double", "curly", "dotted", "dashed"};
-	const struct style *s = style_get(table, id);
-	unsigned underline = (s->attrs & STYLE_UNDERLINE_MASK) >> STYLE_UNDERLINE_SHIFT;
-	cJSON *o = json_object();
-
-	cJSON_AddNumberToObject(o, "id", id);
-	add_colour(o, "fg", s->fg);
-	add_colour(o, "bg", s->bg);
-	add_colour(o, "underline_colour", s->ul);
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-		if (s->attrs & flags[i].bit)
-			cJSON_AddTrueToObject(o, flags[i].name);
-	}
-	if (underline != 0 && underline < sizeof underlines / sizeof *underlines)
-		cJSON_AddStringToObject(o, "underline", underlines[underline]);
-	if (s->link != 0)
-		json_add_text(o, "link", style_link(table, s->link, NULL));
-	return o;
-}
-
 static void
 finish_json(struct capture *c)
 {
-	cJSON *list = cJSON_AddArrayToObject(c->json, "styles");
 	char *text;
 
-	for (unsigned id = 0; id < style_count(c->view.styles); id++) {
-		if (c->used[id])
-			cJSON_AddItemToArray(list, style_json(c->view.styles, id));
-	}
+	cJSON_AddItemToObject(c->json, "styles", lines_json_styles(c->view.styles, c->used));
 	text = json_print_take(c->json);
 	c->json = NULL;
 	buf_puts(&c->out, text);

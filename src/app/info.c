@@ -241,8 +241,11 @@ about(struct app *a)
 {
 	struct counts c = count(a);
 	cJSON *o = json_object(), *limits;
+	char host[256] = "";
 
+	gethostname(host, sizeof host - 1);
 	cJSON_AddStringToObject(o, "version", PACKAGE_VERSION);
+	json_add_text(o, "host", host);
 	cJSON_AddNumberToObject(o, "pid", getpid());
 	cJSON_AddNumberToObject(o, "panes_restored", a->restored);
 	cJSON_AddNumberToObject(o, "panes_lost", (double)a->lost_panes);
@@ -305,6 +308,14 @@ add_keeper(cJSON *o, const struct keep_status *s)
 	cJSON_AddNumberToObject(k, "resident_bytes", (double)s->resident);
 }
 
+/* A page does not offer what its token would be refused. */
+static void
+add_access(cJSON *o, const struct http_req *r)
+{
+	cJSON_AddStringToObject(
+	    o, "access", http_access(r) >= AUTH_WRITE ? "read_write" : "read_only");
+}
+
 void
 info_keeper_answered(struct app *a, const struct keep_packet *p)
 {
@@ -316,6 +327,8 @@ info_keeper_answered(struct app *a, const struct keep_packet *p)
 		DL_DELETE(a->questions, q);
 		if (q->req != NULL) {
 			cJSON *o = about(a);
+
+			add_access(o, q->req);
 			add_keeper(o, &s);
 			http_reply_json_take(q->req, 200, o);
 		}
@@ -332,6 +345,7 @@ info_get(struct http_req *r, void *arg)
 
 	if (a->keep == NULL) {
 		o = about(a);
+		add_access(o, r);
 		cJSON_AddNullToObject(o, "keeper");
 		http_reply_json_take(r, 200, o);
 		return;

@@ -134,7 +134,7 @@ add_source(struct search *s, struct entry *e)
 	name_source(
 	    s, i, pane_id(e->pane), ring || pane_is_remote(e->pane) ? "ring" : "capture");
 	s->live[i].run = archiver_run(e);
-	if (own)
+	if (own || (s->spec.sources & SEARCH_PAST))
 		s->live[i].first = v->history.n != 0 ? v->history.first : v->first_line;
 	s->screens[i] = screen_lines(v, pane_last_activity(e->pane));
 	s->times[i] = pane_last_activity(e->pane);

@@ -32,6 +32,7 @@ enum {
 	SEARCH_ARCHIVE = 1 << 2,
 	SEARCH_FALLBACK = 1 << 3, /* tmux, for what the history here does not have */
 	SEARCH_SESSIONS = 1 << 4, /* agents' sessions, and nothing else */
+	SEARCH_PAST = 1 << 5,     /* less what the histories here have */
 };
 
 struct search_spec {

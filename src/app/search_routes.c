@@ -76,6 +76,7 @@ read_sources(struct http_req *r, struct search_spec *spec)
 		unsigned sources;
 	} table[] = {{"auto", SEARCH_RING | SEARCH_ARCHIVE | SEARCH_FALLBACK},
 	    {"ring", SEARCH_RING}, {"capture", SEARCH_CAPTURE}, {"archive", SEARCH_ARCHIVE},
+	    {"past", SEARCH_ARCHIVE | SEARCH_FALLBACK | SEARCH_PAST},
 	    {"sessions", SEARCH_SESSIONS}};
 	const char *value = http_query(r, "source");
 
@@ -87,8 +88,8 @@ read_sources(struct http_req *r, struct search_spec *spec)
 			spec->sources = table[i].sources;
 			return true;
 		}
-	http_reply_error(
-	    r, 400, "bad_params", "source must be auto, ring, capture, archive or sessions");
+	http_reply_error(r, 400, "bad_params",
+	    "source must be auto, ring, capture, archive, past or sessions");
 	return false;
 }
 

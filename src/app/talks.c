@@ -13,6 +13,7 @@
 #include <utlist.h>
 
 #include "app/events.h"
+#include "app/job_events.h"
 #include "app/jobs.h"
 #include "app/jobs_priv.h"
 #include "app/talks_priv.h"
@@ -108,6 +109,24 @@ on_kill(void *arg)
 		job_cancel(j, "it did not end with its input");
 }
 
+/* Those who do not follow this one hear of its phase alone. */
+static void
+tell_phase(struct talking *l)
+{
+	cJSON *o;
+
+	if (l->talk == NULL || (int)talk_phase(l->talk) == l->phase)
+		return;
+	l->phase = (int)talk_phase(l->talk);
+	if (!job_events_wanted(l->app, l->number))
+		return;
+	o = json_object();
+	cJSON_AddStringToObject(o, "type", "phase");
+	cJSON_AddStringToObject(o, "id", l->id);
+	cJSON_AddStringToObject(o, "phase", talk_phase_name(talk_phase(l->talk)));
+	events_add(l->app, "jobs", o);
+}
+
 static void
 on_event(void *arg, uint64_t seq, const char *json, size_t len)
 {
@@ -118,6 +137,7 @@ on_event(void *arg, uint64_t seq, const char *json, size_t len)
 
 	(void)seq;
 	(void)len;
+	tell_phase(l);
 	if (listeners(l) != 0)
 		l->listened_at = now;
 	if (l->listened_at == 0 || now - l->listened_at > LINGER_MS)

@@ -32,6 +32,7 @@ struct talking {
 	uint64_t number;
 	char id[JOB_ID_MAX];
 	struct talk *talk;
+	int phase; /* that was told last, enum talk_phase */
 	bool ended;
 	bool forgotten; /* it goes when nothing of it is on the pool */
 

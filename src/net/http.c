@@ -97,6 +97,12 @@ http_param(const struct http_req *r, unsigned n)
 	return n < HTTP_PARAMS_MAX && r->params[n] != NULL ? r->params[n] : "";
 }
 
+enum auth_access
+http_access(const struct http_req *r)
+{
+	return access_of(r->wsi);
+}
+
 const char *
 http_query(const struct http_req *r, const char *name)
 {

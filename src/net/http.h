@@ -36,6 +36,9 @@ struct http_route {
 /* The n-th colon segment of the route, decoded. */
 const char *http_param(const struct http_req *r, unsigned n);
 
+/* What whoever asks may do. */
+enum auth_access http_access(const struct http_req *r);
+
 /* A query argument, decoded; NULL where it is missing. */
 const char *http_query(const struct http_req *r, const char *name);
 

@@ -382,9 +382,9 @@ pane_free(struct pane *p)
 }
 
 void
-pane_snapshot(const struct pane *p, struct buf *b, uint64_t *offset)
+pane_snapshot(const struct pane *p, unsigned lines, struct buf *b, uint64_t *offset)
 {
-	*offset = record_snapshot(p->record, RECORD_SNAPSHOT_LINES, b);
+	*offset = record_snapshot(p->record, lines, b);
 }
 
 int

@@ -152,9 +152,9 @@ void pane_end(struct pane *p);
 /* Its screen, history and commands; good as long as the pane. */
 struct record *pane_record(struct pane *p);
 
-/* What a terminal must be fed, from a reset one, to show this pane; *offset is the ring
- * offset at which output goes on. Appended to b. */
-void pane_snapshot(const struct pane *p, struct buf *b, uint64_t *offset);
+/* What a terminal must be fed, from a reset one, to show this pane with at most so many lines
+ * above the screen; *offset is the ring offset at which output goes on. Appended to b. */
+void pane_snapshot(const struct pane *p, unsigned lines, struct buf *b, uint64_t *offset);
 
 const char *pane_id(const struct pane *p);
 const char *pane_name(const struct pane *p); /* or NULL */

@@ -25,9 +25,8 @@ struct memory;
 struct record;
 
 enum {
-	RECORD_SNAPSHOT_LINES = 1000, /* of history above a snapshot's screen */
-	RECORD_COMMANDS = 1000,       /* that are kept, the newest */
-	RECORD_COMMAND_TEXT = 4096,   /* bytes of a command line */
+	RECORD_COMMANDS = 1000,     /* that are kept, the newest */
+	RECORD_COMMAND_TEXT = 4096, /* bytes of a command line */
 };
 
 struct record_options {

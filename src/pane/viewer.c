@@ -7,12 +7,16 @@
 
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "base/xmalloc.h"
 #include "pane/pane_priv.h"
 #include "proto/attach.h"
 
 /* A thousand viewers that come at once must not each be told of each. */
 enum { ANNOUNCE_MS = 200 };
+
+/* A client gets the snapshots it asks for no faster than this. */
+enum { SNAPSHOT_US = 50 * 1000 };
 
 enum {
 	SAY_HELLO = 1 << 0,
@@ -29,13 +33,15 @@ struct viewer {
 	struct pane *pane; /* NULL once it is gone */
 	struct viewer_callbacks cb;
 	void *arg;
-	uint64_t offset; /* of the next byte to send */
-	uint64_t acked;  /* everything below has been rendered */
-	uint64_t debt;   /* bytes sent, snapshots included, and not acknowledged */
-	uint64_t typed;  /* pane->typed_clock at the last input; 0: never */
+	uint64_t offset;   /* of the next byte to send */
+	uint64_t acked;    /* everything below has been rendered */
+	uint64_t debt;     /* bytes sent, snapshots included, and not acknowledged */
+	uint64_t asked_us; /* when it was last given a snapshot that it asked for */
+	uint64_t typed;    /* pane->typed_clock at the last input; 0: never */
 	char *error_code, *error_message;
 	unsigned cols, rows;
-	uint8_t say; /* control messages that are due */
+	unsigned lines; /* of the history, in the next snapshot */
+	uint8_t say;    /* control messages that are due */
 	bool read_only, held;
 	bool needs_snapshot;
 };
@@ -156,6 +162,7 @@ viewer_new(struct pane *p, const struct viewer_spec *spec, const struct viewer_c
 	v->arg = arg;
 	v->cols = spec->cols;
 	v->rows = spec->cols != 0 ? spec->rows : 0;
+	v->lines = ATTACH_SNAPSHOT_LINES;
 	v->read_only = spec->read_only;
 	v->say = SAY_HELLO;
 	if (*record_title(p->record) != '\0')
@@ -240,11 +247,12 @@ pull_snapshot(struct viewer *v, struct buf *b)
 	size_t at = b->len;
 
 	buf_append(b, head, sizeof head);
-	pane_snapshot(v->pane, b, &v->offset);
+	pane_snapshot(v->pane, v->lines, b, &v->offset);
 	attach_put_header((unsigned char *)b->data + at, ATTACH_SNAPSHOT, v->offset);
 	v->acked = v->offset;
 	v->debt += b->len - at;
 	v->needs_snapshot = false;
+	v->lines = ATTACH_SNAPSHOT_LINES;
 	return true;
 }
 
@@ -346,6 +354,22 @@ request_resize(struct viewer *v, unsigned cols, unsigned rows)
 	return 0;
 }
 
+/* What was sent before is not going to be acknowledged: nothing of it is owed. */
+static int
+request_snapshot(struct viewer *v, unsigned lines)
+{
+	uint64_t now = clock_mono_us();
+
+	if (now - v->asked_us < SNAPSHOT_US)
+		return 0;
+	v->asked_us = now;
+	v->needs_snapshot = true;
+	v->lines = lines;
+	v->debt = 0;
+	wake(v);
+	return 0;
+}
+
 int
 viewer_request(struct viewer *v, const struct attach_request *req)
 {
@@ -362,6 +386,8 @@ viewer_request(struct viewer *v, const struct attach_request *req)
 		v->say |= SAY_PONG;
 		wake(v);
 		return 0;
+	case ATTACH_REQ_SNAPSHOT:
+		return request_snapshot(v, req->lines);
 	}
 	return -EINVAL;
 }

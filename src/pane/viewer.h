@@ -4,7 +4,8 @@
  * The owner (a connection) is told through `wake` that there may be something to send, and
  * then pulls one message after another until there is none. What a message holds is decided
  * when it is pulled, never earlier: a viewer that is slow is not behind a queue, it is behind
- * in the ring, and one that has fallen out of the ring gets a snapshot of the screen instead.
+ * in the ring, and one that has fallen out of the ring, or asks, gets a snapshot of the screen
+ * instead.
  * At most ATTACH_WINDOW bytes, snapshots included, are sent and not acknowledged; then this
  * viewer waits, alone.
  *

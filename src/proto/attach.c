@@ -152,12 +152,22 @@ static int
 parse_control(const cJSON *o, struct attach_request *out, char **cause)
 {
 	const char *type = json_string(o, "type");
-	uint64_t cols, rows;
+	uint64_t cols, rows, lines;
 
 	if (type == NULL)
 		return err_set(cause, -EINVAL, "a control message needs \"type\"");
 	if (strcmp(type, "ping") == 0) {
 		out->kind = ATTACH_REQ_PING;
+		return 0;
+	}
+	if (strcmp(type, "snapshot") == 0) {
+		out->kind = ATTACH_REQ_SNAPSHOT;
+		if (cJSON_GetObjectItemCaseSensitive(o, "lines") == NULL)
+			lines = ATTACH_SNAPSHOT_LINES;
+		else if (json_u64(o, "lines", 0, ATTACH_SNAPSHOT_LINES, &lines) != 0)
+			return err_set(cause, -EINVAL, "snapshot: \"lines\" must be 0 to %d",
+			    ATTACH_SNAPSHOT_LINES);
+		out->lines = (unsigned)lines;
 		return 0;
 	}
 	if (strcmp(type, "ack") == 0) {

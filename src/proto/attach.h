@@ -12,6 +12,7 @@
  *	client to server
  *	  0x01 INPUT     raw bytes
  *	  0x03 CONTROL   {"type":"resize","cols","rows"} {"type":"ack","offset"} {"type":"ping"}
+ *	                 {"type":"snapshot","lines"}
  *
  * Pure; any thread.
  */
@@ -36,6 +37,7 @@ enum attach_type {
 enum {
 	ATTACH_HEADER = 9,                  /* type and offset before output */
 	ATTACH_WINDOW = 1024 * 1024,        /* most bytes sent and not acknowledged */
+	ATTACH_SNAPSHOT_LINES = 1000,       /* most of the history in a snapshot */
 	ATTACH_INPUT_MAX = 64 * 1024,       /* most bytes in one INPUT */
 	ATTACH_MESSAGE_MAX = 64 * 1024 + 1, /* longest message from a client */
 	ATTACH_SIZE_MAX = 2000,             /* most columns, most rows */
@@ -72,11 +74,18 @@ void attach_put_error(struct buf *b, const char *code, const char *message);
 void attach_put_pong(struct buf *b);
 
 struct attach_request {
-	enum { ATTACH_REQ_INPUT, ATTACH_REQ_RESIZE, ATTACH_REQ_ACK, ATTACH_REQ_PING } kind;
+	enum {
+		ATTACH_REQ_INPUT,
+		ATTACH_REQ_RESIZE,
+		ATTACH_REQ_ACK,
+		ATTACH_REQ_PING,
+		ATTACH_REQ_SNAPSHOT,
+	} kind;
 	const char *input; /* borrowed from the message */
 	size_t input_len;
 	unsigned cols, rows; /* 1..ATTACH_SIZE_MAX */
 	uint64_t offset;
+	unsigned lines; /* 0..ATTACH_SNAPSHOT_LINES */
 };
 
 /* Takes one message from a client apart. -EINVAL with a cause for what is not of the

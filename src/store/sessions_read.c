@@ -122,7 +122,10 @@ sessions_read_usage_of(sqlite3 *db, int64_t session,
 	" OR instr(lower(COALESCE(cwd, '')), lower(?5))" \
 	" OR EXISTS(SELECT 1 FROM turns WHERE session=s.id" \
 	" AND instr(lower(prompt), lower(?5))))" \
-	" AND (?6=0 OR updated_ms>=?6) AND (?7=0 OR started_ms<=?7)"
+	" AND (?6=0 OR updated_ms>=?6) AND (?7=0 OR started_ms<=?7)" \
+	" AND (?10 IS NULL OR fork=0 AND EXISTS(SELECT 1 FROM sessions p WHERE " \
+	"p.agent=s.agent" \
+	" AND p.native=s.parent_native AND (p.native=?10 OR CAST(p.id AS TEXT)=?10)))"
 
 static int
 prepare(sqlite3 *db, sqlite3_stmt **st, const char *sql, const struct sessions_filter *f)
@@ -138,6 +141,8 @@ prepare(sqlite3 *db, sqlite3_stmt **st, const char *sql, const struct sessions_f
 	}
 	sqlite3_bind_int64(*st, 6, f->since_ms);
 	sqlite3_bind_int64(*st, 7, f->until_ms);
+	if (f->parent != NULL)
+		sqlite3_bind_text(*st, 10, f->parent, -1, SQLITE_STATIC);
 	return 0;
 }
 
@@ -265,15 +270,11 @@ sessions_last_messages(sqlite3 *db, int64_t session, int64_t limit,
 	return give_messages(st, rc, cb, arg);
 }
 
-#define TOOLS \
-	"SELECT id, turn, call, message, name, input, output, outcome, started_ms," \
-	" finished_ms, COALESCE(duration_ms, finished_ms-started_ms) FROM tool_traces" \
-	" WHERE session=?"
+#define TOOLS SESSIONS_TOOL_COLUMNS " FROM tool_traces WHERE session=?"
 
-/* Takes the statement. */
-static int
-give_tools(sqlite3_stmt *st, int rc, bool (*cb)(void *arg, const struct sessions_tool_row *row),
-    void *arg)
+int
+sessions_give_tools(sqlite3_stmt *st, int rc,
+    bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg)
 {
 	while (rc == 0 && (rc = sql_step(st)) == 1) {
 		struct sessions_tool_row r = {.id = sqlite3_column_int64(st, 0),
@@ -302,7 +303,7 @@ sessions_read_tools(sqlite3 *db, int64_t session, int64_t after, int64_t limit, 
 	int rc = sql_prepare(db, &st, TOOLS " AND id>? ORDER BY id LIMIT ? OFFSET ?", "llll",
 	    session, after, limit, offset);
 
-	return give_tools(st, rc, cb, arg);
+	return sessions_give_tools(st, rc, cb, arg);
 }
 
 int
@@ -312,7 +313,7 @@ sessions_last_tools(sqlite3 *db, int64_t session, int64_t limit,
 	sqlite3_stmt *st;
 	int rc = sql_prepare(db, &st, TOOLS " ORDER BY id DESC LIMIT ?", "ll", session, limit);
 
-	return give_tools(st, rc, cb, arg);
+	return sessions_give_tools(st, rc, cb, arg);
 }
 
 int

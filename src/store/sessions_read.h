@@ -42,7 +42,8 @@ int sessions_read_usage_of(sqlite3 *db, int64_t session,
 struct sessions_filter {
 	const char *agent, *project, *pane, *id; /* id: its own, or the agent's */
 	const char *text;                        /* in title, directory or a prompt */
-	int64_t since_ms, until_ms;              /* that were at work between them */
+	const char *parent;         /* sub-agents of that one; its own id, or the agent's */
+	int64_t since_ms, until_ms; /* that were at work between them */
 };
 
 struct sessions_row {
@@ -84,6 +85,14 @@ struct sessions_tool_row {
 };
 int sessions_read_tools(sqlite3 *db, int64_t session, int64_t after, int64_t limit,
     int64_t offset, bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg);
+
+/* For those who select others of tool_traces: the columns of a row, and giving them; takes the
+ * statement, and what preparing it returned. */
+#define SESSIONS_TOOL_COLUMNS \
+	"SELECT id, turn, call, message, name, input, output, outcome, started_ms," \
+	" finished_ms, COALESCE(duration_ms, finished_ms-started_ms)"
+int sessions_give_tools(sqlite3_stmt *st, int rc,
+    bool (*cb)(void *arg, const struct sessions_tool_row *row), void *arg);
 
 /* The last ones that are shown, the newest first. */
 int sessions_last_messages(sqlite3 *db, int64_t session, int64_t limit,

@@ -51,6 +51,46 @@ sessions_count_turns(sqlite3 *db, int64_t session, int64_t *n)
 	return sql_get(db, n, "SELECT COUNT(*) FROM turns WHERE session=?", "l", session);
 }
 
+/* Sessions are few beside what is in them; from each its key leads to the one turn. */
+static const char turn_at_sql[] =
+    "SELECT s.id, t.seq, t.started_ms, t.ended_ms, t.outcome, s.state, s.agent, s.native,"
+    " COALESCE(s.title, (SELECT f.prompt FROM turns f WHERE f.session=s.id ORDER BY f.seq"
+    " LIMIT 1)), t.prompt, COALESCE((SELECT u.model FROM usage u WHERE u.session=s.id"
+    " AND u.turn=t.seq AND u.model IS NOT NULL ORDER BY u.time_ms DESC LIMIT 1), s.model)"
+    " FROM sessions s JOIN turns t ON t.session=s.id AND t.seq=(SELECT l.seq FROM turns l"
+    " WHERE l.session=s.id AND l.started_ms<=?2 ORDER BY l.seq DESC LIMIT 1)"
+    " WHERE s.pane=?1 AND (t.ended_ms>=?2-?3 OR (t.ended_ms IS NULL AND (s.state=0"
+    " OR s.updated_ms>=?2-?3)) OR EXISTS(SELECT 1 FROM turns n WHERE n.session=s.id"
+    " AND n.seq>t.seq))"
+    " ORDER BY s.parent_native IS NOT NULL AND s.fork IS NOT 1, t.started_ms DESC LIMIT 1";
+
+int
+sessions_read_turn_at(sqlite3 *db, const char *pane, int64_t time_ms,
+    void (*cb)(void *arg, const struct sessions_turn_at *row), void *arg)
+{
+	sqlite3_stmt *st;
+	int rc = sql_prepare(
+	    db, &st, turn_at_sql, "tll", pane, time_ms, (int64_t)SESSIONS_TURN_SLACK_MS);
+
+	while (rc == 0 && (rc = sql_step(st)) == 1) {
+		struct sessions_turn_at r = {.session = sqlite3_column_int64(st, 0),
+		    .turn = sqlite3_column_int64(st, 1),
+		    .started_ms = sqlite3_column_int64(st, 2),
+		    .ended_ms = sqlite3_column_int64(st, 3),
+		    .outcome = (int)sql_count(st, 4),
+		    .state = (int)sql_count(st, 5),
+		    .agent = (const char *)sqlite3_column_text(st, 6),
+		    .native = (const char *)sqlite3_column_text(st, 7),
+		    .title = (const char *)sqlite3_column_text(st, 8),
+		    .prompt = (const char *)sqlite3_column_text(st, 9),
+		    .model = (const char *)sqlite3_column_text(st, 10)};
+
+		cb(arg, &r);
+		rc = 0;
+	}
+	return sql_finish(st, rc);
+}
+
 /* With MIN, SQLite takes the other columns from the row that has it. */
 int
 sessions_read_prompts(sqlite3 *db, int chars,

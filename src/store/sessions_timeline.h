@@ -26,6 +26,18 @@ int sessions_read_turns(sqlite3 *db, int64_t session, int64_t after, int64_t lim
     int64_t offset, bool (*cb)(void *arg, const struct sessions_turn_row *row), void *arg);
 int sessions_count_turns(sqlite3 *db, int64_t session, int64_t *n);
 
+/* The turn that was under way in a pane at a time, of the session whose turn began last until then: also
+ * between turns, when another follows, and SESSIONS_TURN_SLACK_MS behind the end, as a terminal shows
+ * things later than they are on record. A sub-agent's only where no other is. */
+enum { SESSIONS_TURN_SLACK_MS = 5000 };
+struct sessions_turn_at {
+	int64_t session, turn, started_ms, ended_ms;
+	int outcome, state;
+	const char *agent, *native, *title, *prompt, *model; /* the last three may be NULL */
+};
+int sessions_read_turn_at(sqlite3 *db, const char *pane, int64_t time_ms,
+    void (*cb)(void *arg, const struct sessions_turn_at *row), void *arg);
+
 /* The first prompt of each session that has one, of at most `chars` characters. */
 int sessions_read_prompts(sqlite3 *db, int chars,
     bool (*cb)(void *arg, int64_t session, const char *prompt), void *arg);

@@ -1,18 +1,31 @@
 // Where the page starts.
 
 import '@xterm/xterm/css/xterm.css';
+import 'uplot/dist/uPlot.min.css';
 import './app.css';
+import './css/grid.css';
+import './css/palette.css';
+import './css/side.css';
+import './css/session.css';
+import './css/search.css';
+import './css/look.css';
+import './css/graph.css';
+import './css/usage.css';
+import { startAccess } from './state/access';
+import { pace } from './parts/pace';
 import { startEvents } from './state/events';
+import { toHash } from './state/route';
 import { App } from './views/app';
 
 const root = document.getElementById('app');
 if (!root) throw new Error('the page has no #app');
 const app = new App(root);
 startEvents();
+startAccess();
 
 /**
- * For tests and for looking into things from the console: what the terminal shows, and how its
- * link is. It hands out copies; nothing can be changed through it.
+ * For tests and for looking into things from the console: what the terminal of the focused cell
+ * shows, how its link is, and what the cells show. It hands out copies; nothing can be changed through it.
  */
 Object.defineProperty(window, 'panescry', {
   value: Object.freeze({
@@ -27,8 +40,18 @@ Object.defineProperty(window, 'panescry', {
       const { cols, rows } = term;
       return { cols, rows, lines, top: buffer.viewportY, alternate: buffer.type === 'alternate' };
     },
+    get pace() {
+      return pace();
+    },
     get link() {
       return app.terminal?.link.state.kind ?? null;
+    },
+    get cells() {
+      return app.grid.all.map((cell) => ({
+        route: toHash(cell.route),
+        focused: cell === app.grid.current,
+        link: cell.screen?.link.state.kind ?? null,
+      }));
     },
   }),
 });

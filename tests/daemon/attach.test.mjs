@@ -226,6 +226,36 @@ describe('the window of a viewer', () => {
     await d.remove(id);
   });
 
+  it('gives a snapshot to who asks, in place of what waits to be acknowledged', async () => {
+    const { id } = await flood(50_000_000);
+    const v = await d.attach(id, { ack: false, offset: 0 });
+    v.input('\n');
+    await until('a full window', () => v.received >= WINDOW || v.snapshots.length !== 0);
+    for (let i = 0; i < 3; i++) {
+      const had = v.snapshots.length;
+      await until('the snapshot', () => {
+        v.control({ type: 'snapshot' });
+        return v.snapshots.length > had;
+      });
+    }
+    v.check();
+    const rows = () => v.snapshots.at(-1).data.toString('latin1').split('zzzzzzz').length - 1;
+    assert.ok(rows() > 900);
+    await until('a short one', () => {
+      v.control({ type: 'snapshot', lines: 0 });
+      return rows() <= 24;
+    });
+    assert.ok(rows() > 10);
+    const had = v.snapshots.length;
+    const began = Date.now();
+    for (let i = 0; i < 1000; i++) v.control({ type: 'snapshot' });
+    v.control({ type: 'ping' });
+    await v.hears('pong');
+    assert.ok(v.snapshots.length - had <= 2 + (Date.now() - began) / 50, 'many at once are few');
+    await v.close();
+    await d.remove(id);
+  });
+
   it('resynchronises with a snapshot who has fallen out of the ring', async () => {
     const { id } = await flood(5_000_000);
     const silent = await d.attach(id, { ack: false, offset: 0 });

@@ -103,7 +103,9 @@ describe('access', () => {
     assert.equal(half.read_only, true);
     assert.equal((await d.request('POST', '/api/v1/panes', { token: half.token, json: { command: ['true'] } })).status, 403);
     assert.equal((await d.request('POST', '/api/v1/tokens', { token: half.token, json: {} })).status, 403);
-    assert.equal((await d.request('GET', INFO, { token: half.token })).status, 200);
+    assert.equal((await d.request('GET', INFO, { token: half.token })).json.access, 'read_only');
+    assert.equal((await d.request('GET', INFO, { token: full.token })).json.access, 'read_write');
+    assert.equal((await d.request('GET', INFO, { token: null, headers: { cookie: `${cookieName()}=${half.token}` } })).json.access, 'read_only');
     const byCookie = await d.request('POST', '/api/v1/panes',
       { token: null, headers: { cookie: `${cookieName()}=${half.token}` }, json: { command: ['true'] } });
     assert.equal(byCookie.status, 403, 'also by cookie');

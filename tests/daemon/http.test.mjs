@@ -1,6 +1,7 @@
 // HTTP: routes, statuses, limits and headers.
 
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import { after, before, describe, it } from 'node:test';
 import { request, startDaemon, useDaemon } from './lib/daemon.mjs';
@@ -51,6 +52,10 @@ describe('routes', () => {
     assert.equal(typeof r.json.version, 'string');
     assert.equal(r.json.panes, (await d.ok('GET', 'panes')).panes.length);
     assert.ok(r.json.uptime_s >= 0);
+  });
+
+  it('tells the name of its machine', async () => {
+    assert.equal((await d.ok('GET', 'info')).host, hostname());
   });
 
   for (const { method, path, open, writes } of ROUTES) {

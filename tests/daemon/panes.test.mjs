@@ -128,6 +128,29 @@ describe('a pane', () => {
     await d.remove(id);
   });
 
+  it('keeps its size for a viewer that has none, also when it types and when it leaves', async () => {
+    const { id } = await d.new(['cat'], { cols: 91, rows: 29 });
+    const size = async () => {
+      const p = await d.pane(id);
+      return `${p.cols}x${p.rows}`;
+    };
+    const phone = await d.attach(id);
+    phone.input('one\n');
+    await d.shows(id, 'one');
+    assert.equal(await size(), '91x29');
+    const desktop = await d.attach(id, { cols: 100, rows: 40 });
+    await until('the size of the one that has one', async () => (await size()) === '100x40');
+    phone.input('two\n');
+    await d.shows(id, 'two');
+    assert.equal(await size(), '100x40');
+    desktop.control({ type: 'resize', cols: 102, rows: 41 });
+    await until('its window', async () => (await size()) === '102x41');
+    await phone.close();
+    assert.equal(await size(), '102x41');
+    await desktop.close();
+    await d.remove(id);
+  });
+
   it('gets signals, and is removed by SIGHUP', async () => {
     const { id } = await d.sh("trap 'echo got usr1' USR1; echo ready; while :; do sleep 0.05; done");
     await d.shows(id, 'ready');

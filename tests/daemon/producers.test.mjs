@@ -48,6 +48,44 @@ const conversation = (said) => {
 describe('a producer of events', () => {
   const d = useDaemon({ before, after });
 
+  it('tells the turn that was under way in a pane at a time', async () => {
+    const start = Date.now() - 600_000;
+    const at = (s) => new Date(start + s * 1000).toISOString();
+    const turn = async (s, pane = 'p70', more = '') => (await d.ok('GET', `turns?pane=${pane}&time=${at(s)}${more}`)).turn;
+    const told = async (...args) => {
+      const t = await turn(...args);
+      return t && [t.session, t.turn, t.prompt];
+    };
+    const events = (list) => list.map((e, i) => ({ seq: i + 1, ...e }));
+    const said = (message, s, text) => [
+      { type: 'message_start', message, role: 'user', text, time: at(s) },
+      { type: 'message_start', message: `a${message}`, role: 'assistant', model: 'claude-opus-4-5', time: at(s + 1) },
+      { type: 'text_delta', text: 'Yes.', time: at(s + 20) },
+      { type: 'token_usage', model: 'claude-opus-4-5', input_tokens: 1, time: at(s + 20) },
+      { type: 'message_end', time: at(s + 20) },
+    ];
+    const one = await begin(d, { pane: 'p70', title: 'Lamps', model: 'm-1' });
+    await send(d, one.id, events([...said('u1', 0, 'Clean it'), ...said('u2', 60, `Key ghp_${'aB3dE6gH9jK2mN5pQ8sT'.repeat(2).slice(0, 36)} there`), { type: 'agent_end', outcome: 'ok', time: at(80) }]));
+    const two = await begin(d, { pane: 'p70' });
+    await send(d, two.id, events([...said('u1', 300, 'Another'), { type: 'agent_end', outcome: 'ok', time: at(320) }]));
+    const first = await turn(10);
+    assert.deepEqual([first.session, first.agent, first.title, first.turn, first.prompt, first.model, first.started], [one.id, 'maker', 'Lamps', 1, 'Clean it', 'claude-opus-4-5', at(0)]);
+    assert.equal(await turn(-5), null);
+    assert.deepEqual(await told(40), [one.id, 1, 'Clean it'], 'between turns');
+    assert.match((await turn(70)).prompt, /^Key ghp_….*masked/);
+    assert.match((await turn(70, 'p70', '&reveal=1')).prompt, /^Key ghp_a/);
+    assert.equal((await turn(83)).turn, 2, 'shown a moment later');
+    assert.equal(await turn(200), null, 'nothing was at work');
+    assert.deepEqual(await told(305), [two.id, 1, 'Another']);
+    assert.equal(await turn(10, 'p71'), null);
+    const sub = await begin(d, { pane: 'p70', parent: two.id });
+    await send(d, sub.id, events(said('u1', 310, 'A part of it')));
+    assert.equal((await turn(312)).session, two.id, 'not that of its sub-agent');
+    for (const q of ['', 'pane=a%20b', 'pane=p1&time=noon', 'pane=p1&reveal=2'])
+      assert.equal((await d.request('GET', `/api/v1/turns?${q}`)).json.error, 'bad_params', q);
+    assert.equal((await d.request('GET', '/api/v1/turns?pane=p70', { token: null })).status, 401);
+  });
+
   it('begins a session, which is one for its agent and id', async () => {
     const s = await begin(d, { native: 'one', cwd: '/work/thing', title: 'A title', model: 'm-1', pane: 'p7' });
     assert.equal(s.agent, 'maker');

@@ -95,7 +95,7 @@ describe('what the daemon sends is what the schema says:', () => {
     await get(`panes/${id}`);
     await post(200, `panes/${id}/resize`, { cols: 90, rows: 30 });
     const v = await d.attach(id, { cols: 90, rows: 30 });
-    for (const o of [{ type: 'ping' }, { type: 'ack', offset: v.next ?? 0 }, { type: 'resize', cols: 91, rows: 31 }]) {
+    for (const o of [{ type: 'ping' }, { type: 'ack', offset: v.next ?? 0 }, { type: 'resize', cols: 91, rows: 31 }, { type: 'snapshot', lines: 10 }]) {
       checkClientControl(o);
       v.control(o);
     }
@@ -114,6 +114,7 @@ describe('what the daemon sends is what the schema says:', () => {
     await d.type(id, `${String.fromCharCode(4)}`);
     await d.exited(id);
     await v.finish(0);
+    await until('the archive', async () => (await d.request('GET', `/api/v1/archive/lines?pane=${id}`)).status === 200);
     const title = await post(201, 'panes', { command: ['sh', '-c', 'read x; printf "\\033]2;named\\007"; read x'] });
     const w = await d.attach(title.id);
     w.input('\n');
@@ -180,8 +181,13 @@ describe('what the daemon sends is what the schema says:', () => {
     for (const { id } of data) {
       await get(`sessions/${id}`);
       for (const what of ['messages', 'traces', 'timeline']) await get(`sessions/${id}/${what}?limit=200&text_max=10`);
+      await get(`sessions/${id}/traces/stats`);
     }
-    for (const by of ['day', 'model', 'agent', 'session', 'project']) await get(`usage?by=${by}&timezone=utc`);
+    for (const by of ['day', 'model', 'agent', 'session', 'project']) await get(`usage?by=${by}&timezone=utc&split=model`);
+    const turns = (await get(`sessions/${data[0].id}/timeline`)).data;
+    await get(`sessions/${data[0].id}/place?at=n${turns[0].turn}`);
+    await refused(404, 'no_such_place', 'GET', `sessions/${data[0].id}/place?at=m999999`);
+    await refused(404, 'no_such_lines', 'GET', 'archive/lines?pane=p999&from=1&to=2');
     for (const by of ['session', 'model', 'prefix']) await get(`usage/cache?by=${by}&text_max=10`);
     for (const role of ['user', 'assistant', 'thinking', 'system', 'tool']) await get(`search?pattern=e&source=sessions&context=1&role=${role}`);
     await ask(200, 'DELETE', `sessions/${data.at(-1).id}`);
@@ -209,6 +215,8 @@ describe('what the daemon sends is what the schema says:', () => {
     await one.hears('the end', (o) => o.channel === 'text' && o.truncated);
     await l.hears('the agent in its pane', (o) => o.type === 'agent' && o.agent?.state === 'waiting_input');
     assert.equal((await get('status')).agents.first.pane, id);
+    assert.equal((await get(`turns?pane=${id}`)).turn.session, number);
+    assert.equal((await get('turns?pane=p999')).turn, null);
     const late = await Listener.on(d, [`session:${number}`]);
     await late.hears('texts that were cut', (o) => o.type === 'state' && o.messages.at(-1).truncated && o.traces.at(-1).truncated);
     for (const x of [l, one, late]) await x.close();
@@ -336,7 +344,7 @@ describe('what the daemon sends is what the schema says:', () => {
       });
     const type = (name) => (e) => e.type === name;
     const id = await talk('think first; say hello; tool Bash {"command":"ls"}; pieces one two; sub aside; garbage; ask Bash {"command":"rm x"}; big 20000');
-    const l = await Listener.on(d, [`job:${id}`]);
+    const l = await Listener.on(d, [`job:${id}`, 'jobs']);
     const { permission } = await hears(id, 'a question', type('permission'));
     const state = await get(`talks/${id}`);
     assert.equal(state.permissions.length, 1);
@@ -356,6 +364,7 @@ describe('what the daemon sends is what the schema says:', () => {
     await hears(id, 'its end', type('ended'));
     await hears(id, 'what was dropped', type('dropped'));
     await l.hears('an event', (o) => o.type === 'talk');
+    await l.hears('a phase', (o) => o.type === 'phase' && o.id === id);
     await l.close();
     await refused(409, 'ended', 'POST', `talks/${id}/messages`, { json: { text: 'x' } });
     // A question that says all that one can say.

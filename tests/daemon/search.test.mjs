@@ -540,4 +540,61 @@ describe('the archive', () => {
     await second.stop();
     await rm(dir, { recursive: true, force: true });
   });
+
+  it('gives its lines by number, with their styles, of panes that are gone and of earlier runs', async () => {
+    const dir = await privateDir();
+    const conf = join(dir, 'conf');
+    await writeFile(conf, 'history_lines = 20000\n');
+    const first = await startDaemon({ dir, keep: true, env: { PANESCRY_CONFIG: conf } });
+    const lines = async (d, args) => d.request('GET', `/api/v1/archive/lines?${query(args)}`);
+    const gone = await first.sh("seq 1 300; printf '\\033[1;31mred\\033[0m and \\033[38;2;1;2;3mtrue\\033[0m\\n'; seq 302 400");
+    const kept = await first.sh('seq 1 60000; exec cat');
+    await first.exited(gone.id);
+    await first.remove(gone.id);
+    await first.shows(kept.id, '60000');
+
+    const part = await until('the lines', async () => {
+      const r = await lines(first, { pane: gone.id, from: 300, to: 302 });
+      return r.status === 200 && r.json;
+    });
+    assert.deepEqual([part.pane, part.first_line, part.last_line], [gone.id, 1, 400]);
+    assert.deepEqual(part.lines.map((l) => [l.line, l.text]), [[300, '300'], [301, 'red and true'], [302, '302']]);
+    for (const l of part.lines) assert.match(l.time, /^\d{4}-.*Z$/);
+    const style = (id) => {
+      const { id: _, ...rest } = part.styles.find((s) => s.id === id);
+      return rest;
+    };
+    const { runs } = part.lines[1];
+    assert.deepEqual(runs.map((r) => r.len), [3, 5, 4]);
+    assert.deepEqual([style(runs[0].style), style(runs[2].style)], [{ fg: 1, bold: true }, { fg: '#010203' }]);
+    // What a history has lost; and of too many the first, or the last.
+    const { first_line: start } = (await first.request('GET', `/api/v1/panes/${kept.id}`)).json;
+    assert.ok(start > 20000, String(start));
+    const lost = (await lines(first, { pane: kept.id, from: 5, to: 6 })).json;
+    assert.deepEqual(lost.lines.map((l) => l.text), ['5', '6']);
+    const numbered = async (args) => (await lines(first, { pane: kept.id, ...args })).json.lines.map((l) => l.line);
+    const many = await numbered({ from: 1001 });
+    assert.deepEqual([many.length, many[0], many.at(-1)], [10000, 1001, 11000]);
+    const end = await numbered({ to: 30000 });
+    assert.deepEqual([end.length, end[0], end.at(-1)], [10000, 20001, 30000]);
+    assert.deepEqual(await numbered({ from: 9_000_000 }), []);
+    assert.equal((await find(first, { pattern: '^1[0-9]{4}$', source: 'past', pane: kept.id, limit: 10000 })).total, 10000);
+    assert.equal((await find(first, { pattern: '^60000$', source: 'past' })).total, 0, 'the history has it');
+    assert.deepEqual((await find(first, { pattern: '^red', source: 'past' })).matches.map((m) => [m.pane, m.line, m.source]), [[gone.id, 301, 'archive']]);
+
+    for (const args of [{}, { pane: 'a b' }, { pane: kept.id, from: 0 }, { pane: kept.id, from: 5, to: 4 }, { pane: kept.id, run: 'yesterday' }])
+      assert.equal((await lines(first, args)).status, 400, JSON.stringify(args));
+    assert.equal((await lines(first, { pane: 'p999' })).json.error, 'no_such_lines');
+    assert.equal((await lines(first, { pane: gone.id, run: '2001-01-01T00:00:00Z' })).status, 404);
+    assert.equal((await first.request('GET', `/api/v1/archive/lines?pane=${gone.id}`, { token: null })).status, 401);
+    await first.stop();
+
+    const second = await startDaemon({ dir, keep: true, env: { PANESCRY_CONFIG: conf } });
+    const match = await until('the archive to be read', async () => (await find(second, { pattern: '^red', source: 'past' })).matches[0]);
+    assert.equal((await lines(second, { pane: gone.id })).status, 404, 'not of this run');
+    const earlier = (await lines(second, { pane: gone.id, run: match.run, from: 301, to: 301 })).json;
+    assert.deepEqual(earlier.lines.map((l) => l.text), ['red and true']);
+    await second.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
 });

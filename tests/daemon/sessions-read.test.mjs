@@ -125,6 +125,86 @@ describe('sessions of agents', () => {
     assert.equal((await d.request('GET', '/api/v1/sessions/none/timeline')).status, 404);
   });
 
+  it('give their tool calls by what they are', async () => {
+    const calls = async (query) => {
+      const p = await get(`sessions/one/traces?${query}`);
+      return [p.data.map((t) => t.call), p.total, p.next_cursor === null];
+    };
+    assert.deepEqual(await calls('tool=Bash'), [['c1', 'c2'], 2, true]);
+    assert.deepEqual(await calls('tool=bash'), [[], 0, true]);
+    assert.deepEqual(await calls('outcome=failed,denied,interrupted'), [['c1'], 1, true]);
+    assert.deepEqual(await calls('outcome=ok,open'), [['c2'], 1, true]);
+    assert.deepEqual(await calls('min_ms=1000'), [['c1', 'c2'], 2, true]);
+    assert.deepEqual(await calls('min_ms=1001'), [[], 0, true]);
+    assert.deepEqual(await calls('q=MAKE'), [['c1'], 1, true]);
+    assert.deepEqual(await calls('q=%25'), [[], 0, true], 'it is text, no pattern');
+    assert.deepEqual(await calls('tool=Bash&q=true&outcome=ok&min_ms=1'), [['c2'], 1, true]);
+    assert.deepEqual(await calls('tool=Bash&limit=1'), [['c1'], 2, false]);
+    assert.deepEqual(await calls('tool=Bash&limit=1&offset=1'), [['c2'], 2, false]);
+    const { next_cursor: next } = await get('sessions/one/traces?tool=Bash&limit=1');
+    assert.deepEqual((await calls(`tool=Bash&cursor=${next}`))[0], ['c2']);
+    for (const query of ['outcome=good', 'outcome=fail', 'min_ms=x', 'min_ms=-1'])
+      assert.equal((await d.request('GET', `/api/v1/sessions/one/traces?${query}`)).json.error, 'bad_params', query);
+    assert.equal((await d.request('GET', '/api/v1/sessions/none/traces?tool=x')).status, 404);
+  });
+
+  it('say what each tool was like', async () => {
+    const s = await get('sessions/one/traces/stats');
+    const row = { calls: 2, failed: 1, median_ms: 1000, p95_ms: 1000, max_ms: 1000, total_ms: 2000 };
+    assert.deepEqual(s, { tools: [{ name: 'Bash', ...row }], all: row });
+    const none = { calls: 0, failed: 0, median_ms: null, p95_ms: null, max_ms: null, total_ms: null };
+    assert.deepEqual(await get('sessions/three/traces/stats'), { tools: [], all: none });
+    assert.equal((await d.request('GET', '/api/v1/sessions/none/traces/stats')).status, 404);
+    // One that takes 10, 20 ... 1000 ms, and one of another tool that has no end.
+    const { id } = await d.ok('POST', 'sessions', { agent: 'mine', native: 'ranks' });
+    const events = Array.from({ length: 100 }, (_, i) => [
+      { type: 'tool_call', call: `r${i}`, name: 'Sleep', input: { i } },
+      { type: 'tool_result', call: `r${i}`, output: '', duration_ms: (((i * 37) % 100) + 1) * 10 },
+    ]).flat();
+    events.push({ type: 'tool_call', call: 'open', name: '<b>', input: {} });
+    const body = events.map((e, i) => line({ seq: i + 1, ...e })).join('');
+    const r = await d.request('POST', `/api/v1/sessions/${id}/events`, { body });
+    assert.equal(r.status, 200, r.text);
+    const { tools, all } = await get(`sessions/${id}/traces/stats`);
+    assert.deepEqual(tools.map((t) => [t.name, t.calls, t.failed, t.median_ms, t.p95_ms, t.max_ms, t.total_ms]), [
+      ['Sleep', 100, 0, 500, 950, 1000, 50_500], ['<b>', 1, 0, null, null, null, null]]);
+    assert.deepEqual([all.calls, all.median_ms, all.p95_ms], [101, 500, 950]);
+    assert.equal((await get(`sessions/${id}/traces?outcome=open`)).data[0].call, 'open');
+    assert.equal((await get(`sessions/${id}/traces?min_ms=500`)).total, 51);
+    assert.equal((await get(`sessions/${id}/traces?min_ms=0`)).total, 100, 'not known is not long');
+    await d.ok('DELETE', `sessions/${id}`);
+  });
+
+  it('say where a turn, a message and a call is', async () => {
+    const place = (at) => get(`sessions/one/place?at=${at}`);
+    const all = (await get('sessions/one/messages')).data;
+    const tools = (await get('sessions/one/traces')).data;
+    assert.deepEqual(await place('n1'), { turn: 1, messages: 0, traces: 0 });
+    const second = all.findIndex((m) => m.turn === 2);
+    assert.deepEqual(await place('n2'), { turn: 2, messages: second, traces: 2 });
+    assert.deepEqual(await place('n3'), { turn: 3, messages: all.length, traces: 2 });
+    for (const [i, m] of all.entries()) assert.equal((await place(`m${m.id}`)).messages, i);
+    for (const [i, t] of tools.entries()) assert.equal((await place(`t${t.id}`)).traces, i);
+    assert.equal((await place(`m${all[second].id}`)).traces, 2);
+    assert.equal((await place(`t${tools[0].id}`)).messages, 1, 'behind the prompt');
+    const status = async (path) => (await d.request('GET', `/api/v1/sessions/${path}`)).status;
+    assert.equal(await status('one/place?at=m999999'), 404);
+    assert.equal(await status(`two/place?at=m${all[0].id}`), 404, 'of another session');
+    for (const at of ['', '?at=', '?at=m', '?at=x1', '?at=1', '?at=n-1']) assert.equal(await status(`one/place${at}`), 400, at);
+  });
+
+  it('have sub-agents that can be asked for, and prompts that can be cut', async () => {
+    const parent = await d.ok('POST', 'sessions', { agent: 'mine', native: 'parent' });
+    const child = await d.ok('POST', 'sessions', { agent: 'mine', native: 'child', parent: 'parent' });
+    const subs = async (of) => (await get(`sessions?parent=${of}`)).data.map((s) => s.id);
+    assert.deepEqual(await subs('parent'), [child.id]);
+    assert.deepEqual(await subs(parent.id), [child.id]);
+    assert.deepEqual(await subs('child'), []);
+    await d.ok('DELETE', `sessions/${parent.id}`);
+    const [turn] = (await get('sessions/one/timeline?text_max=5')).data;
+    assert.deepEqual([turn.prompt, typeof turn.prompt_bytes], ['Clone', 'number']);
+  });
+
   it('say how well caches were hit', async () => {
     const s = await get('usage/cache?by=session');
     assert.deepEqual(s.rows.map((r) => r.key).sort(), ['one', 'three', 'two']);
@@ -145,6 +225,27 @@ describe('sessions of agents', () => {
     assert.match(cli.out, /^one +4 +130 +210 +60 +52\.5 %/m);
     assert.match(cli.out, /^total +6 /m);
     assert.equal(JSON.parse((await d.cli(['usage', '--cache', '--by', 'model', '--json'])).out).by, 'model');
+  });
+
+  it('say what was used in a part of it', async () => {
+    const day = new Date().toISOString().slice(0, 10);
+    const days = await get('usage?by=day&split=model');
+    const sum = (rows) => rows.reduce((n, r) => n + r.input_tokens, 0);
+    assert.equal(days.rows.length, 2);
+    assert.equal(sum(days.rows), days.totals.input_tokens);
+    for (const { models, ...row } of days.rows) assert.deepEqual(models, [{ ...row, key: 'claude-opus-4-5' }]);
+    assert.ok(Math.abs(days.totals.cache_hit_rate - 350 / 600) < 1e-9, `${days.totals.cache_hit_rate}`);
+    assert.equal(days.rows.at(-1).key, day);
+
+    const keys = async (query) => (await get(`usage?${query}`)).rows.map((r) => r.key);
+    assert.deepEqual(await keys(`by=session&day=${day}`), ['one', 'three']);
+    assert.deepEqual(await keys('by=session&project=/work/other'), ['three']);
+    assert.deepEqual(await keys(`by=session&agent=claude&model=claude-opus-4-5&day=${days.rows[0].key}`), ['two']);
+    assert.deepEqual(await keys('by=project&session=three'), ['/work/other']);
+    const none = await get('usage?model=other');
+    assert.deepEqual([none.rows, none.totals.input_tokens, none.totals.cost_usd, none.totals.cache_hit_rate], [[], null, null, null]);
+    assert.equal((await get('usage?project=/work/other')).rows[0].models, undefined);
+    assert.equal((await d.request('GET', '/api/v1/usage?split=day')).json.error, 'bad_params');
   });
 
   it('are shown without their secrets, unless they are asked for', async () => {

@@ -141,6 +141,8 @@ describe('a live session', () => {
     const t = await Talk.begin(d, { prompt: 'ask Bash {"command":"rm x"}; ask Write {"file":"y"}; ask Read {"file":"z"}' });
     const topic = `job:${t.id}`;
     const clients = await Promise.all([Listener.on(d, [topic]), Listener.on(d, [topic])]);
+    const all = await Listener.on(d, ['jobs']);
+    await all.hears('the state', (o) => o.type === 'state');
     const first = await t.sees('a permission', { type: 'permission' });
     assert.equal(first.permission.tool, 'Bash');
     assert.deepEqual(first.permission.input, { command: 'rm x' });
@@ -160,6 +162,10 @@ describe('a live session', () => {
     await t.sees('the other input', (e) => e.type === 'tool_result' && e.text.includes('other'));
     await t.turn();
     assert.equal(t.of('answered').length, 3);
+    const phase = (of) => (o) => o.topic === 'jobs' && o.type === 'phase' && o.id === t.id && o.phase === of;
+    await all.hears('that it asks', phase('awaiting_approval'));
+    await all.hears('that it has done', phase('idle'));
+    await all.close();
     // All clients were told the same.
     for (const c of clients) {
       await c.hears('the third answer', (o) => o.type === 'talk' && o.event.type === 'answered' && o.event.id === 'p3');

@@ -38,6 +38,9 @@ requests(void **state)
 {
 	static const char resize[] = "\x03{\"type\":\"resize\",\"cols\":80,\"rows\":24}  ";
 	static const char ack[] = "\x03{\"type\":\"ack\",\"offset\":9007199254740991}";
+	static const char snapshot[] = "\x03{\"type\":\"snapshot\"}";
+	static const char short_one[] = "\x03{\"type\":\"snapshot\",\"lines\":0}";
+	static const char long_one[] = "\x03{\"type\":\"snapshot\",\"lines\":1001}";
 	static char big[ATTACH_INPUT_MAX + 2] = {ATTACH_INPUT};
 	struct attach_request r;
 
@@ -48,6 +51,13 @@ requests(void **state)
 	assert_int_equal(r.rows, 24);
 	assert_int_equal(attach_parse_request(ack, sizeof ack - 1, &r, NULL), 0);
 	assert_true(r.offset == JSON_INT_MAX);
+	assert_int_equal(attach_parse_request(snapshot, sizeof snapshot - 1, &r, NULL), 0);
+	assert_int_equal(r.kind, ATTACH_REQ_SNAPSHOT);
+	assert_int_equal(r.lines, ATTACH_SNAPSHOT_LINES);
+	assert_int_equal(attach_parse_request(short_one, sizeof short_one - 1, &r, NULL), 0);
+	assert_int_equal(r.lines, 0);
+	assert_int_equal(
+	    attach_parse_request(long_one, sizeof long_one - 1, &r, NULL), -EINVAL);
 	assert_int_equal(attach_parse_request("\x01\0x", 3, &r, NULL), 0);
 	assert_int_equal(r.kind, ATTACH_REQ_INPUT);
 	assert_int_equal(r.input_len, 2);

@@ -156,7 +156,7 @@ test('output in a terminal as it comes, then as text; cancel, again, remove', as
   assert.equal((await text.innerText()).trim(), 'first\ngot second');
   assert.equal(await v.job.locator('.xterm').count(), 0);
 
-  await v.job.getByRole('button', { name: 'Run again' }).click();
+  await v.job.getByRole('button', { name: 'Retry' }).click();
   await until('another job', () => hash(v) !== `#job=${id}`);
   const again = hash(v).slice('#job='.length);
   await v.sees('first');
@@ -373,7 +373,7 @@ test('a stream of another producer is a job, too', async () => {
   await v.dialog.getByRole('button', { name: 'Cancel the job' }).click();
   await shows(v.head, 'cancelled');
   await v.job.getByRole('document').getByText('made elsewhere').waitFor();
-  assert.equal(await v.job.getByRole('button', { name: 'Run again' }).isVisible(), false);
+  assert.equal(await v.job.getByRole('button', { name: 'Retry' }).isVisible(), false);
   await v.close();
 });
 

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { PHONE, useRig } from './lib/browser.mjs';
+import { Talk } from './lib/talk.mjs';
 import { until } from './lib/until.mjs';
 
 const SAMPLES = join(dirname(fileURLToPath(import.meta.url)), '..', 'agents', 'samples');
@@ -14,49 +15,6 @@ const CONTROLS = '\x1b[31mred\x1b[0m \x1b]0;title\x07 \u202eturned\u202c nul\0 d
 const BIG = `${'many words of a big message \n'.repeat(144_000)}the end of it`; // nearly 4 MiB, which is the most
 const LONG = 20_000; // messages
 const MORE = 60; // sessions of little interest
-
-const at = (n) => new Date(Date.UTC(2026, 10, 20, 8, 0, 0) + n * 1000).toISOString();
-
-/** Lines as Claude Code writes them. */
-class Talk {
-  lines = [];
-  n = 0;
-  constructor(id, cwd = '/home/ann/src/lighthouse') {
-    Object.assign(this, { id, cwd });
-  }
-  put(type, message, more = {}) {
-    const uuid = `${this.id}-${++this.n}`;
-    this.lines.push(JSON.stringify({
-      type, uuid, parentUuid: this.n > 1 ? `${this.id}-${this.n - 1}` : null, sessionId: this.id,
-      timestamp: at(this.n * 7), version: '2.1.0', cwd: this.cwd, gitBranch: 'main', message, ...more }));
-    return this;
-  }
-  user(text) {
-    return this.put('user', { role: 'user', content: text });
-  }
-  model(content, stop = null) {
-    const id = `msg_${this.id}_${this.n}`;
-    return this.put('assistant', {
-      id, model: 'claude-opus-4-5', role: 'assistant', content, stop_reason: stop,
-      usage: { input_tokens: 1200, output_tokens: 340, cache_read_input_tokens: 48_000, cache_creation_input_tokens: 2000 },
-    }, { requestId: `req_${id}` });
-  }
-  says(text, stop = 'end_turn') {
-    return this.model([{ type: 'text', text }], stop);
-  }
-  thinks(thinking) {
-    return this.model([{ type: 'thinking', thinking, signature: '' }]);
-  }
-  calls(id, name, input) {
-    return this.model([{ type: 'tool_use', id: `${this.id}-${id}`, name, input }], 'tool_use');
-  }
-  result(id, content, error = false) {
-    return this.put('user', { role: 'user', content: [{ type: 'tool_result', tool_use_id: `${this.id}-${id}`, content, is_error: error }] });
-  }
-  get text() {
-    return this.lines.map((l) => `${l}\n`).join('');
-  }
-}
 
 const story = () =>
   new Talk('story')
@@ -373,7 +331,7 @@ test('only what is seen asks again', async () => {
   asked = 0;
   let followed = 0;
   v.page.on('request', (r) => (followed += r.url().includes('/messages?') ? 1 : 0));
-  await until('the transcript to be followed', () => followed > 2);
+  await until('the transcript to be followed', () => followed > 0); // seldom, as events come
   assert.equal(asked, 0, 'the list is not shown');
   await v.close();
 });

@@ -44,8 +44,10 @@ test('a pane of tmux is listed with its place, shown, and typed into', async () 
   await v.line('echo $((6*7))');
   await v.sees(/^42$/m);
   assert.match(await tmux('capture-pane', '-p', '-t', '%0'), /^42$/m, 'tmux shows it, too');
-  const detail = v.page.locator('.row-detail', { hasText: 't%0' });
-  await until('its place', async () => (await detail.textContent()).includes('work:0.0'));
+  const session = v.page.getByRole('treeitem', { name: 'work' });
+  const row = session.getByRole('treeitem', { name: /^0 edit/ });
+  await row.waitFor();
+  assert.match(await row.locator('.row').getAttribute('title'), /t%0 · work:0\.0/);
   await v.shot('tmux');
   await v.page.reload();
   await v.online();

@@ -156,6 +156,17 @@ test('a bell is marked until somebody types', async () => {
 
 test('without WebGL, and when its context is lost, the terminal is drawn all the same', async () => {
   const v = await rig.open({ pane: await rig.daemon.shell() });
+  await v.page.locator('.xterm-rows').waitFor();
+  assert.equal(await v.page.locator('.xterm canvas').count(), 0, 'none in software');
+  // As if there were a graphics card.
+  await v.page.addInitScript(() => {
+    const { getContext } = HTMLCanvasElement.prototype;
+    HTMLCanvasElement.prototype.getContext = function (kind, options = {}) {
+      return getContext.call(this, kind, { ...options, failIfMajorPerformanceCaveat: false });
+    };
+  });
+  await v.page.reload();
+  await v.page.locator('.xterm canvas').first().waitFor();
   await v.page.evaluate(() => {
     for (const canvas of document.querySelectorAll('.xterm canvas')) {
       canvas.getContext('webgl2')?.getExtension('WEBGL_lose_context')?.loseContext();

@@ -1,6 +1,7 @@
 // Runs of flows: steps that depend on each other, each of them a job or a question.
 
 import { call, foreign } from './http';
+import { cancelledHere } from './jobs';
 import type { Flow, Flows } from './types';
 
 export type { Flow, Flows, FlowState, Step } from './types';
@@ -22,7 +23,12 @@ export async function listFlows(limit: number, before: string | null, signal: Ab
 
 export const getFlow = (id: string, signal: AbortSignal): Promise<Flow> =>
   call('GET', flowPath(id), undefined, signal);
-export const cancelFlow = (id: string): Promise<unknown> => call('POST', `${flowPath(id)}/cancel`, {});
+
+export function cancelFlow(id: string): Promise<unknown> {
+  cancelledHere.add(id);
+  return call('POST', `${flowPath(id)}/cancel`, {});
+}
+
 export const resumeFlow = (id: string): Promise<unknown> => call('POST', `${flowPath(id)}/resume`, {});
 export const removeFlow = (id: string): Promise<unknown> => call('DELETE', flowPath(id));
 

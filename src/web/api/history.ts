@@ -1,7 +1,7 @@
 // Lines of a pane's history and main screen, by number, with the styles they were written in.
 
 import { call, panePath } from './http';
-import type { Capture, Line } from './types';
+import type { ArchiveLines, Line } from './types';
 
 export type { Colour, Style } from './types';
 
@@ -10,7 +10,7 @@ export interface HistoryLine extends Line {
   line: number;
 }
 
-export interface HistoryPart extends Capture {
+export interface HistoryPart extends ArchiveLines {
   lines: HistoryLine[];
 }
 
@@ -26,4 +26,34 @@ export function history(
     format: 'json',
   });
   return call('GET', `${panePath(pane)}/capture?${args}`, undefined, signal);
+}
+
+/** The first line that was completed at that time or later; null: none was. */
+export async function lineSince(
+  pane: string,
+  time: string,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const args = new URLSearchParams({ pattern: '^', since: time, limit: '1', order: 'oldest' });
+  const found = await call<{ matches?: { line: number }[] } | null>(
+    'GET', `${panePath(pane)}/search?${args}`, undefined, signal,
+  );
+  return found?.matches?.[0]?.line ?? null;
+}
+
+/** What the archive has of it; `run` as a match of a search has it. */
+export function archived(
+  pane: string,
+  run: string | undefined,
+  from: number,
+  to: number,
+  signal: AbortSignal,
+): Promise<HistoryPart> {
+  const args = new URLSearchParams({
+    pane,
+    ...(run && { run }),
+    from: String(Math.max(1, from)),
+    to: String(Math.max(1, to)),
+  });
+  return call('GET', `api/v1/archive/lines?${args}`, undefined, signal);
 }

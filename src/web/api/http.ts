@@ -1,9 +1,9 @@
 // The daemon's JSON API, as far as the page uses it. Addresses are relative to the page, so
 // that a reverse proxy may put it below a prefix.
 
-import type { Pane, Panes } from './types';
+import type { Info, Pane, Panes } from './types';
 
-export type { Alarm, Pane, Panes as Listing } from './types';
+export type { Alarm, Info, Pane, PaneAgent as Agent, Panes as Listing } from './types';
 
 /**
  * What the daemon refused; with status 0, 'offline' when it was not reached, and 'aborted' when
@@ -99,6 +99,7 @@ export interface NewPane {
   rows?: number;
 }
 
+export const getInfo = (): Promise<Info> => call('GET', 'api/v1/info');
 export const getPane = (id: string): Promise<Pane> => call('GET', panePath(id));
 export const newPane = (pane: NewPane): Promise<Pane> => call('POST', 'api/v1/panes', pane);
 export const killPane = (id: string): Promise<unknown> => call('DELETE', panePath(id));

@@ -37,7 +37,14 @@ export async function listJobs(
 
 export const getJob = (id: string, signal: AbortSignal): Promise<Job> =>
   call('GET', jobPath(id), undefined, signal);
-export const cancelJob = (id: string): Promise<Job> => call('POST', `${jobPath(id)}/cancel`, {});
+
+/** Jobs and flows that the person cancelled in this page: that they end is no news. */
+export const cancelledHere = new Set<string>();
+
+export function cancelJob(id: string): Promise<Job> {
+  cancelledHere.add(id);
+  return call('POST', `${jobPath(id)}/cancel`, {});
+}
 export const retryJob = (id: string): Promise<Job> => call('POST', `${jobPath(id)}/retry`, {});
 export const removeJob = (id: string): Promise<unknown> => call('DELETE', jobPath(id));
 

@@ -42,7 +42,8 @@ export interface Sink {
   output(bytes: Uint8Array, replayed: boolean, done: () => void): void;
   control(control: Control): void;
   state(state: LinkState): void;
-  size(): Size;
+  /** Of this viewer's window; null: the pane is not to have it. */
+  size(): Size | null;
 }
 
 // The first attempt is at once: a daemon whose worker is replaced is back within a blink.
@@ -88,16 +89,23 @@ export class Link {
     return this.current;
   }
 
+  /** Up to where output was handed out; null before the first. */
+  get offset(): number | null {
+    return this.known;
+  }
+
   connect(): void {
     if (this.socket) return;
     clearTimeout(this.retry);
     this.greeted = false;
-    const { cols, rows } = this.sink.size();
+    const size = this.sink.size();
     const to = url(`ws/panes/${encodeURIComponent(this.pane)}`);
     to.protocol = to.protocol === 'https:' ? 'wss:' : 'ws:';
     if (this.known !== null) to.searchParams.set('offset', String(this.known));
-    to.searchParams.set('cols', String(cols));
-    to.searchParams.set('rows', String(rows));
+    if (size) {
+      to.searchParams.set('cols', String(size.cols));
+      to.searchParams.set('rows', String(size.rows));
+    }
     to.searchParams.set('mode', this.readOnly ? 'ro' : 'rw');
     const socket = new WebSocket(to, SUBPROTOCOL);
     socket.binaryType = 'arraybuffer';
@@ -112,6 +120,12 @@ export class Link {
     this.set({ kind: 'connecting', attempt: this.failures });
   }
 
+  /** A new connection in place of this one, as by a viewer that never told a size. */
+  again(): void {
+    this.drop();
+    this.connect();
+  }
+
   /** False if it could not be sent; then it never will be. */
   input(data: string | Uint8Array): boolean {
     if (this.current.kind !== 'online') return false;
@@ -121,6 +135,11 @@ export class Link {
 
   resize(size: Size): void {
     if (this.current.kind === 'online') this.control({ type: 'resize', ...size });
+  }
+
+  /** A snapshot in place of what has been handed out and not yet shown. `lines` of history. */
+  skip(lines: number): void {
+    if (this.current.kind === 'online') this.control({ type: 'snapshot', lines });
   }
 
   close(): void {

@@ -39,8 +39,10 @@ export type ErrorCode =
   | 'no_such_channel'
   | 'no_such_flow'
   | 'no_such_job'
+  | 'no_such_lines'
   | 'no_such_pane'
   | 'no_such_permission'
+  | 'no_such_place'
   | 'no_such_session'
   | 'no_such_step'
   | 'no_such_watch'
@@ -145,7 +147,7 @@ export interface Health {
 /** The agent that waits first. */
 export interface AgentFirst {
   pane: string;
-  agent: string | null;
+  agent: string;
   state: SessionState;
   title: string | null;
 }
@@ -245,6 +247,10 @@ export interface LimitsInfo {
 /** What the daemon is, holds and allows. */
 export interface Info {
   version: string;
+  /** The name of its machine. */
+  host: string;
+  /** What the token may. */
+  access: 'read_write' | 'read_only';
   /** The worker's. */
   pid: number;
   panes_restored: number;
@@ -281,7 +287,7 @@ export interface Upgrade {
 export interface PaneAgent {
   /** Its number. */
   session: number;
-  agent: string | null;
+  agent: string;
   state: SessionState;
   title: string | null;
   since: Time | null;
@@ -406,6 +412,15 @@ export interface Capture {
   styles: Style[];
 }
 
+/** Of a pane that is gone, or what its history has lost. */
+export interface ArchiveLines {
+  pane: string;
+  first_line: number;
+  last_line: number;
+  lines: Line[];
+  styles: Style[];
+}
+
 /** A line that matched as it came. */
 export interface Sighting {
   pane: string;
@@ -444,9 +459,9 @@ export interface Found {
 export interface SessionMatch {
   /** Its number. */
   session: number;
-  agent: string | null;
+  agent: string;
   /** The agent's own id of it. */
-  native: string | null;
+  native: string;
   pane: string | null;
   role: 'user' | 'assistant' | 'thinking' | 'system' | 'tool' | null;
   tool: string | null;
@@ -502,15 +517,22 @@ export interface Usage {
   cost_source: CostSource;
 }
 
-export interface UsageRow extends Usage {
+export interface UsageSum extends Usage {
+  /** How much of the input came from a cache. */
+  cache_hit_rate: number | null;
+}
+
+export interface UsageRow extends UsageSum {
   key: string;
   sessions: number;
+  /** The same by model, where that was asked for. */
+  models?: UsageRow[];
 }
 
 export interface UsageReport {
   by: 'day' | 'model' | 'agent' | 'session' | 'project';
   rows: UsageRow[];
-  totals: Usage;
+  totals: UsageSum;
   unpriced_models: string[];
 }
 
@@ -528,7 +550,9 @@ export interface CacheRow extends CacheCounts {
   project?: string | null;
   model?: string | null;
   title?: string | null;
+  title_bytes?: number;
   prompt?: string | null;
+  prompt_bytes?: number;
 }
 
 export interface CacheReport {
@@ -643,8 +667,10 @@ export interface Turn extends Usage {
   ended: Time | null;
   duration_ms: number | null;
   prompt: string | null;
+  prompt_bytes?: number;
   outcome: Outcome | null;
   error: string | null;
+  error_bytes?: number;
   tools: number;
   tools_failed: number;
   model: string | null;
@@ -662,6 +688,50 @@ export interface Turns {
   offset: number;
   /** For the next page; null: this is the last. */
   next_cursor: number | null;
+}
+
+export interface ToolLatencies {
+  calls: number;
+  failed: number;
+  median_ms: number | null;
+  p95_ms: number | null;
+  max_ms: number | null;
+  total_ms: number | null;
+}
+
+export interface ToolStat extends ToolLatencies {
+  name: string | null;
+}
+
+export interface ToolStats {
+  tools: ToolStat[];
+  all: ToolLatencies;
+}
+
+/** How many rows of each list come before it. */
+export interface Place {
+  turn: number | null;
+  messages: number;
+  traces: number;
+}
+
+/** What an agent was at in a pane at a moment. */
+export interface TurnAt {
+  session: number;
+  agent: string;
+  agent_session: string;
+  title: string | null;
+  state: SessionState | null;
+  turn: number;
+  started: Time | null;
+  ended: Time | null;
+  outcome: Outcome | null;
+  prompt: string | null;
+  model: string | null;
+}
+
+export interface Moment {
+  turn: TurnAt | null;
 }
 
 export interface Removed {
@@ -1191,11 +1261,16 @@ export interface ClientAck {
   offset: number;
 }
 
+export interface ClientSnapshot {
+  type: 'snapshot';
+  lines?: number;
+}
+
 export interface ClientPing {
   type: 'ping';
 }
 
-export type ClientControl = ClientResize | ClientAck | ClientPing;
+export type ClientControl = ClientResize | ClientAck | ClientSnapshot | ClientPing;
 
 export interface Subscribe {
   type: 'subscribe';
@@ -1206,8 +1281,8 @@ export interface Subscribe {
 /** A session as events tell it. */
 export interface LiveSession {
   id: number;
-  agent: string | null;
-  agent_session: string | null;
+  agent: string;
+  agent_session: string;
   title: string | null;
   project: string | null;
   pane: string | null;
@@ -1409,6 +1484,15 @@ export interface JobChanged {
   job: JobRow;
 }
 
+/** Of a live session. */
+export interface JobPhase {
+  seq: number;
+  topic: 'jobs';
+  type: 'phase';
+  id: string;
+  phase: Phase;
+}
+
 /** The present state of one job. */
 export interface JobTold {
   seq: number;
@@ -1475,6 +1559,7 @@ export type EventMessage =
   | SessionDelta
   | JobsState
   | JobChanged
+  | JobPhase
   | JobTold
   | JobOutput
   | JobTalk

@@ -26,6 +26,8 @@ const WORDS: Record<string, string> = {
   awaiting_approval: 'Waits for permission',
 };
 
+export const stateWords = (state: string): string => WORDS[state] ?? '';
+
 const OLD_MS = 86_400_000; // who has waited that long is not waited for
 
 export class Badge {

@@ -2,16 +2,11 @@
 // xterm.js would draw it.
 
 import type { Colour, Style } from '../api/history';
+import { contrast, css, longHex, luminance, mix, parse, type Rgb } from './rgb';
 import { look } from './theme';
+import { ANSI } from './usertheme';
 
-type Rgb = [number, number, number];
 export type Ink = [property: string, value: string][];
-
-const NAMES = [
-  'black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white',
-  'brightBlack', 'brightRed', 'brightGreen', 'brightYellow',
-  'brightBlue', 'brightMagenta', 'brightCyan', 'brightWhite',
-] as const;
 
 const LINES: Record<string, string> = {
   single: 'solid',
@@ -20,32 +15,6 @@ const LINES: Record<string, string> = {
   dotted: 'dotted',
   dashed: 'dashed',
 };
-
-function parse(hex: string): Rgb {
-  const n = parseInt(hex.slice(1, 7), 16) || 0;
-  return [n >> 16, (n >> 8) & 255, n & 255];
-}
-
-const css = (c: Rgb): string => `rgb(${c.map(Math.round).join(' ')})`;
-
-const mix = (a: Rgb, b: Rgb, part: number): Rgb => [
-  a[0] + (b[0] - a[0]) * part,
-  a[1] + (b[1] - a[1]) * part,
-  a[2] + (b[2] - a[2]) * part,
-];
-
-function luminance(c: Rgb): number {
-  const [r, g, b] = c.map((v) => {
-    const s = v / 255;
-    return s <= 0.03928 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4;
-  }) as Rgb;
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-}
-
-function contrast(a: Rgb, b: Rgb): number {
-  const [x, y] = [luminance(a), luminance(b)];
-  return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
-}
 
 /** A colour made darker or lighter until it can be read. */
 function readable(fg: Rgb, bg: Rgb, ratio: number): Rgb {
@@ -56,8 +25,10 @@ function readable(fg: Rgb, bg: Rgb, ratio: number): Rgb {
 }
 
 function paletteColour(i: number): Rgb {
-  const name = NAMES[i];
+  const name = ANSI[i];
   if (name) return parse(look().theme?.[name] ?? '#808080');
+  const set = look().theme?.extendedAnsi?.[i - 16];
+  if (set) return parse(longHex(set));
   if (i >= 232) {
     const grey = 8 + (i - 232) * 10;
     return [grey, grey, grey];

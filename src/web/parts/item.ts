@@ -6,6 +6,7 @@ import { exactly, took } from './ago';
 import { el, tame } from './dom';
 import { longText } from './longtext';
 import { notice } from './notice';
+import { thenButton } from './then';
 
 const ROLES: Record<string, string> = {
   user: 'User',
@@ -13,7 +14,7 @@ const ROLES: Record<string, string> = {
   thinking: 'Thinking',
   system: 'System',
 };
-const FAILED = ['failed', 'interrupted', 'denied'];
+export const FAILED: readonly string[] = ['failed', 'interrupted', 'denied'];
 const SUMMARY = 140; // characters
 /** What an input is mostly about. */
 const TELLING = ['command', 'cmd', 'pattern', 'query', 'url', 'file_path', 'path', 'description', 'prompt'];
@@ -26,7 +27,7 @@ const clock = (time: string | null): HTMLElement | null => {
 };
 
 /** An input in one line: its most telling member where it is JSON. */
-function brief(input: string): string {
+export function brief(input: string): string {
   const json = parsed(input);
   if (json && typeof json === 'object' && !Array.isArray(json)) {
     const o = json as Record<string, unknown>;
@@ -54,6 +55,20 @@ export function pretty(input: string): string {
 
 type Field = 'text' | 'input' | 'output';
 
+/** What a row may lead to. */
+export interface Links {
+  /** The pane that the session is in. */
+  pane: string | null;
+  /** The address of a call among the other calls. */
+  trace?(tool: Tool): string;
+}
+const NOWHERE: Links = { pane: null };
+
+const then = (links: Links, time: string | null): Node[] => {
+  const b = links.pane === null ? null : thenButton(links.pane, time);
+  return b ? [b] : [];
+};
+
 /** Fetches what was cut. */
 async function all(session: string, item: Item, field: Field): Promise<string | null> {
   const kind = item.kind === 'message' ? 'messages' : 'traces';
@@ -79,7 +94,7 @@ function folded(
   return details;
 }
 
-function message(session: string, m: Message, open: boolean): HTMLElement {
+function message(session: string, m: Message, open: boolean, links: Links): HTMLElement {
   const role = m.role ?? 'system';
   const item: Item = { kind: 'message', row: m };
   const text = (): HTMLElement =>
@@ -89,13 +104,16 @@ function message(session: string, m: Message, open: boolean): HTMLElement {
   const attributes = { class: 'said', 'data-role': role };
   if (role === 'thinking' || role === 'system' || m.hidden) {
     const hint = el('span', { class: 'said-hint' }, tame((m.text ?? '').slice(0, 1000), SUMMARY));
-    return folded(attributes, open, [label, hint, ...timeOf(m.time)], () => [text()]);
+    return folded(attributes, open, [label, hint, ...then(links, m.time), ...timeOf(m.time)], () => [
+      text(),
+    ]);
   }
   return el(
     'article',
     { ...attributes, 'aria-label': name },
     el('header', { class: 'said-head' }, label, clock(m.time)),
     text(),
+    ...then(links, m.time),
   );
 }
 
@@ -116,7 +134,13 @@ function field(session: string, t: Tool, name: 'input' | 'output'): Node[] {
   ];
 }
 
-function tool(session: string, t: Tool, open: boolean): HTMLElement {
+/** What a call was given and what it gave. */
+export function toolFields(session: string, t: Tool): Node[] {
+  const parts = [...field(session, t, 'input'), ...field(session, t, 'output')];
+  return parts.length ? parts : [el('div', { class: 'text' }, 'Nothing is known of it.')];
+}
+
+function tool(session: string, t: Tool, open: boolean, links: Links): HTMLElement {
   const outcome = t.outcome ?? 'running';
   const result = [
     outcome === 'unknown' || outcome === 'ok' ? '' : outcome,
@@ -128,15 +152,27 @@ function tool(session: string, t: Tool, open: boolean): HTMLElement {
     el('span', { class: 'tool-name' }, tame(t.name ?? '', 80) || 'tool'),
     el('span', { class: 'said-hint' }, brief(t.input ?? '')),
     el('span', { class: failed ? 'tool-result failed' : 'tool-result' }, result.join(' · ')),
+    ...then(links, t.started),
     ...timeOf(t.started),
   ];
   if (outcome === 'ok') head.push(el('span', { class: 'offscreen' }, 'succeeded'));
   return folded({ class: 'said tool', 'data-outcome': outcome }, open, head, () => {
-    const parts = [...field(session, t, 'input'), ...field(session, t, 'output')];
-    return parts.length ? parts : [el('div', { class: 'text' }, 'Nothing is known of it.')];
+    const parts = toolFields(session, t);
+    if (links.trace && t.id) {
+      const to = el('a', { class: 'tool-trace', href: links.trace(t) }, 'In the trace');
+      parts.unshift(to);
+    }
+    return parts;
   });
 }
 
 /** `open`: unfolded at once. */
-export const itemElement = (session: string, item: Item, open = false): HTMLElement =>
-  item.kind === 'message' ? message(session, item.row, open) : tool(session, item.row, open);
+export const itemElement = (
+  session: string,
+  item: Item,
+  open = false,
+  links: Links = NOWHERE,
+): HTMLElement =>
+  item.kind === 'message'
+    ? message(session, item.row, open, links)
+    : tool(session, item.row, open, links);

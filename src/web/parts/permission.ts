@@ -22,9 +22,10 @@ export class PermissionBox {
   private steady = 0;
   private busy = false;
 
-  /** `answer` resolves to false if it was not taken. */
+  /** `may`: the person may answer. `answer` resolves to false if it was not taken. */
   constructor(
     private readonly asked: Permission,
+    may: boolean,
     private readonly answer: (allow: boolean, word: string) => Promise<boolean>,
   ) {
     const tool = tame(asked.tool, 80) || 'a tool';
@@ -38,7 +39,7 @@ export class PermissionBox {
       { class: 'ask', role: 'group', 'aria-label': `Permission for ${tool}` },
       el('div', { class: 'ask-head' }, el('strong', {}, `May it use ${tool}?`), this.left),
       longText(pretty(input), undefined, () => Promise.resolve(null)),
-      el('div', { class: 'ask-answer' }, this.word, ...this.buttons),
+      may ? el('div', { class: 'ask-answer' }, this.word, ...this.buttons) : null,
     );
     this.tick();
     this.moved();

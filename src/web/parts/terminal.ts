@@ -4,10 +4,11 @@
 import { FitAddon } from '@xterm/addon-fit';
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { WebLinksAddon } from '@xterm/addon-web-links';
-import { WebglAddon } from '@xterm/addon-webgl';
 import { Terminal } from '@xterm/xterm';
 import { Answers } from './answers';
 import { copyText, loadClipboard } from './clipboard';
+import { accelerate } from './gpu';
+import { Lane } from './pace';
 import { FONT, look, onLookChange } from './theme';
 
 export interface TerminalEvents {
@@ -18,10 +19,17 @@ export interface TerminalEvents {
   title(title: string): void;
   /** A program's text that needs a click before the browser lets it be copied. */
   copy(text: string): void;
+  /** Too much waits to be shown: a snapshot is wanted, with so many lines of history. */
+  behind(lines: number): void;
 }
 
 const SCROLLBACK = 10_000;
 const MAX_SIDE = 2000;
+const RESTORED = 1000; // lines above the screen, after a flood; the daemon gives no more
+
+// Ends a sequence that may be open, and then the terminal is as new. It all is one piece with
+// what follows: in between nothing is drawn.
+const ANEW = new TextEncoder().encode('\x18\x1bc');
 
 function openLink(event: MouseEvent, uri: string): void {
   event.preventDefault();
@@ -34,10 +42,13 @@ export class PaneTerminal {
   readonly answers: Answers;
   private readonly fit = new FitAddon();
   private readonly forgetLook: () => void;
+  private readonly lane: Lane;
+  private readonly sight: IntersectionObserver;
+  private inSight = true;
 
   constructor(
     private readonly host: HTMLElement,
-    events: TerminalEvents,
+    private readonly events: TerminalEvents,
   ) {
     this.term = new Terminal({
       ...look(),
@@ -61,33 +72,46 @@ export class PaneTerminal {
       refused: (text) => events.copy(text),
     });
     term.attachCustomKeyEventHandler((e) => this.key(e));
-    term.onData((data) => events.data(data, this.answers.takeTyped()));
+    this.lane = new Lane({
+      feed: (bytes, replayed, parsed) => this.feed(bytes, replayed, parsed),
+      then: (run) => term.write('', run),
+      behind: (calm) => events.behind(calm ? RESTORED : 0),
+      aside: () => this.aside,
+      selected: () => term.hasSelection(),
+      focused: () => host.contains(document.activeElement),
+    });
+    this.sight = new IntersectionObserver((entries) => {
+      this.inSight = entries.at(-1)?.isIntersecting ?? true;
+    });
+    this.sight.observe(host);
+    term.onData((data) => this.data(data, this.answers.takeTyped()));
     term.onBinary((data) => events.binary(data));
     term.onBell(() => {
       if (!this.answers.replaying) events.bell();
     });
     term.onTitleChange((title) => events.title(title));
     term.open(host);
-    this.accelerate();
+    accelerate(term);
     this.forgetLook = onLookChange(() => Object.assign(term.options, look()));
   }
 
   /** Output as it is made, or again if it was made earlier. */
   write(bytes: Uint8Array, replayed: boolean, done: () => void): void {
-    if (replayed) this.answers.replay(() => this.term.write(bytes, done));
-    else this.term.write(bytes, done);
+    this.lane.add(bytes, replayed, done);
   }
 
-  /** A redrawing from nothing. CAN ends a sequence that the old output may have left open. */
+  /** A redrawing from nothing. */
   redraw(bytes: Uint8Array, done: () => void): void {
-    this.term.write('\x18', () => this.term.reset());
-    this.write(bytes, true, done);
+    const all = new Uint8Array(ANEW.length + bytes.length);
+    all.set(ANEW);
+    all.set(bytes, ANEW.length);
+    this.lane.skip(all, done);
   }
 
   /** The size from here on in the output, not before what is still to be parsed. */
   resize(cols: number, rows: number): void {
     if (cols < 1 || rows < 1 || cols > MAX_SIDE || rows > MAX_SIDE) return;
-    this.term.write('', () => {
+    this.lane.then(() => {
       if (cols !== this.term.cols || rows !== this.term.rows) this.term.resize(cols, rows);
       this.box();
     });
@@ -135,18 +159,25 @@ export class PaneTerminal {
 
   dispose(): void {
     this.forgetLook();
+    this.sight.disconnect();
+    this.lane.close();
     this.term.dispose();
   }
 
-  /** Without WebGL, or when the system takes its context away, xterm.js draws by the DOM. */
-  private accelerate(): void {
-    try {
-      const webgl = new WebglAddon();
-      webgl.onContextLoss(() => webgl.dispose());
-      this.term.loadAddon(webgl);
-    } catch {
-      // the DOM renderer is in place already
-    }
+  /** Nobody sees what is new: it is out of sight, or the person looks at what was before. */
+  private get aside(): boolean {
+    const { viewportY, baseY } = this.term.buffer.active;
+    return !this.inSight || document.visibilityState === 'hidden' || viewportY < baseY;
+  }
+
+  private feed(bytes: Uint8Array, replayed: boolean, parsed: () => void): void {
+    if (replayed) this.answers.replay(() => this.term.write(bytes, parsed));
+    else this.term.write(bytes, parsed);
+  }
+
+  private data(data: string, typed: boolean): void {
+    this.events.data(data, typed);
+    if (typed) this.lane.hurry();
   }
 
   /** False for keys that are the browser's, not the terminal's. */

@@ -1,6 +1,10 @@
-// The terminal's colours and type, light or dark as the system is.
+// The terminal's colours and type: the page's own, light or dark, or what the person has set.
 
 import type { ITerminalOptions, ITheme } from '@xterm/xterm';
+import { settings } from '../state/settings';
+import { longHex, luminance, parse } from './rgb';
+import { isDark, onSystemScheme, paintScheme } from './scheme';
+import { ANSI, readTheme } from './usertheme';
 
 export const FONT =
   'ui-monospace, "Cascadia Mono", "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", ' +
@@ -60,24 +64,77 @@ const light: ITheme = {
   scrollbarSliderActiveBackground: '#00000055',
 };
 
-const prefersDark = matchMedia('(prefers-color-scheme: dark)');
 const coarse = matchMedia('(pointer: coarse)');
 
-/** Programs choose colours for a dark screen: on a light one contrast is made up for. */
-export function look(): ITerminalOptions {
-  const isDark = prefersDark.matches;
+export const FONT_SIZE = { least: 6, most: 32 };
+
+export const pageTheme = (): ITheme => (isDark() ? dark : light);
+
+/** The person's theme with what it leaves open; null: they have none, or one that is damaged. */
+function userTheme(): ITheme | null {
+  const { theme: text } = settings.get();
+  if (!text) return null;
+  try {
+    return completed(readTheme(text));
+  } catch {
+    return null;
+  }
+}
+
+/** What a theme does not say is as in the page's own, of the same lightness. */
+export function completed(theme: ITheme): ITheme {
+  const { background = '#000', foreground = '#fff', cursor = foreground } = theme;
+  const own = luminance(parse(longHex(background))) > 0.18 ? light : dark;
+  const all: ITheme = { ...own, cursor, cursorAccent: background, ...theme };
+  for (const name of ['background', 'foreground', ...ANSI] as const) {
+    all[name] = longHex(all[name] ?? '#808080').slice(0, 7); // nothing shines through a terminal
+  }
+  return all;
+}
+
+export const ownFontSize = (): number => (coarse.matches ? 13 : 14);
+
+function fontSize(): number {
+  const { least, most } = FONT_SIZE;
+  const chosen = settings.get().fontSize;
+  return chosen > 0 ? Math.min(most, Math.max(least, chosen)) : ownFontSize();
+}
+
+function compute(): ITerminalOptions {
+  const own = userTheme();
   return {
-    theme: isDark ? dark : light,
-    minimumContrastRatio: isDark ? 1 : 4.5,
-    fontSize: coarse.matches ? 13 : 14,
+    theme: own ?? pageTheme(),
+    // Programs choose colours for a dark screen: on the light one contrast is made up for. A
+    // theme of the person's own is shown as it is.
+    minimumContrastRatio: own || isDark() ? 1 : 4.5,
+    fontSize: fontSize(),
+    screenReaderMode: settings.get().reader,
   };
 }
 
+let current: ITerminalOptions = {};
+const listeners = new Set<() => void>();
+
+export const look = (): ITerminalOptions => current;
+
+/** What is around a terminal, and what is written in its colours, has its ground. */
+function apply(): void {
+  paintScheme(settings.get().scheme);
+  const next = compute();
+  if (JSON.stringify(next) === JSON.stringify(current)) return;
+  current = next;
+  const { style } = document.documentElement;
+  style.setProperty('--term', next.theme?.background ?? null);
+  style.setProperty('--term-ink', next.theme?.foreground ?? null);
+  for (const listener of [...listeners]) listener();
+}
+
+settings.watch(apply);
+onSystemScheme(apply);
+coarse.addEventListener('change', apply);
+
+/** Until the returned function is called. */
 export function onLookChange(f: () => void): () => void {
-  prefersDark.addEventListener('change', f);
-  coarse.addEventListener('change', f);
-  return () => {
-    prefersDark.removeEventListener('change', f);
-    coarse.removeEventListener('change', f);
-  };
+  listeners.add(f);
+  return () => listeners.delete(f);
 }

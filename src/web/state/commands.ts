@@ -12,8 +12,14 @@ export interface Command {
   group: string;
   /** "Ctrl+Shift+F": modifiers in the order Ctrl, Alt, Shift, then KeyboardEvent.code less "Key" or "Digit". */
   keys?: string;
+  /** Others that do the same. */
+  also?: string[];
   /** What else one may look for in the palette. */
   words?: string;
+  /** What it is about at the moment, shown beside it. */
+  detail?(): string;
+  /** Not in the palette, which it opens itself. */
+  unlisted?: boolean;
   /** Offered and run only then. */
   when?(): boolean;
   run(): void;
@@ -43,5 +49,5 @@ export function keyName(e: KeyboardEvent): string {
 
 export const commandOf = (e: KeyboardEvent): Command | undefined => {
   const name = keyName(e);
-  return commands.get().find((c) => c.keys === name && can(c));
+  return commands.get().find((c) => (c.keys === name || c.also?.includes(name)) && can(c));
 };

@@ -1,6 +1,10 @@
-// The list of panes, asked for every two seconds while somebody can see it.
+// The list of panes: asked for every two seconds while somebody can see it, since no event tells how
+// much a pane has written; what events tell of panes is put in at once.
 
-import { ApiError, listPanes, type Alarm, type Pane } from '../api/http';
+import { ApiError, listPanes, type Agent, type Alarm, type Pane } from '../api/http';
+import type { DaemonEvent } from '../api/events';
+import { onEvent } from './events';
+import { perFrame } from './frame';
 import { Value } from './value';
 
 const INTERVAL_MS = 2000;
@@ -39,13 +43,61 @@ export async function refreshPanes(): Promise<void> {
 }
 
 async function ask(): Promise<void> {
+  tell();
   try {
-    paneList.set({ ...(await listPanes()), trouble: null, known: true });
+    const { panes, alarms } = await listPanes();
+    paneList.set({ panes: changed(panes), alarms, trouble: null, known: true });
   } catch (e) {
     const unauthorised = e instanceof ApiError && e.status === 401;
     const { panes, alarms, known } = paneList.get();
-    paneList.set({ panes, alarms, known, trouble: unauthorised ? 'unauthorised' : 'offline' });
+    const trouble = unauthorised ? 'unauthorised' : 'offline';
+    paneList.set({ panes: changed(panes), alarms, known, trouble });
   }
+  changes.clear();
+}
+
+/** What events said of a pane since the list was asked for; an answer may be older. */
+interface Change {
+  pane?: Pane;
+  gone?: true;
+  agent?: Agent | null;
+}
+
+const changes = new Map<string, Change>();
+
+function changed(panes: Pane[]): Pane[] {
+  if (!changes.size) return panes;
+  const after = new Map(panes.map((p) => [p.id, p]));
+  for (const [id, { pane, gone, agent }] of changes) {
+    const now = pane ?? after.get(id);
+    if (gone || !now) after.delete(id);
+    else after.set(id, agent === undefined ? now : { ...now, agent });
+  }
+  return [...after.values()];
+}
+
+function tell(): void {
+  if (!changes.size) return;
+  const list = paneList.get();
+  paneList.set({ ...list, panes: changed(list.panes) });
+  if (!asking) changes.clear();
+}
+
+const soon = perFrame(tell);
+
+function heard(e: DaemonEvent): void {
+  if (e.topic !== 'panes') return;
+  if (e.type === 'started' || e.type === 'exited') {
+    const pane = e.pane as Pane | null;
+    if (typeof pane?.id === 'string') changes.set(pane.id, { pane });
+  } else if (typeof e.id !== 'string') {
+    return;
+  } else if (e.type === 'removed') {
+    changes.set(e.id, { gone: true });
+  } else if (e.type === 'agent') {
+    changes.set(e.id, { ...changes.get(e.id), agent: e.agent as Agent | null });
+  }
+  soon();
 }
 
 export function startPolling(): void {
@@ -53,5 +105,6 @@ export function startPolling(): void {
     if (document.visibilityState === 'visible') void refreshPanes();
     else clearTimeout(timer);
   });
+  onEvent(heard);
   void refreshPanes();
 }

@@ -1,7 +1,10 @@
 // What a person has chosen for this browser. Kept in its local storage; where that is not to be had,
 // or holds something else, the defaults are.
 
+import { SETTINGS_KEY as KEY, store, stored } from './stored';
 import { Value } from './value';
+
+export { store, stored };
 
 export interface Settings {
   scheme: 'system' | 'light' | 'dark';
@@ -17,8 +20,6 @@ export interface Settings {
   sound: boolean;
 }
 
-const KEY = 'panescry.settings';
-
 const DEFAULTS: Settings = {
   scheme: 'system', theme: '', fontSize: 0, reader: false, notify: false, sound: false,
 };
@@ -32,29 +33,16 @@ function load(): Settings {
   return Object.fromEntries(known) as Settings;
 }
 
-/** A value from the local storage, parsed; null if there is none. */
-export function stored(key: string): unknown {
-  try {
-    return JSON.parse(localStorage.getItem(key) ?? 'null');
-  } catch {
-    return null;
-  }
-}
-
-/** Not kept where storage is off or full. */
-export function store(key: string, value: unknown): void {
-  try {
-    localStorage.setItem(key, JSON.stringify(value));
-  } catch {
-    // the page goes on without
-  }
-}
-
 export const settings = new Value<Settings>(load());
 
 export function change(some: Partial<Settings>): void {
   settings.set({ ...settings.get(), ...some });
   store(KEY, settings.get());
+}
+
+/** As in a browser that has never been here. */
+export function reset(): void {
+  change(DEFAULTS);
 }
 
 // Another tab has changed them.

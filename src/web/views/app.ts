@@ -1,64 +1,45 @@
-// The whole page: the list beside the stage, and on the stage the pane that the route names.
+// The whole page: the list beside the grid of cells, and the search over both.
 
-import type { Link } from '../api/link';
-import type { Match } from '../api/search';
 import { button, el, icon } from '../parts/dom';
-import type { PaneTerminal } from '../parts/terminal';
+import { addCommands, type Command } from '../state/commands';
 import { paneList, startPolling, type PaneList } from '../state/panes';
 import { go, isPane, listOf, route, type Route } from '../state/route';
-import { FlowView } from './flow';
-import { flowsView } from './flows';
-import { JobView } from './job';
-import { jobsView } from './jobs';
-import type { ListView } from './list';
-import { PaneView } from './pane';
+import { store, stored } from '../state/settings';
+import type { Screen } from './cell';
+import { Grid } from './grid';
+import { gridCommands } from './gridkeys';
+import { showHelp } from './help';
+import { dispatchKeys, inTerminal } from './keys';
+import { Palette } from './palette';
 import { SearchPanel } from './search';
-import { sessionsView } from './sessions';
 import { Sidebar } from './sidebar';
-import { TranscriptView } from './transcript';
 
 const NARROW = '(max-width: 720px)';
 const REMEMBERED = 'panescry.sidebar';
 
-/** What is on the stage in place of a pane. */
-interface Sheet {
-  focus(): void;
-  leave(): void;
-}
-
-interface One {
-  readonly element: HTMLElement;
-  focus(): void;
-  dispose(): void;
-}
+const HELP: Command = {
+  id: 'help.keys', title: 'All keys', group: 'Help', keys: 'Ctrl+Shift+Slash', also: ['?'],
+  words: 'keyboard shortcuts', run: showHelp,
+};
 
 export class App {
-  private readonly stage = el('main', { class: 'stage' });
+  readonly grid: Grid;
   private readonly layout: HTMLElement;
+  private readonly sidebar: Sidebar;
   private readonly menu: HTMLButtonElement;
   private readonly narrow = matchMedia(NARROW);
   private readonly search: SearchPanel;
-  private found: Match | null = null; // the last one that was chosen
   private greeted = false; // the person has been shown a pane: choose no more for them
-  view: PaneView | null = null;
-  private before: Route = { pane: null, readOnly: false }; // what a list was opened over
-  private readonly lists = {
-    session: sessionsView(() => go(this.before)),
-    job: jobsView(() => go(this.before)),
-    flow: flowsView(() => go(this.before)),
-  };
-  private over: Sheet | null = null;
-  private job: JobView | null = null;
-  private shown: Route = this.before;
 
   constructor(root: HTMLElement) {
-    const sidebar = new Sidebar({
+    this.grid = new Grid({ search: () => this.openSearch() });
+    this.sidebar = new Sidebar({
       close: () => this.open(false),
       chosen: () => {
         this.search.close();
         if (this.narrow.matches) this.open(false);
       },
-      size: () => this.view?.terminal.fitting() ?? null,
+      size: () => this.terminal?.terminal.fitting() ?? null,
     });
     const shade = el('div', { class: 'shade' });
     shade.addEventListener('click', () => this.open(false));
@@ -69,42 +50,40 @@ export class App {
     );
     this.menu.append(icon('menu'));
     this.search = new SearchPanel({
-      choose: (match) => {
-        this.found = match;
-        const { pane, line } = match;
-        go({ pane, line, readOnly: pane === this.view?.pane && this.view.asReader });
-      },
-      closed: () => this.focus(),
-      pane: () => this.view?.pane ?? null,
+      go: (to) => this.goFound(to),
+      closed: () => this.grid.current.focus(),
+      pane: () => this.grid.current.route.pane,
     });
     this.layout = el(
       'div',
       { class: 'layout' },
-      sidebar.element,
+      this.sidebar.element,
       shade,
       this.menu,
-      this.stage,
+      this.grid.element,
       this.search.element,
     );
-    // Before the terminal sees it.
-    window.addEventListener('keydown', (e) => this.key(e), { capture: true });
     this.layout.addEventListener('keydown', (e) => {
       if (e.key === 'Escape' && this.narrow.matches && this.isOpen) this.open(false);
     });
+    this.sidebar.element.querySelector('.brand-tools')?.prepend(this.paletteButton());
     root.replaceChildren(this.layout);
-    this.open(!this.narrow.matches && remembered() !== 'closed', false);
+    this.open(!this.narrow.matches && stored(REMEMBERED) !== 'closed', false);
     this.narrow.addEventListener('change', () =>
-      this.open(!this.narrow.matches && remembered() !== 'closed', false),
+      this.open(!this.narrow.matches && stored(REMEMBERED) !== 'closed', false),
     );
     followViewport(this.layout);
-    route.watch((to) => this.show(to));
+    addCommands([...this.commands(), ...gridCommands(this.grid), HELP]);
+    dispatchKeys();
+    this.grid.begin();
+    route.watch(() => this.search.close());
     paneList.watch((list) => this.listed(list));
     startPolling();
   }
 
-  /** The terminal that is shown, and its link: a pane's, or that of a job's channel. */
-  get terminal(): { terminal: PaneTerminal; link: Link } | null {
-    return this.view ?? this.job?.terminal ?? null;
+  /** The terminal of the focused cell, and its link: a pane's, or that of a job's channel. */
+  get terminal(): Screen | null {
+    return this.grid.current.screen;
   }
 
   private get isOpen(): boolean {
@@ -114,127 +93,75 @@ export class App {
   private open(open: boolean, remember = true): void {
     this.layout.dataset.sidebar = open ? 'open' : 'closed';
     this.menu.setAttribute('aria-expanded', String(open));
-    const sidebar = this.layout.querySelector<HTMLElement>('.sidebar');
-    if (sidebar) sidebar.inert = !open;
-    if (remember && !this.narrow.matches) {
-      try {
-        localStorage.setItem(REMEMBERED, open ? 'open' : 'closed');
-      } catch {
-        // storage is off: not remembered
-      }
+    this.sidebar.element.inert = !open;
+    if (remember && !this.narrow.matches) store(REMEMBERED, open ? 'open' : 'closed');
+  }
+
+  private commands(): Command[] {
+    const list = (to: Route): void => {
+      if (this.narrow.matches) this.open(false);
+      this.search.close();
+      go(to);
+    };
+    return [
+      { id: 'palette.open', title: 'All commands and places', group: 'Go to', keys: 'Ctrl+K', also: ['Ctrl+Shift+P'], unlisted: true, run: () => this.openPalette() },
+      { id: 'search.open', title: 'Search all panes', group: 'Search', keys: 'Ctrl+Shift+F', words: 'find grep', run: () => this.openSearch() },
+      { id: 'go.sessions', title: 'Sessions of agents', group: 'Go to', keys: 'Ctrl+Shift+L', words: 'claude codex transcripts', run: () => list(listOf('session')) },
+      { id: 'go.jobs', title: 'Jobs', group: 'Go to', keys: 'Ctrl+Shift+J', words: 'run', run: () => list(listOf('job')) },
+      { id: 'go.flows', title: 'Flows', group: 'Go to', words: 'steps', run: () => list(listOf('flow')) },
+      { id: 'sidebar.toggle', title: 'Go to the list of panes, or hide it', group: 'Go to', keys: 'Ctrl+Shift+B', words: 'sidebar show', run: () => this.toSidebar() },
+    ];
+  }
+
+  /** There and back: opens it, goes into it, and from within hides it. */
+  private toSidebar(): void {
+    const { element } = this.sidebar;
+    if (this.isOpen && element.contains(document.activeElement)) {
+      this.open(false);
+      this.grid.current.focus();
+      return;
     }
-  }
-
-  private key(e: KeyboardEvent): void {
-    if (!(e.ctrlKey || e.metaKey) || !e.shiftKey || e.altKey) return;
-    if (e.code === 'KeyF') this.openSearch();
-    else if (e.code === 'KeyL') this.openList('session');
-    else if (e.code === 'KeyJ') this.openList('job');
-    else return;
-    e.preventDefault();
-    e.stopPropagation();
-  }
-
-  private openList(kind: keyof App['lists']): void {
-    if (document.querySelector('dialog[open]')) return;
-    if (this.narrow.matches) this.open(false);
-    this.search.close();
-    go(listOf(kind));
-  }
-
-  private focus(): void {
-    if (this.view) this.view.focus();
-    else this.over?.focus();
+    this.open(true);
+    (element.querySelector<HTMLElement>('[aria-current]') ?? element.querySelector('a'))?.focus();
   }
 
   private openSearch(): void {
-    if (document.querySelector('dialog[open]')) return;
     if (this.narrow.matches) this.open(false);
     this.search.open();
   }
 
-  private show(to: Route): void {
-    this.search.close();
-    const from = this.shown;
-    this.shown = to;
-    this.over?.leave();
-    this.over = this.job = null;
-    if (!isPane(to)) {
-      if (isPane(from)) this.before = from;
-      this.showOver(to, from);
-      return;
-    }
-    if (!this.view || to.pane !== this.view.pane || to.readOnly !== this.view.asReader) {
-      this.showPane(to);
-    }
-    const { found } = this;
-    const spans = found?.pane === to.pane && found.line === to.line ? found.spans : [];
-    this.view?.showLine(to.line, spans);
+  private paletteButton(): HTMLElement {
+    const keys = { title: 'Ctrl+K', 'aria-keyshortcuts': 'Control+K' };
+    const b = button('', { class: 'quiet palette-open', 'aria-label': 'Commands', ...keys }, () => {
+      if (this.narrow.matches) this.open(false);
+      this.openPalette();
+    });
+    b.append(icon('keys'));
+    return b;
   }
 
-  private showOver(to: Route, from: Route): void {
-    const { session, job, flow } = to;
-    const { lists } = this;
-    this.view?.dispose();
-    this.view = null;
-    if (session === null) this.showList(lists.session, from.session ? Number(from.session) : null);
-    else if (job === null) this.showList(lists.job, from.job ?? null);
-    else if (flow === null) this.showList(lists.flow, from.flow ?? null);
-    else if (session !== undefined) {
-      this.showOne(new TranscriptView(session, { back: () => go(listOf('session')) }));
-    } else if (job !== undefined) {
-      const back = from.flow ? from : listOf('job'); // a step's job
-      this.showOne((this.job = new JobView(job, { back: () => go(back) })));
-    } else if (flow !== undefined) {
-      this.showOne(new FlowView(flow, { back: () => go(listOf('flow')) }));
-    }
+  private openPalette(): void {
+    const { screen } = this.grid.current;
+    const typing = inTerminal(document.activeElement);
+    new Palette({ kill: typing && screen ? () => screen.terminal.term.input('\x0b', true) : null });
   }
 
-  private showList<T, Id extends string | number>(list: ListView<T, Id>, from: Id | null): void {
-    this.over = { focus: () => list.focus(), leave: () => list.hide() };
-    this.stage.replaceChildren(list.element);
-    list.show(from);
-  }
-
-  private showOne(one: One): void {
-    this.over = { focus: () => one.focus(), leave: () => one.dispose() };
-    this.stage.replaceChildren(one.element);
-    one.focus();
-  }
-
-  private showPane(to: Route): void {
-    this.view?.dispose();
-    this.view = null;
-    if (!to.pane) {
-      document.title = 'panescry';
-      this.stage.replaceChildren(
-        el('p', { class: 'nothing' }, 'Choose a pane from the list, or start a new one.'),
-      );
-      return;
-    }
-    this.view = new PaneView(this.stage, to.pane, to.readOnly, () => this.openSearch());
-    this.view.info(paneList.get().panes.find((p) => p.id === to.pane));
+  /** In the cell that has the pane already, as it has it. */
+  private goFound(to: Route): void {
+    const cell = [this.grid.current, ...this.grid.all].find((c) => to.pane && c.route.pane === to.pane);
+    go({ ...to, readOnly: cell?.route.readOnly ?? false });
   }
 
   private listed({ panes, known }: PaneList): void {
-    const { pane } = route.get();
-    if (pane || !isPane(route.get())) {
+    const { grid } = this;
+    if (grid.all.length > 1 || route.get().pane || !isPane(route.get())) {
       this.greeted = true;
-      this.view?.info(panes.find((p) => p.id === pane));
       return;
     }
     // Opened without a pane: the first that runs is what the person came for.
     const first = panes.find((p) => p.state === 'running');
     if (known && first && !this.greeted) go({ pane: first.id, readOnly: false });
     if (known) this.greeted = true;
-  }
-}
-
-function remembered(): string | null {
-  try {
-    return localStorage.getItem(REMEMBERED);
-  } catch {
-    return null;
   }
 }
 

@@ -3,11 +3,15 @@
 import type { Pane } from '../api/http';
 import type { Size } from '../api/link';
 import { button, el, icon, tame } from '../parts/dom';
+import { chime } from '../parts/notify';
+import { calmed, rang } from '../state/seen';
 
 export interface BarActions {
   search(): void;
   fit(): void;
+  unfit(): void;
   toggleReadOnly(): void;
+  title(text: string): void;
 }
 
 const HINT_MS = 600; // a resize of one's own takes a moment to come back
@@ -29,16 +33,23 @@ export class PaneBar {
   private readonly fitButton: HTMLButtonElement;
   private readonly mode: HTMLButtonElement;
   private label: string;
+  private fits = false;
   private sizeTimer = 0;
   private rung = false;
   private readonly onVisible = (): void => {
     if (document.visibilityState === 'visible') this.calm();
   };
 
-  constructor(pane: string, actions: BarActions) {
+  constructor(
+    private readonly pane: string,
+    private readonly actions: BarActions,
+  ) {
     this.label = pane;
     this.bell.append(icon('bell'));
-    this.fitButton = button('Fit to me', { class: 'small' }, () => actions.fit());
+    this.fitButton = button('', { class: 'small' }, () => {
+      if (this.fits) actions.unfit();
+      else actions.fit();
+    });
     this.size.append(el('span', {}, this.sizeText, this.sizeWho), this.fitButton);
     this.size.hidden = true;
     this.mode = button('', { class: 'quiet', 'aria-pressed': 'false' }, () =>
@@ -82,23 +93,30 @@ export class PaneBar {
     this.mode.setAttribute('aria-pressed', String(on));
   }
 
-  /** `size` null: the pane has the size of this window and there is nothing to say. */
-  hint(size: Size | null, shared: boolean, mayFit: boolean): void {
+  /**
+   * `size` null: the pane has the size of this window. `may`: what can be done about its size,
+   * have it fit this window or, where it is made to, no more.
+   */
+  hint(size: Size | null, shared: boolean, may: 'fit' | 'own' | null): void {
     clearTimeout(this.sizeTimer);
-    if (!size) {
+    if (!size && may !== 'own') {
       this.size.hidden = true;
       return;
     }
     this.sizeTimer = window.setTimeout(() => {
-      this.sizeText.textContent = `${size.cols}×${size.rows}`;
-      this.sizeWho.textContent = shared ? ', sized by another viewer' : '';
-      this.fitButton.hidden = !mayFit;
+      this.fits = may === 'own';
+      this.sizeText.textContent = size ? `${size.cols}×${size.rows}` : '';
+      this.sizeWho.textContent = size && shared ? ', sized by another viewer' : '';
+      this.fitButton.textContent = this.fits ? 'Use its own size' : 'Fit to me';
+      this.fitButton.hidden = may === null;
       this.size.hidden = false;
     }, HINT_MS);
   }
 
   ring(): void {
     this.rung = true;
+    rang(this.pane);
+    chime();
     this.bell.hidden = false;
     this.bell.classList.remove('ringing');
     void this.bell.offsetWidth; // starts the animation over
@@ -110,17 +128,19 @@ export class PaneBar {
   calm(): void {
     if (!this.rung) return;
     this.rung = false;
+    calmed(this.pane);
     this.bell.hidden = true;
     this.head();
   }
 
   dispose(): void {
+    calmed(this.pane);
     clearTimeout(this.sizeTimer);
     document.removeEventListener('visibilitychange', this.onVisible);
   }
 
   private head(): void {
     const hidden = document.visibilityState === 'hidden';
-    document.title = `${this.rung && hidden ? '● ' : ''}${this.label} – panescry`;
+    this.actions.title(`${this.rung && hidden ? '● ' : ''}${this.label}`);
   }
 }

@@ -31,6 +31,7 @@ export function flowsView(leave: () => void): ListView<Flow, string> {
       label: 'Flows',
       noun: 'flow',
       none: 'No flows yet. What “panescry flow run” runs is listed here.',
+      topic: 'flows',
       selects: [],
       id: (f) => f.id,
       row: (id) => new Row(id),

@@ -2,7 +2,7 @@
 // much longer than what a browser scrolls well: some thousand lines around what one looks at are
 // there, more are fetched when their end comes near, and the farthest leave.
 
-import { history, type HistoryLine, type HistoryPart } from '../api/history';
+import type { HistoryLine, HistoryPart } from '../api/history';
 import { ApiError } from '../api/http';
 import { exactly } from '../parts/ago';
 import { copyText } from '../parts/clipboard';
@@ -10,6 +10,8 @@ import { button, el } from '../parts/dom';
 import { Inks, lineNodes } from '../parts/line';
 import { notice } from '../parts/notice';
 import { onLookChange } from '../parts/theme';
+import type { LineSource } from '../state/lines';
+import { TurnStrip } from './turnstrip';
 
 const AROUND = 500;
 const CHUNK = 500;
@@ -32,6 +34,7 @@ export class HistoryView {
   readonly element: HTMLElement;
   private readonly title = el('h2', { class: 'history-title' });
   private readonly when = el('span', { class: 'history-when' });
+  private readonly turn = new TurnStrip();
   private readonly note = el('p', { class: 'history-note', role: 'status', hidden: true });
   private readonly lines = el('div', { class: 'history-lines' });
   private readonly scroller: HTMLElement;
@@ -46,8 +49,10 @@ export class HistoryView {
   private retry = 0;
   private readonly forgetLook: () => void;
 
+  /** `back`: what closing it leads to. */
   constructor(
-    private readonly pane: string,
+    private readonly source: LineSource,
+    back: string,
     close: () => void,
   ) {
     this.scroller = el(
@@ -57,14 +62,15 @@ export class HistoryView {
     );
     this.element = el(
       'section',
-      { class: 'history', 'aria-label': `History of ${pane}` },
+      { class: 'history', 'aria-label': `History of ${source.pane}` },
       el(
         'header',
         { class: 'history-bar' },
         el('div', { class: 'history-place' }, this.title, this.when),
         button('Copy link', { class: 'small' }, () => void this.copyLink()),
-        button('Back to live', { class: 'small primary', title: 'Esc' }, close),
+        button(back, { class: 'small primary', title: 'Esc' }, close),
       ),
+      this.turn.element,
       this.note,
       this.scroller,
     );
@@ -95,6 +101,7 @@ export class HistoryView {
     this.spans = spans;
     this.title.textContent = `Line ${number(line)}`;
     this.when.textContent = '';
+    this.turn.hide();
     const { signal } = this.asking;
     const part = await this.fetch(line - AROUND, line + AROUND);
     if (!part && this.offline && !signal.aborted) {
@@ -117,6 +124,7 @@ export class HistoryView {
 
   dispose(): void {
     this.stop();
+    this.turn.hide();
     this.forgetLook();
     this.element.remove();
   }
@@ -136,12 +144,13 @@ export class HistoryView {
     }
     this.title.textContent = `Line ${number(line)} of ${number(last)}`;
     this.when.textContent = row?.line.time ? exactly(row.line.time) : row ? 'on the screen' : '';
+    if (row) void this.turn.show(this.source.pane, row.line.time);
   }
 
   private async fetch(from: number, to: number): Promise<HistoryPart | null> {
     const { signal } = this.asking;
     try {
-      const part = await history(this.pane, from, to, signal);
+      const part = await this.source.fetch(from, to, signal);
       if (signal.aborted) return null;
       if (this.offline) this.note.hidden = true;
       this.offline = false;

@@ -1,5 +1,6 @@
 // One job: what it is, how it went, what it wrote, and what can be done about it.
 
+import type { DaemonEvent } from '../api/events';
 import {
   cancelJob, getJob, jobLives, removeJob, retryJob, type Job, type Try,
 } from '../api/jobs';
@@ -10,6 +11,7 @@ import { button, el, renew, tame } from '../parts/dom';
 import { longText, size } from '../parts/longtext';
 import { attempt } from '../parts/problem';
 import { usageWords } from '../parts/usage';
+import { mayChange } from '../state/access';
 import { flowHash, go, jobHash, parseHash, sessionHash } from '../state/route';
 import { jobBytes, jobTitle } from './jobs';
 import { link, OneView, since, type OneActions } from './one';
@@ -37,13 +39,13 @@ export class JobView extends OneView<Job> {
   ) {
     super({ label: 'Job', noun: 'job', back: 'Back' }, id, actions, (signal) => getJob(id, signal));
     this.cancel = button('Cancel', { class: 'small danger', hidden: true }, () => void this.stop());
-    this.repeat = button('Run again', { class: 'small', hidden: true }, () => void this.rerun());
+    this.repeat = button('Retry', { class: 'small', hidden: true }, () => void this.rerun());
     this.removal = button('Remove', { class: 'small', hidden: true }, () => void this.remove());
     this.buttons.append(this.cancel, this.repeat, this.removal);
     this.body.append(this.command, this.tries, this.work);
   }
 
-  get terminal(): OutputView['live'] {
+  get screen(): OutputView['live'] {
     return this.output?.live ?? null;
   }
 
@@ -66,15 +68,31 @@ export class JobView extends OneView<Job> {
     if (!talks) this.about(j); // a conversation says it, and has no room to spare
     this.command.hidden = talks || !this.command.firstChild;
     const lives = jobLives(j);
-    this.cancel.hidden = !lives;
-    this.repeat.hidden = lives || j.kind !== 'command';
-    this.removal.hidden = lives;
+    const may = mayChange.get();
+    this.cancel.hidden = !lives || !may;
+    this.repeat.hidden = lives || j.kind !== 'command' || !may;
+    this.removal.hidden = lives || !may;
     this.tell(j);
     this.tellTries(Array.isArray(j.tries) ? j.tries : []);
-    const idle = document.activeElement === document.body || this.buttons.contains(document.activeElement);
+    const { activeElement: active } = document;
+    const idle = (active === document.body && this.current) || this.buttons.contains(active);
     if (talks) this.showTalk();
     else this.showOutput(j);
-    if (first && (idle || this.element.contains(document.activeElement))) this.focus();
+    if (first && (idle || this.element.contains(active))) this.focus();
+  }
+
+  protected override concerns(e: DaemonEvent): boolean {
+    return e.topic === 'jobs' && e.type === 'job' && (e.job as Partial<Job> | null)?.id === this.id;
+  }
+
+  protected override tick(): void {
+    if (this.job && jobLives(this.job)) this.tell(this.job);
+  }
+
+  /** How much was written is not told. */
+  protected override get calm(): boolean {
+    if (!this.job || !jobLives(this.job)) return true;
+    return this.talk !== null || this.screen !== null;
   }
 
   private tell(j: Job): void {

@@ -62,6 +62,7 @@ export function jobsView(leave: () => void): ListView<Job, string> {
       noun: 'job',
       placeholder: 'Name or command',
       none: 'No jobs yet. What “panescry run” runs, with or without a terminal, is listed here.',
+      topic: 'jobs',
       above: new Collisions(),
       selects: [state],
       id: (j) => j.id,

@@ -1,12 +1,15 @@
-// A list that fills the stage: with a filter, in pages, and asked for every few seconds as long as
-// somebody can see it. Lists of sessions, jobs and flows differ in their rows and in where
-// these come from.
+// A list that fills the stage: with a filter, in pages, asked for when an event tells of a change and
+// every few seconds, as long as somebody can see it. Lists of sessions, jobs and flows differ in
+// their rows and in where these come from.
 
 import { button, debounce, el } from '../parts/dom';
 import { problem } from '../parts/problem';
+import { eventsUp, onEvent } from '../state/events';
 
 export const PAGE = 50;
 const AGAIN_MS = 3000;
+const CALM_MS = 15_000; // where events tell of what happens
+const HINT_MS = 300; // several events are one reason to ask
 const TYPING_MS = 150;
 
 const number = (n: number): string => n.toLocaleString('en');
@@ -34,6 +37,8 @@ export interface ListKind<T, Id extends string | number> {
   /** What one can look for; without it there is no field for it. */
   placeholder?: string;
   none: string;
+  /** Of events that tell of changes. */
+  topic?: string;
   /** What is above the list, and renewed with it. */
   above?: { readonly element: HTMLElement; refresh(signal: AbortSignal): Promise<void> };
   /** Filters beside the text; an empty value is no filter. */
@@ -70,7 +75,12 @@ export class ListView<T, Id extends string | number> {
   private chosen = -1; // what the keys are on
   private wanted: Id | null = null; // id that gets the focus when it is there
   private asking = new AbortController();
+  private busy = false;
   private again = 0;
+  private hint = 0;
+  private ticker = 0;
+  private items: T[] = [];
+  private deaf: () => void = () => undefined;
   private readonly typed = debounce(TYPING_MS, () => void this.ask());
   private readonly onVisible = (): void => {
     if (document.visibilityState === 'visible' && this.element.isConnected) void this.ask();
@@ -126,15 +136,23 @@ export class ListView<T, Id extends string | number> {
 
   /** Once it is in the page. `from`: the one that one comes back from. */
   show(from: Id | null): void {
-    document.title = `${this.kind.name} – panescry`;
     document.addEventListener('visibilitychange', this.onVisible);
+    this.deaf = onEvent((e) => {
+      if (this.kind.topic !== undefined && (e.topic === this.kind.topic || e.type === 'reset')) this.soon();
+    });
+    this.ticker = window.setInterval(() => this.tick(), AGAIN_MS);
     this.wanted = from;
     void this.ask();
-    this.focus();
+  }
+
+  get name(): string {
+    return this.kind.name;
   }
 
   hide(): void {
     document.removeEventListener('visibilitychange', this.onVisible);
+    this.deaf();
+    clearInterval(this.ticker);
     this.stop();
     this.element.remove();
   }
@@ -195,7 +213,25 @@ export class ListView<T, Id extends string | number> {
 
   private stop(): void {
     clearTimeout(this.again);
+    clearTimeout(this.hint);
+    this.hint = 0;
     this.asking.abort();
+  }
+
+  /** A question that is under way gets its answer first. */
+  private soon(): void {
+    if (this.hint || document.visibilityState !== 'visible') return;
+    this.hint = window.setTimeout(() => {
+      this.hint = 0;
+      if (this.busy) this.soon();
+      else void this.ask();
+    }, HINT_MS);
+  }
+
+  /** Times go on. */
+  private tick(): void {
+    if (document.visibilityState !== 'visible') return;
+    for (const item of this.items) this.rows.get(this.kind.id(item))?.update(item);
   }
 
   private async ask(): Promise<void> {
@@ -204,6 +240,7 @@ export class ListView<T, Id extends string | number> {
     const { signal } = (this.asking = new AbortController());
     const { page } = this;
     const text = this.filter.value.trim();
+    this.busy = true;
     try {
       const listed = await this.kind.fetch(text, page, signal);
       if (signal.aborted) return;
@@ -218,8 +255,11 @@ export class ListView<T, Id extends string | number> {
       if (signal.aborted) return;
       this.say(problem(e));
     }
-    if (signal.aborted || document.visibilityState !== 'visible') return;
-    this.again = window.setTimeout(() => void this.ask(), AGAIN_MS);
+    if (signal.aborted) return;
+    this.busy = false;
+    if (document.visibilityState !== 'visible') return;
+    const told = this.kind.topic !== undefined && eventsUp.get();
+    this.again = window.setTimeout(() => void this.ask(), told ? CALM_MS : AGAIN_MS);
   }
 
   private fill(items: T[]): void {
@@ -227,6 +267,7 @@ export class ListView<T, Id extends string | number> {
       ? this.ids[this.chosen]
       : undefined;
     const { id, row: make } = this.kind;
+    this.items = items;
     const ids = items.map(id);
     const rows = new Map<Id, ListRow<T>>();
     items.forEach((item, i) => {

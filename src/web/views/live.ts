@@ -4,7 +4,9 @@ import { latin1 } from '../api/frames';
 import { Link, type LinkState, type Size } from '../api/link';
 import { Banner } from '../parts/banner';
 import { debounce, el } from '../parts/dom';
+import { isPhone } from '../parts/phone';
 import { PaneTerminal } from '../parts/terminal';
+import { onLookChange } from '../parts/theme';
 import { touchScroll } from '../parts/touch';
 
 const RESIZE_MS = 120;
@@ -22,6 +24,7 @@ export class LiveOutput {
   private readonly banner = new Banner({ reconnect: () => this.link.connect(), remove: () => undefined });
   private readonly room = el('div', { class: 'room' });
   private readonly watcher: ResizeObserver;
+  private readonly forgetLook: () => void;
   private told: Size | null = null;
   private shown = false;
 
@@ -39,6 +42,7 @@ export class LiveOutput {
       binary: (data) => this.send(latin1(data)),
       bell: () => undefined,
       title: () => undefined,
+      behind: (lines) => this.link.skip(lines),
       copy: () => undefined,
     });
     const { term } = this.terminal;
@@ -57,11 +61,12 @@ export class LiveOutput {
         this.terminal.resize(cols, rows);
       },
       state: (state) => this.state(state),
-      size: () => (this.told = this.terminal.fitting()),
+      size: () => (this.told = isPhone() ? null : this.terminal.fitting()),
     });
     if (!input) this.element.addEventListener('keydown', (e) => this.key(e), { capture: true });
     this.watcher = new ResizeObserver(debounce(RESIZE_MS, () => this.resized()));
     this.watcher.observe(this.room);
+    this.forgetLook = onLookChange(() => this.resized());
     this.link.connect();
   }
 
@@ -72,6 +77,7 @@ export class LiveOutput {
 
   dispose(): void {
     this.watcher.disconnect();
+    this.forgetLook();
     this.link.close();
     this.banner.dispose();
     this.terminal.dispose();
@@ -98,6 +104,7 @@ export class LiveOutput {
   private resized(): void {
     const size = this.terminal.fitting();
     this.terminal.box();
+    if (isPhone()) return;
     if (this.told?.cols === size.cols && this.told.rows === size.rows) return;
     this.told = size;
     this.link.resize(size);

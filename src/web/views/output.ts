@@ -7,6 +7,7 @@ import { el, renew, tame } from '../parts/dom';
 import { size } from '../parts/longtext';
 import { Output } from '../parts/output';
 import { attempt } from '../parts/problem';
+import { mayChange } from '../state/access';
 import { jobChannels } from './jobs';
 import { LiveOutput } from './live';
 
@@ -118,7 +119,7 @@ export class OutputView {
   private showLive(job: Job, c: Channel): void {
     if (!this.changed(`live ${c.channel}`)) return;
     const focused = this.work.contains(document.activeElement);
-    this.live = new LiveOutput(this.work, `${job.id}.${c.channel}`, job.pty, {
+    this.live = new LiveOutput(this.work, `${job.id}.${c.channel}`, job.pty && mayChange.get(), {
       gone: () => {
         this.without.add(c.channel);
         if (this.job) this.update(this.job);

@@ -1,8 +1,8 @@
 // One pane: its bar, its terminal and the link between terminal and daemon.
 
-import { killPane, resizePane, type Pane } from '../api/http';
+import { killPane, type Pane } from '../api/http';
 import { latin1, type Control } from '../api/frames';
-import { Link, type Hello, type LinkState, type Size } from '../api/link';
+import { Link, type Hello, type LinkState } from '../api/link';
 import { Banner } from '../parts/banner';
 import { copyText } from '../parts/clipboard';
 import { debounce, el } from '../parts/dom';
@@ -10,15 +10,27 @@ import { KeyRow } from '../parts/keyrow';
 import { notice } from '../parts/notice';
 import { PaneTerminal } from '../parts/terminal';
 import { touchScroll } from '../parts/touch';
+import { linesOf } from '../state/lines';
+import { touchSelect } from '../parts/touchselect';
 import { refreshPanes } from '../state/panes';
-import { go } from '../state/route';
+import type { Route } from '../state/route';
+import { showing } from '../state/seen';
 import { PaneBar } from './bar';
 import { HistoryView } from './history';
+import { Sizing } from './sizing';
 
 const RESIZE_MS = 120;
 const FOCUS_REPORT = /^\x1b\[[IO]$/;
 
-const same = (a: Size, b: Size): boolean => a.cols === b.cols && a.rows === b.rows;
+/** A grid may have no room for it now. */
+const isVisible = (e: HTMLElement): boolean => e.getClientRects().length > 0;
+
+export interface PaneActions {
+  search(): void;
+  /** Another thing in its place. */
+  go(to: Route): void;
+  title(text: string): void;
+}
 
 export class PaneView {
   readonly element: HTMLElement;
@@ -31,25 +43,27 @@ export class PaneView {
   private readonly work: HTMLElement; // the terminal with its keys, and a history over both
   private history: HistoryView | null = null;
   private readonly watcher: ResizeObserver;
-  private paneSize: Size | null = null;
-  private told: Size | null = null; // the size of this viewer that the daemon knows
-  private viewers = 1;
+  private readonly sizing: Sizing;
+  private readonly forgetTouch: () => void;
   private readOnly: boolean;
   private shown = false;
+  private readonly unsee: () => void;
 
   /** Puts itself into the stage at once: xterm.js measures what it is opened in. */
   constructor(
     stage: HTMLElement,
     readonly pane: string,
     readonly asReader: boolean,
-    search: () => void,
+    private readonly actions: PaneActions,
   ) {
     const readOnly = (this.readOnly = asReader);
     this.work = el('div', { class: 'work' }, this.room);
     this.bar = new PaneBar(pane, {
-      search,
-      fit: () => void this.fit(),
-      toggleReadOnly: () => go({ pane, readOnly: !readOnly }),
+      search: () => actions.search(),
+      fit: () => void this.sizing.fit(),
+        unfit: () => this.sizing.unfit(),
+      toggleReadOnly: () => actions.go({ pane, readOnly: !readOnly }),
+      title: (text) => actions.title(text),
     });
     this.banner = new Banner({
       reconnect: () => this.link.connect(),
@@ -68,6 +82,7 @@ export class PaneView {
       binary: (data) => this.send(latin1(data)),
       bell: () => this.bar.ring(),
       title: (title) => this.bar.title(title),
+      behind: (lines) => this.link.skip(lines),
       copy: (text) =>
         notice('A program wants to copy a text.', {
           label: 'Copy it',
@@ -75,9 +90,10 @@ export class PaneView {
         }),
     });
     const { term } = this.terminal;
-    this.keys = new KeyRow(term);
+    this.keys = new KeyRow(term, () => this.sizing.toggleShrink());
     this.work.append(this.keys.element);
     touchScroll(this.room, term);
+    this.forgetTouch = touchSelect(this.room, term);
     this.link = new Link(pane, readOnly, {
       hello: (hello) => this.hello(hello),
       snapshot: (bytes, done) =>
@@ -88,14 +104,16 @@ export class PaneView {
       output: (bytes, replayed, done) => this.terminal.write(bytes, replayed, done),
       control: (control) => this.control(control),
       state: (state) => this.state(state),
-      size: () => (this.told = this.terminal.fitting()),
+      size: () => this.sizing.size(),
     });
-    const changed = debounce(RESIZE_MS, () => this.roomChanged());
+    const { room, terminal, bar, keys, link } = this;
+    this.sizing = new Sizing({ pane, room, terminal, bar, keys, link });
+    const changed = debounce(RESIZE_MS, () => this.sizing.roomChanged());
     this.watcher = new ResizeObserver(changed);
     this.watcher.observe(this.room);
     this.setReadOnly(readOnly);
+    this.unsee = showing(pane, () => (isVisible(this.element) ? this.link.offset : null));
     this.link.connect();
-    this.focus();
   }
 
   /** On a phone the focus would bring up the keyboard. */
@@ -115,12 +133,11 @@ export class PaneView {
     } else {
       if (!this.history) {
         const { pane, asReader: readOnly } = this;
-        this.history = new HistoryView(pane, () => go({ pane, readOnly }));
+        this.history = new HistoryView(linesOf(pane), 'Back to live', () => this.actions.go({ pane, readOnly }));
         this.work.append(this.history.element);
       }
       void this.history.show(line, spans);
     }
-    this.focus();
   }
 
   /** What the list of panes says about this one. */
@@ -129,8 +146,11 @@ export class PaneView {
   }
 
   dispose(): void {
+    this.unsee();
     this.history?.dispose();
     this.watcher.disconnect();
+    this.sizing.dispose();
+    this.forgetTouch();
     this.link.close();
     this.banner.dispose();
     this.bar.dispose();
@@ -141,21 +161,18 @@ export class PaneView {
   private hello(hello: Hello): void {
     this.shown = true;
     this.setReadOnly(hello.readOnly);
-    this.setPaneSize(hello);
-    // The window may have changed while there was no connection to say so.
-    this.roomChanged();
+    this.sizing.hello(hello);
   }
 
   private control(control: Control): void {
     const { type, cols, rows, title } = control;
     if (type === 'resize' && typeof cols === 'number' && typeof rows === 'number') {
-      this.setPaneSize({ cols, rows });
+      this.sizing.paneChanged({ cols, rows });
     } else if (type === 'title' && typeof title === 'string') {
       this.bar.title(title);
     } else if (type === 'viewers') {
       const n = control.viewers ?? control.count;
-      if (typeof n === 'number') this.viewers = n;
-      this.hint();
+      if (typeof n === 'number') this.sizing.viewersChanged(n);
     } else if (type === 'bell') {
       this.bar.ring();
     } else if (type === 'error' && typeof control.message === 'string') {
@@ -170,13 +187,13 @@ export class PaneView {
       this.terminal.term.options.disableStdin = true;
       void refreshPanes();
     }
-    this.hint();
+    this.sizing.hint();
   }
 
   private setReadOnly(readOnly: boolean): void {
     this.readOnly = readOnly;
     this.bar.readOnly(readOnly);
-    this.keys.element.hidden = readOnly;
+    this.keys.readOnly(readOnly);
     this.terminal.term.options.cursorStyle = readOnly ? 'underline' : 'block';
   }
 
@@ -187,12 +204,7 @@ export class PaneView {
    */
   private data(data: string, typed: boolean): void {
     if (typed) this.send(this.keys.apply(data));
-    else if (FOCUS_REPORT.test(data) && this.hasPaneSize()) this.send(data);
-  }
-
-  private hasPaneSize(): boolean {
-    if (this.viewers <= 1) return true;
-    return this.told !== null && this.paneSize !== null && same(this.told, this.paneSize);
+    else if (FOCUS_REPORT.test(data) && this.sizing.isOwn()) this.send(data);
   }
 
   private send(data: string | Uint8Array): void {
@@ -202,47 +214,10 @@ export class PaneView {
     this.terminal.showCursor();
   }
 
-  private setPaneSize(size: Size): void {
-    this.paneSize = { cols: size.cols, rows: size.rows };
-    this.terminal.resize(size.cols, size.rows);
-    this.hint();
-  }
-
-  private roomChanged(): void {
-    const size = this.terminal.fitting();
-    this.terminal.box();
-    this.terminal.showCursor();
-    if (!this.told || !same(size, this.told)) {
-      this.told = size;
-      this.link.resize(size);
-    }
-    this.hint();
-  }
-
-  private hint(): void {
-    const fitting = this.terminal.fitting();
-    const differs = this.paneSize !== null && !same(this.paneSize, fitting);
-    this.room.classList.toggle('letterbox', differs);
-    const show = differs && this.link.state.kind === 'online';
-    this.bar.hint(show ? this.paneSize : null, this.viewers > 1, !this.readOnly);
-  }
-
-  private async fit(): Promise<void> {
-    const size = this.terminal.fitting();
-    this.told = size;
-    this.link.resize(size);
-    this.terminal.term.focus();
-    try {
-      await resizePane(this.pane, size.cols, size.rows);
-    } catch (e) {
-      notice(e instanceof Error ? e.message : String(e));
-    }
-  }
-
   private async remove(): Promise<void> {
     try {
       await killPane(this.pane);
-      go({ pane: null, readOnly: false });
+      this.actions.go({ pane: null, readOnly: false });
     } catch (e) {
       notice(e instanceof Error ? e.message : String(e));
     }

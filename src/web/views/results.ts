@@ -2,61 +2,35 @@
 // chosen one, the place it is scrolled to, and its surroundings. Of very many there are only as
 // many rows as somebody has scrolled to.
 
-import { history } from '../api/history';
 import type { Match } from '../api/search';
-import { ago, exactly } from '../parts/ago';
 import { debounce, el } from '../parts/dom';
-import { Inks, lineNodes, marked } from '../parts/line';
-import { toIndices } from '../parts/utf8';
-import { paneList } from '../state/panes';
+import { Inks, lineNodes } from '../parts/line';
+import { grouped, itemsByTime, itemsOf, unique, type Group, type Item } from '../state/groups';
+import { linesOf } from '../state/lines';
+import { HeadRow, MatchRow, RestRow, type AnyRow, type Naming } from './row';
 
 const CONTEXT = 2; // lines before and after the chosen one
 const CONTEXT_MS = 60;
 const STEP = 200; // rows
 const NEAR = 2; // heights of the list from its end
-const LEAD = 40; // characters before the first mark of a long line
 const SHOWN = 400; // characters of a line
 
-interface Row {
-  match: Match;
-  element: HTMLElement;
-  text: HTMLElement;
-  before: HTMLElement;
-  after: HTMLElement;
-  pane: HTMLElement;
-  time: HTMLTimeElement;
+/** What `order` has, and nothing else, with as little moved as can be. */
+function arrange(box: HTMLElement, order: HTMLElement[]): void {
+  order.forEach((e, i) => {
+    const at = box.children[i];
+    if (at !== e) box.insertBefore(e, at ?? null);
+  });
+  while (box.children.length > order.length) box.lastElementChild?.remove();
 }
 
-const keyOf = (m: Match): string => `${m.run ?? ''}/${m.pane}:${m.line}`;
-
-/** Only the archive has it: there is no pane that could show its place. */
-export const isGone = (m: Match): boolean =>
-  m.run !== undefined ||
-  (m.source === 'archive' && !paneList.get().panes.some((p) => p.id === m.pane));
-
-function same(a: Match, b: Match): boolean {
-  return a.content === b.content && a.time === b.time && String(a.spans) === String(b.spans);
-}
-
-/** The line, or of a long one the piece around what was found. */
-function excerpt(m: Match): Node[] {
-  const spans = toIndices(m.content, m.spans);
-  const first = spans[0]?.[0] ?? 0;
-  const from = m.content.length <= SHOWN || first <= LEAD ? 0 : first - LEAD;
-  const to = Math.min(m.content.length, from + SHOWN);
-  const inside = spans
-    .filter(([a]) => a < to)
-    .map(([a, b]): [number, number] => [a - from, Math.min(b, to) - from]);
-  const nodes = marked(m.content.slice(from, to), inside);
-  if (from > 0) nodes.unshift(document.createTextNode('…'));
-  if (to < m.content.length) nodes.push(document.createTextNode('…'));
-  return nodes;
-}
+const canChoose = (row: AnyRow): boolean => row.element.getAttribute('role') === 'option';
 
 export interface ResultsActions {
   choose(match: Match): void;
   /** The id of the row that is selected, for whoever has the focus. */
   selected(id: string | null): void;
+  name: Naming;
 }
 
 export class Results {
@@ -64,17 +38,21 @@ export class Results {
     class: 'results',
     id: 'search-results',
     role: 'listbox',
-    'aria-label': 'Lines that were found',
+    'aria-label': 'What was found',
   });
   private matches: Match[] = [];
-  private label: (pane: string) => string = (pane) => pane;
+  private byGroup = true;
+  private items: Item[] = [];
   private shown = STEP;
-  private rows = new Map<string, Row>();
-  private order: Row[] = []; // of the first `shown` matches
-  private current: Row | null = null;
+  private rows = new Map<string, AnyRow>();
+  private boxes = new Map<string, HTMLElement>(); // of groups
+  private order: AnyRow[] = []; // of the first `shown` items
+  private current: AnyRow | null = null;
+  private chosen = false; // by a person
+  private readonly folded = new Set<string>();
+  private readonly whole = new Set<string>();
   private pressed = false;
   private asking = new AbortController();
-  private made = 0;
   private readonly context = debounce(CONTEXT_MS, () => void this.fetchContext());
 
   constructor(private readonly actions: ResultsActions) {
@@ -83,29 +61,109 @@ export class Results {
     for (const type of ['pointerup', 'pointercancel']) {
       window.addEventListener(type, () => window.setTimeout(() => (this.pressed = false)));
     }
+    // The focus stays in the input. On the box itself it is a scroll bar that is pressed.
+    this.element.addEventListener('mousedown', (e) => {
+      if (e.target !== this.element) e.preventDefault();
+    });
     this.element.addEventListener('scroll', () => this.scrolled(), { passive: true });
     this.element.addEventListener('click', (e) => {
-      const target = e.target instanceof Element ? e.target.closest('.result') : null;
+      const target = e.target instanceof Element ? e.target.closest('[id^="result-"]') : null;
       const row = this.order.find((r) => r.element === target);
-      if (row) this.actions.choose(row.match);
+      if (row) this.enter(row);
     });
   }
 
   get selected(): Match | null {
-    return this.current?.match ?? null;
+    const item = this.current?.item;
+    return item?.kind === 'match' ? item.match : null;
   }
 
-  /** `fresh`: another search; otherwise the same one again. */
-  show(matches: Match[], label: (pane: string) => string, fresh: boolean): void {
+  /** How many groups there are of what is shown. */
+  get groups(): Group[] {
+    return grouped(this.matches);
+  }
+
+  get count(): number {
+    return this.matches.length;
+  }
+
+  /** `fresh`: another search; otherwise the same one again. `settling`: more of it is to come. */
+  show(matches: Match[], fresh: boolean, settling = false): void {
     if (this.pressed && !fresh) return;
-    const keys = new Set<string>();
-    this.label = label;
-    this.matches = matches.filter((m) => !keys.has(keyOf(m)) && keys.add(keyOf(m))); // two sources
+    this.matches = unique(matches);
     if (fresh) {
+      this.chosen = false;
       this.shown = STEP;
-    } else if (this.selected) {
-      const key = keyOf(this.selected);
-      const i = this.matches.findIndex((m) => keyOf(m) === key);
+      this.whole.clear();
+      this.folded.clear();
+    }
+    this.renew(fresh);
+    // What comes first is not what came first.
+    if (settling && !this.chosen) this.select(this.order.find(canChoose) ?? null, false);
+  }
+
+  /** By groups, or all by their time. */
+  group(on: boolean): void {
+    this.byGroup = on;
+    this.renew(false);
+    this.current?.element.scrollIntoView({ block: 'nearest' });
+  }
+
+  /** By rows; beyond the ends is at the ends. */
+  move(by: number): void {
+    this.chosen = true;
+    const at = this.current ? this.order.indexOf(this.current) : -1;
+    if (at + Math.abs(by) * 2 >= this.order.length) this.grow();
+    const rows = this.order.filter(canChoose);
+    const i = this.current ? rows.indexOf(this.current) : -1;
+    const to = Math.max(0, Math.min(rows.length - 1, i + by));
+    this.select(rows[to] ?? null, true);
+    // The head of the first group is seen with its first row.
+    if (to === 0) this.element.scrollTop = 0;
+  }
+
+  /** Does what the row is for. */
+  enter(row: AnyRow | null = this.current): void {
+    const item = row?.item;
+    if (!item) return;
+    this.chosen = true;
+    if (item.kind === 'match') {
+      this.select(row, false);
+      this.actions.choose(item.match);
+    } else if (item.kind === 'head') {
+      this.fold(item.group.id, !item.folded);
+    } else {
+      this.whole.add(item.group.id);
+      const at = this.order.indexOf(row);
+      this.renew(false);
+      this.select(this.order[at] ?? this.current, true);
+    }
+  }
+
+  /** The group of the selected row. */
+  toggleFold(): void {
+    const item = this.current?.item;
+    if (this.byGroup && item) this.fold(item.group.id, item.kind !== 'head');
+  }
+
+  private fold(id: string, folded: boolean): void {
+    if (folded) this.folded.add(id);
+    else this.folded.delete(id);
+    const was = this.current?.item;
+    this.renew(false);
+    const head = this.order.findIndex((r) => r.item?.kind === 'head' && r.item.group.id === id);
+    if (was?.group.id !== id) return;
+    this.select(this.order[folded ? head : head + 1] ?? null, true);
+    if (!folded) this.order[head]?.element.scrollIntoView({ block: 'nearest' });
+  }
+
+  private renew(fresh: boolean): void {
+    this.items = this.byGroup
+      ? itemsOf(grouped(this.matches), { folded: this.folded, whole: this.whole })
+      : itemsByTime(this.matches);
+    const key = fresh ? undefined : this.current?.item?.key;
+    if (key !== undefined) {
+      const i = this.items.findIndex((item) => item.key === key);
       this.shown = Math.max(this.shown, i + 1); // pushed down by newer ones
     }
     const { element } = this;
@@ -114,38 +172,58 @@ export class Results {
     this.draw();
     if (fresh) element.scrollTop = 0;
     else if (anchor?.element.isConnected) element.scrollTop += anchor.element.offsetTop - was;
-    const kept = this.current && !fresh && this.order.includes(this.current);
-    if (!kept) this.select(this.order[0] ?? null, fresh);
-  }
-
-  /** By rows; beyond the ends is at the ends. */
-  move(by: number): void {
-    const i = this.current ? this.order.indexOf(this.current) : -1;
-    if (i + by >= this.order.length) this.grow();
-    const to = Math.max(0, Math.min(this.order.length - 1, i + by));
-    this.select(this.order[to] ?? null, true);
+    const kept = this.current && !fresh && this.order.includes(this.current) && canChoose(this.current);
+    if (!kept) this.select(this.order.find(canChoose) ?? null, false);
   }
 
   private draw(): void {
     const old = this.rows;
     this.rows = new Map();
-    this.order = this.matches.slice(0, this.shown).map((match) => {
-      const key = keyOf(match);
-      const row = old.get(key) ?? this.row();
-      old.delete(key);
-      this.rows.set(key, row);
-      this.fill(row, match, isGone(match) ? `${match.pane} (gone)` : this.label(match.pane));
+    this.order = this.items.slice(0, this.shown).map((item) => {
+      const row = old.get(item.key) ?? newRow(item);
+      this.rows.set(item.key, row);
+      this.fill(row, item);
       return row;
     });
-    for (const { element } of old.values()) element.remove();
-    this.order.forEach((row, i) => {
-      const at = this.element.children[i];
-      if (at !== row.element) this.element.insertBefore(row.element, at ?? null);
-    });
+    if (this.byGroup) this.drawGroups();
+    else arrange(this.element, this.order.map((r) => r.element));
+  }
+
+  private fill(row: AnyRow, item: Item): void {
+    row.item = item;
+    const { name } = this.actions;
+    if (row instanceof MatchRow && item.kind === 'match') {
+      row.fill(item.match, this.byGroup ? null : name(item.group).title);
+    } else if (row instanceof HeadRow && item.kind === 'head') {
+      row.fill(item.group, item.folded, name(item.group));
+    } else if (row instanceof RestRow && item.kind === 'rest') {
+      row.fill(item.count);
+    }
+  }
+
+  private drawGroups(): void {
+    const rows = new Map<Group, AnyRow[]>();
+    for (const row of this.order) {
+      if (!row.item) continue;
+      const { group } = row.item;
+      const its = rows.get(group);
+      if (its) its.push(row);
+      else rows.set(group, [row]);
+    }
+    const old = this.boxes;
+    this.boxes = new Map();
+    for (const [group, its] of rows) {
+      const box = old.get(group.id) ?? el('div', { class: 'group', role: 'group' });
+      const n = group.matches.length;
+      box.setAttribute('aria-label', `${this.actions.name(group).title}, ${n} ${n === 1 ? 'match' : 'matches'}`);
+      arrange(box, its.map((r) => r.element));
+      this.boxes.set(group.id, box);
+    }
+    arrange(this.element, [...this.boxes.values()]);
   }
 
   private grow(): void {
-    if (this.shown >= this.matches.length) return;
+    if (this.shown >= this.items.length) return;
     this.shown += STEP;
     this.draw();
   }
@@ -155,72 +233,52 @@ export class Results {
     if (scrollHeight - scrollTop - clientHeight < NEAR * clientHeight) this.grow();
   }
 
-  private firstVisible(): Row | null {
+  /** Heads stick to the top and are at no place of their own. */
+  private firstVisible(): AnyRow | null {
     const top = this.element.scrollTop;
-    return this.order.find(({ element: e }) => e.offsetTop + e.offsetHeight > top) ?? null;
-  }
-
-  private row(): Row {
-    const text = el('div', { class: 'result-text' });
-    const before = el('div', { class: 'result-context', 'aria-hidden': 'true' });
-    const after = el('div', { class: 'result-context', 'aria-hidden': 'true' });
-    const pane = el('span', { class: 'result-pane' });
-    const time = el('time', { class: 'result-time' });
-    const element = el(
-      'div',
-      { class: 'result', role: 'option', id: `result-${++this.made}`, 'aria-selected': 'false' },
-      el('div', { class: 'result-lines' }, before, text, after),
-      el('div', { class: 'result-where' }, pane, time),
+    return (
+      this.order.find(
+        (r) => !(r instanceof HeadRow) && r.element.offsetTop + r.element.offsetHeight > top,
+      ) ?? null
     );
-    const match: Match = { pane: '', line: 0, time: '', source: 'ring', content: '', spans: [], before: [], after: [] };
-    return { match, element, text, before, after, pane, time };
   }
 
-  private fill(row: Row, match: Match, label: string): void {
-    const changed = !row.match.line || !same(row.match, match);
-    row.match = match;
-    if (row.pane.textContent !== label) row.pane.textContent = label;
-    const when = ago(match.time);
-    if (row.time.textContent !== when) row.time.textContent = when;
-    if (!changed) return;
-    row.text.replaceChildren(...excerpt(match));
-    row.pane.title = `${match.pane}, line ${match.line}`;
-    row.time.title = exactly(match.time);
-    row.time.dateTime = match.time;
-  }
-
-  private select(row: Row | null, reveal: boolean): void {
+  private select(row: AnyRow | null, reveal: boolean): void {
     if (row !== this.current) {
       this.asking.abort();
-      this.current?.element.setAttribute('aria-selected', 'false');
-      this.current?.before.replaceChildren();
-      this.current?.after.replaceChildren();
-      row?.element.setAttribute('aria-selected', 'true');
+      this.current?.select(false);
+      if (this.current instanceof MatchRow) this.current.unfold([], []);
       this.current = row;
       this.actions.selected(row?.element.id ?? null);
       if (row) this.context();
     }
+    row?.select(true);
     if (reveal) row?.element.scrollIntoView({ block: 'nearest' });
   }
 
   private async fetchContext(): Promise<void> {
     const row = this.current;
-    if (!row || isGone(row.match)) return;
+    const match = this.selected;
+    if (!(row instanceof MatchRow) || match?.pane == null) return;
     const asking = (this.asking = new AbortController());
-    const { pane, line } = row.match;
+    const { pane, run, line } = match;
     try {
-      const part = await history(pane, line - CONTEXT, line + CONTEXT, asking.signal);
+      const part = await linesOf(pane, run).fetch(line - CONTEXT, line + CONTEXT, asking.signal);
       if (row !== this.current || asking.signal.aborted) return;
       const inks = new Inks(part.styles.map(({ link: _, ...style }) => style)); // a click chooses
       const nodes = (from: number, to: number): Node[] =>
         part.lines
           .filter((l) => l.line >= from && l.line <= to)
           .map((l) => el('div', {}, ...lineNodes({ ...l, text: l.text.slice(0, SHOWN) }, inks)));
-      row.before.replaceChildren(...nodes(line - CONTEXT, line - 1));
-      row.after.replaceChildren(...nodes(line + 1, line + CONTEXT));
+      row.unfold(nodes(line - CONTEXT, line - 1), nodes(line + 1, line + CONTEXT));
       row.element.scrollIntoView({ block: 'nearest' });
     } catch {
       // the line is there without its surroundings
     }
   }
+}
+
+function newRow(item: Item): AnyRow {
+  if (item.kind === 'match') return new MatchRow();
+  return item.kind === 'head' ? new HeadRow() : new RestRow();
 }

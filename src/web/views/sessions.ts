@@ -11,7 +11,7 @@ const AGENTS = ['claude', 'codex', 'copilot', 'gemini', 'grok', 'opencode', 'pi'
 
 const number = (n: number): string => n.toLocaleString('en');
 
-export const titleOf = (s: Session): string =>
+export const titleOf = (s: Pick<Session, 'id' | 'title' | 'project'>): string =>
   tame(s.title ?? '') || tame(s.project ?? '') || `Session ${s.id}`;
 
 /** The end of a directory, which says most. */

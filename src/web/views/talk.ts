@@ -9,6 +9,7 @@ import { button, el, renew, tame } from '../parts/dom';
 import { itemElement } from '../parts/item';
 import { PermissionBox } from '../parts/permission';
 import { attempt } from '../parts/problem';
+import { mayChange } from '../state/access';
 import { Conversation, type Line } from '../state/talk';
 
 const RETRY_MS = 1500;
@@ -42,6 +43,7 @@ export class TalkView {
   private next = 0;
   private again = 0;
   private readonly ticker: number;
+  private readonly unwatch: () => void;
 
   constructor(
     private readonly job: string,
@@ -91,16 +93,18 @@ export class TalkView {
     this.ticker = window.setInterval(() => {
       for (const box of this.boxes.values()) box.tick();
     }, 1000);
+    this.unwatch = mayChange.watch(() => this.show());
     void this.follow();
   }
 
   focus(): void {
-    (coarse() || this.talk.ended ? this.scroller : this.text).focus({ preventScroll: true });
+    (coarse() || this.talk.ended || !mayChange.get() ? this.scroller : this.text).focus({ preventScroll: true });
   }
 
   dispose(): void {
     clearTimeout(this.again);
     clearInterval(this.ticker);
+    this.unwatch();
     this.asking.abort();
     this.element.remove();
   }
@@ -149,8 +153,9 @@ export class TalkView {
     this.wait();
     const { phase, ended } = this.talk;
     this.badge.show(ended ? null : phase);
-    if (ended && this.form.contains(document.activeElement)) this.scroller.focus();
-    this.form.hidden = ended;
+    const silent = ended || !mayChange.get();
+    if (silent && this.form.contains(document.activeElement)) this.scroller.focus();
+    this.form.hidden = silent;
     if (stuck) this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
@@ -194,7 +199,7 @@ export class TalkView {
     if (moved) for (const box of this.boxes.values()) box.moved();
     for (const p of permissions) {
       if (this.boxes.has(p.id)) continue;
-      const box = new PermissionBox(p, async (allow, word) => {
+      const box = new PermissionBox(p, mayChange.get(), async (allow, word) => {
         const taken = await attempt(() => answer(this.job, p.id, allow, word));
         return taken !== null;
       });

@@ -1,215 +1,173 @@
 // What was said and done in one session, from its end backwards. A transcript can be much longer
 // than what a browser lays out well: some hundred rows are there, more are fetched when their end
-// comes near, and the farthest leave. At the end of the transcript it follows as it grows.
+// comes near, and the farthest leave. At the end of the transcript it follows as it grows, and
+// what is being said is there before it is stored.
 
-import { ApiError } from '../api/http';
-import {
-  getSession, messages, traces, type Message, type Page, type Place, type Session, type Tool,
-} from '../api/sessions';
-import { ago, exactly } from '../parts/ago';
-import { Badge } from '../parts/badge';
-import { button, el, icon, renew, tame } from '../parts/dom';
-import { itemElement } from '../parts/item';
-import { problem } from '../parts/problem';
-import { usageWords } from '../parts/usage';
-import { sessionHash } from '../state/route';
-import { certainEnd, certainStart, interleave, type Item } from '../state/transcript';
-import { titleOf } from './sessions';
+import type { DaemonEvent } from '../api/events';
+import { el } from '../parts/dom';
+import { itemElement, type Links } from '../parts/item';
+import { notice } from '../parts/notice';
+import { sessionRoute, toHash } from '../state/route';
+import { changed, deltaOf, rowOf } from '../state/stream';
+import type { Item } from '../state/transcript';
+import { TranscriptWindow } from '../state/window';
+import type { Host, Tab } from './tab';
 
-const PAGE = 100;
 const MOST = 600; // rows in the page
 const NEAR = 1.5; // screens from an end
-const AGAIN_MS = 2000;
 const AT_END = 40; // px
 const OPEN_CALLS = 20; // the last ones, whose results may still come
-
-type Kind = Item['kind'];
-type Rows = [Page<Message>, Page<Tool>];
-
-/** Where the window of rows lies in one of the two lists. */
-interface Window {
-  /** Rows in front of it. */
-  before: number;
-  /** The id of its last; 0 while there is none. */
-  last: number;
-}
+const FRESH = 200; // rows that are not stored yet
+const MARKED_MS = 2500;
 
 interface Row {
   item: Item;
   element: HTMLElement;
+  /** When it was told something that a stored one may not have yet. */
+  told?: number;
 }
 
-const windows = (): Record<Kind, Window> => ({
-  message: { before: 0, last: 0 },
-  tool: { before: 0, last: 0 },
-});
-const key = (item: Item): string => `${item.kind}${item.row.id}`;
-const number = (n: number): string => n.toLocaleString('en');
+const key = ({ kind, row }: Item): string => `${kind}${row.id}`;
 
-export interface TranscriptActions {
-  back(): void;
-}
-
-export class TranscriptView {
+export class Conversation implements Tab {
   readonly element: HTMLElement;
-  private readonly title = el('span', { class: 'bar-name' });
-  private readonly badge = new Badge();
-  private readonly facts = el('div', { class: 'transcript-facts' });
-  private readonly sums = el('dl', { class: 'transcript-sums' });
-  private readonly note = el('p', { class: 'history-note', role: 'status', hidden: true });
   private readonly items = el('div', { class: 'transcript-items' });
   private readonly empty = el('p', { class: 'sessions-note', hidden: true }, 'Nothing has been said yet.');
-  private readonly scroller: HTMLElement;
   private rows: Row[] = [];
-  private at = windows();
-  private ended = false; // the window reaches the end that is known
+  private fresh: Row[] = []; // behind those, not stored yet
+  private readonly window: TranscriptWindow;
   private filled = false;
   private busy = false;
-  private gone = false;
   private asking = new AbortController();
-  private again = 0;
-  private readonly onVisible = (): void => {
-    if (document.visibilityState === 'visible') void this.follow();
-  };
+  private links: Links = { pane: null };
+  private place: { end: boolean; top: number } | null = null; // while it is not in view
   private height = 0;
   /** Who was at the end stays there when the head grows, or the window shrinks. */
   private readonly resized = new ResizeObserver(() => {
     const was = this.height;
-    this.height = this.scroller.clientHeight;
-    if (this.ended && this.isAtEnd(was)) this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.height = this.element.clientHeight;
+    if (this.height && this.window.ended && this.isAtEnd(was)) this.toEnd();
   });
 
-  constructor(
-    readonly session: string,
-    actions: TranscriptActions,
-  ) {
-    const back = button('', { class: 'quiet', 'aria-label': 'All sessions', title: 'Esc' }, () =>
-      actions.back(),
-    );
-    back.append(icon('back'));
-    const jump = (name: string, end: boolean): HTMLButtonElement => {
-      const b = button('', { class: 'quiet', 'aria-label': `Go to the ${name}`, title: end ? 'End' : 'Home' }, () => {
-        void this.jump(end);
-      });
-      b.append(icon(name));
-      return b;
-    };
-    this.scroller = el(
+  constructor(private readonly host: Host) {
+    this.window = new TranscriptWindow(host.id, (what) => host.ask(what, this.asking.signal));
+    this.element = el(
       'div',
       { class: 'transcript-scroll', tabindex: '0', role: 'document', 'aria-label': 'Transcript' },
       this.empty,
       this.items,
     );
-    this.title.textContent = 'Session';
-    this.element = el(
-      'section',
-      { class: 'pane transcript', 'aria-label': 'Session of an agent' },
-      el(
-        'header',
-        { class: 'bar' },
-        back,
-        el('h1', { class: 'bar-text' }, this.title),
-        jump('start', false),
-        jump('end', true),
-      ),
-      el('div', { class: 'transcript-head' }, this.badge.element, this.facts, this.sums),
-      this.note,
-      this.scroller,
-    );
-    this.scroller.addEventListener('scroll', () => void this.scrolled(), { passive: true });
-    this.element.addEventListener('keydown', (e) => {
-      if (e.isComposing || e.ctrlKey || e.altKey || e.metaKey || e.shiftKey) return;
-      if (e.key === 'Escape') actions.back();
-      else if (e.key === 'Home') void this.jump(false);
-      else if (e.key === 'End') void this.jump(true);
-      else return;
-      e.preventDefault();
-      e.stopPropagation();
-    });
-    this.resized.observe(this.scroller);
-    document.addEventListener('visibilitychange', this.onVisible);
-    document.title = 'Session – panescry';
-    void this.follow();
+    this.element.addEventListener('scroll', () => void this.scrolled(), { passive: true });
+    this.resized.observe(this.element);
   }
 
   focus(): void {
-    this.scroller.focus({ preventScroll: true });
+    this.element.focus({ preventScroll: true });
   }
 
   dispose(): void {
-    clearTimeout(this.again);
     this.asking.abort();
     this.resized.disconnect();
-    document.removeEventListener('visibilitychange', this.onVisible);
-    this.element.remove();
   }
 
-  /** Every two seconds while it is seen: what the session is, and what has come. */
-  private async follow(): Promise<void> {
-    clearTimeout(this.again);
-    const filling = this.filled
-      ? this.ended && this.exclusively(() => this.later())
-      : this.jump(true);
-    const session = await this.try((signal) => getSession(this.session, signal));
-    if (session) this.head(session);
-    await filling;
-    if (this.gone || !this.element.isConnected) return;
+  hide(): void {
+    this.place ??= { end: this.window.ended && this.isAtEnd(), top: this.element.scrollTop };
+  }
+
+  show(at: string | undefined): void {
+    const { place } = this;
+    this.place = null;
+    if (place && !at) this.element.scrollTop = place.end ? this.element.scrollHeight : place.top;
+    if (at) void this.goTo(at);
+    else if (!this.filled) void this.toPlace(true);
+  }
+
+  turn(): number | null {
+    const { end, top } = this.place ?? { end: this.window.ended && this.isAtEnd(), top: this.element.scrollTop };
+    if (end || !this.filled) return null;
+    const shown = this.rows.find(({ element: e }) => e.offsetTop + e.offsetHeight > top);
+    return shown?.item.row.turn ?? null;
+  }
+
+  async refresh(): Promise<void> {
+    this.link();
+    if (!this.filled) return; // a place is being looked for
+    if (this.window.ended) await this.exclusively(() => this.later());
     void this.scrolled(); // somebody may have, while it was busy
-    if (document.visibilityState !== 'visible') return;
-    clearTimeout(this.again);
-    this.again = window.setTimeout(() => void this.follow(), AGAIN_MS);
   }
 
-  /** What was asked for, or null after saying why not. */
-  private async try<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
-    const { signal } = this.asking;
-    try {
-      const answer = await ask(signal);
-      if (signal.aborted) return null;
-      this.note.hidden = true;
-      return answer;
-    } catch (e) {
-      if (signal.aborted) return null;
-      this.gone = e instanceof ApiError && e.status === 404;
-      this.note.textContent = this.gone ? 'There is no such session.' : problem(e);
-      this.note.hidden = false;
-      return null;
+  jump(end: boolean): void {
+    void this.toPlace(end);
+  }
+
+  /** Where the pane is known later than rows were made. */
+  private link(): void {
+    const pane = this.host.session()?.pane ?? null;
+    if (pane === this.links.pane && this.links.trace) return;
+    this.links = {
+      pane,
+      trace: (tool) => toHash(sessionRoute(this.host.id, 'trace', `t${tool.id}`)),
+    };
+    this.rows.forEach((row, i) => this.remake(this.rows, i, row.item));
+  }
+
+  /* Places. */
+
+  private abort(): void {
+    this.asking.abort(); // whatever was under way for another place
+    this.asking = new AbortController();
+    this.busy = false;
+  }
+
+  private toEnd(): void {
+    this.element.scrollTop = this.element.scrollHeight;
+  }
+
+  private async toPlace(end: boolean): Promise<void> {
+    this.abort();
+    const there = this.filled && (end ? this.window.ended : !this.window.begun);
+    const get = (): Promise<Item[] | null> => (end ? this.window.end() : this.window.start());
+    if (!there && !(await this.exclusively(async () => this.fill(await get())))) return;
+    if (end) this.toEnd();
+    else this.element.scrollTop = 0;
+    void this.scrolled();
+  }
+
+  private async goTo(at: string): Promise<void> {
+    this.abort();
+    let row = this.find(at);
+    if (!row) {
+      await this.exclusively(async () => this.fill(await this.window.around(at)));
+      row = this.find(at);
     }
-  }
-
-  private head(s: Session): void {
-    const title = titleOf(s);
-    if (this.title.textContent !== title) this.title.textContent = title;
-    this.title.title = title;
-    document.title = `${title} – panescry`;
-    this.badge.show(s.state, s.updated);
-    const link = (to: string, text: string): HTMLElement => el('a', { href: to }, text);
-    const facts: (Node | string)[] = [tame(s.agent, 20)];
-    if (s.model) facts.push(tame(s.model, 60));
-    if (s.project) facts.push(tame(s.project, 300));
-    if (s.branch) facts.push(tame(s.branch, 60));
-    if (s.pane) facts.push(link(`#${encodeURIComponent(s.pane)}`, `pane ${tame(s.pane, 64)}`));
-    if (s.parent !== null) {
-      const text = s.fork ? 'forked from another' : 'sub-agent of another';
-      facts.push(link(sessionHash(String(s.parent)), text));
+    if (!row) {
+      if (!this.filled && !this.asking.signal.aborted) void this.toPlace(true);
+      else if (!this.asking.signal.aborted) notice('That place is not in the conversation any more.');
+      return;
     }
-    if (s.updated) facts.push(el('time', { title: exactly(s.updated) }, `${ago(s.updated)} ago`));
-    renew(this.facts, facts.map((f) => el('span', {}, f)));
-    const sums = s.usage ? usageWords(s.usage) : [];
-    sums.unshift(['turns', number(s.turns)], ['tool calls', number(s.tool_calls)]);
-    renew(this.sums, sums.map(([n, v]) => el('div', {}, el('dt', {}, n), el('dd', {}, v))));
+    const { element } = row;
+    this.element.scrollTop = Math.max(0, element.offsetTop - this.element.clientHeight / 5);
+    element.classList.add('at');
+    window.setTimeout(() => element.classList.remove('at'), MARKED_MS);
+    void this.scrolled();
   }
 
-  /* The window. */
+  private find(at: string): Row | undefined {
+    const id = Number(at.slice(1));
+    const kind = { m: 'message', t: 'tool' }[at[0] ?? ''];
+    if (kind) return this.rows.find(({ item }) => item.kind === kind && item.row.id === id);
+    return this.rows.find(({ item }) => item.row.turn === id && (item.kind === 'tool' || !item.row.hidden));
+  }
 
-  private fetch(message: Place, tool: Place): Promise<Rows | null> {
-    const none = { data: [], total: 0, next_cursor: null };
-    return this.try((signal) =>
-      Promise.all([
-        message.limit ? messages(this.session, message, signal) : none,
-        tool.limit ? traces(this.session, tool, signal) : none,
-      ]),
-    );
+  private fill(list: Item[] | null): boolean {
+    if (!list) return false;
+    this.link();
+    this.rows = list.map((item) => this.row(item));
+    this.fresh = [];
+    this.items.replaceChildren(...this.rows.map((r) => r.element));
+    this.filled = true;
+    this.empty.hidden = this.rows.length > 0;
+    return true;
   }
 
   /** One at a time. */
@@ -218,165 +176,165 @@ export class TranscriptView {
     this.busy = true;
     const { signal } = this.asking;
     try {
-      return await load();
+      return (await load()) && !signal.aborted;
     } finally {
       if (!signal.aborted) this.busy = false;
     }
   }
 
-  /** To the end, or to the start. */
-  private async jump(end: boolean): Promise<void> {
-    this.asking.abort(); // whatever was under way for another place
-    this.asking = new AbortController();
-    this.busy = false;
-    const there = this.filled && (end ? this.ended : !this.at.message.before && !this.at.tool.before);
-    if (!there && !(await this.exclusively(() => this.reset(end)))) return;
-    this.scroller.scrollTop = end ? this.scroller.scrollHeight : 0;
-    void this.scrolled();
-  }
-
-  private async reset(end: boolean): Promise<boolean> {
-    let rows = await this.fetch({ limit: PAGE }, { limit: PAGE });
-    if (!rows) return false;
-    const skip = { message: 0, tool: 0 };
-    if (end) {
-      skip.message = Math.max(0, rows[0].total - PAGE);
-      skip.tool = Math.max(0, rows[1].total - PAGE);
-      if (skip.message || skip.tool) {
-        const place = (offset: number): Place => ({ limit: PAGE, offset });
-        rows = await this.fetch(place(skip.message), place(skip.tool));
-        if (!rows) return false;
-      }
-    }
-    const [m, t] = rows;
-    const list = interleave(m.data, t.data);
-    const earlier = { message: skip.message > 0, tool: skip.tool > 0 };
-    const later = { message: m.next_cursor !== null, tool: t.next_cursor !== null };
-    const shown = end ? certainEnd(list, earlier) : certainStart(list, later);
-    this.at = windows();
-    for (const kind of ['message', 'tool'] as const) {
-      const all = list.filter((i) => i.kind === kind);
-      const here = shown.filter((i) => i.kind === kind);
-      this.at[kind].before = end ? skip[kind] + all.length - here.length : 0;
-      this.at[kind].last = (end ? all : here).at(-1)?.row.id ?? 0;
-    }
-    this.ended = end || (shown.length === list.length && !later.message && !later.tool);
-    this.rows = shown.map((item) => this.row(item));
-    this.items.replaceChildren(...this.rows.map((r) => r.element));
-    this.filled = true;
-    this.empty.hidden = this.rows.length > 0;
-    return true;
-  }
-
   private row(item: Item): Row {
-    return { item, element: itemElement(this.session, item) };
+    return { item, element: itemElement(this.host.id, item, false, this.links) };
   }
 
   private async earlier(): Promise<boolean> {
-    const { message, tool } = this.at;
-    const place = ({ before }: Window): Place => {
-      const limit = Math.min(PAGE, before);
-      return { limit, offset: before - limit };
-    };
-    const places = [place(message), place(tool)] as const;
-    const rows = await this.fetch(...places);
-    if (!rows) return false;
-    const more = { message: (places[0].offset ?? 0) > 0, tool: (places[1].offset ?? 0) > 0 };
-    const list = certainEnd(interleave(rows[0].data, rows[1].data), more);
-    if (!list.length) return false;
+    const list = await this.window.earlier();
+    if (!list?.length) return false;
     const made = list.map((item) => this.row(item));
     this.keeping(() => {
-      for (const { item } of made) this.at[item.kind].before--;
       this.items.prepend(...made.map((r) => r.element));
       this.rows.unshift(...made);
-      for (const { item, element } of this.rows.splice(MOST).reverse()) {
+      const gone = this.rows.splice(MOST).reverse();
+      for (const { item, element } of gone) {
         element.remove();
-        this.at[item.kind].last = item.row.id - 1;
-        this.ended = false;
+        this.window.dropped(item, true);
       }
+      if (gone.length) this.settle(this.fresh);
     });
     return true;
   }
 
   /** What follows; the last message again, which may have grown, and calls without a result. */
   private async later(): Promise<boolean> {
-    const { message, tool } = this.at;
     const open = this.rows
       .flatMap(({ item }) => (item.kind === 'tool' ? [item.row] : []))
       .slice(-OPEN_CALLS)
       .find((t) => t.outcome === null);
-    const rows = await this.fetch(
-      { limit: PAGE, after: Math.max(0, message.last - 1) },
-      { limit: PAGE, after: open ? open.id - 1 : tool.last },
-    );
-    if (!rows) return false;
-    const [m, t] = rows;
-    const stuck = this.ended && this.isAtEnd();
-    const now = new Map(interleave(m.data, t.data).map((item) => [key(item), item]));
-    this.rows.forEach((row, i) => this.renew(row, i, now.get(key(row.item))));
-    const list = interleave(
-      m.data.filter((r) => r.id > message.last),
-      t.data.filter((r) => r.id > tool.last),
-    );
-    const shown = certainStart(list, {
-      message: m.next_cursor !== null,
-      tool: t.next_cursor !== null,
-    });
-    this.ended = shown.length === list.length && m.next_cursor === null && t.next_cursor === null;
-    if (shown.length) this.append(shown);
-    if (stuck) this.scroller.scrollTop = this.scroller.scrollHeight;
+    const asked = performance.now();
+    const got = await this.window.later(open);
+    if (!got) return false;
+    const stuck = this.window.ended && this.isAtEnd();
+    const now = new Map(got.again.map((item) => [key(item), item]));
+    this.rows.forEach((row, i) => this.renew(row, i, now.get(key(row.item)), asked));
+    if (got.more.length) this.append(got.more, asked);
+    // What was told before is stored, and shown.
+    if (this.window.ended) this.settle(this.fresh.filter((r) => (r.told ?? 0) < asked));
+    if (stuck) this.toEnd();
     this.empty.hidden = this.rows.length > 0;
-    return shown.length > 0;
+    return got.more.length > 0;
   }
 
-  private renew(row: Row, i: number, item: Item | undefined): void {
-    if (!item || JSON.stringify(item.row) === JSON.stringify(row.item.row)) return;
+  private renew(row: Row, i: number, item: Item | undefined, asked: number): void {
+    if (!item || (row.told ?? 0) > asked) return; // it is ahead of what was stored then
+    if (JSON.stringify(item.row) !== JSON.stringify(row.item.row)) this.remake(this.rows, i, item);
+  }
+
+  private remake(rows: Row[], i: number, item: Item, told?: number): void {
+    const row = rows[i];
+    if (!row) return;
     const { element } = row;
     const open = element instanceof HTMLDetailsElement && element.open;
     const focused = element.contains(document.activeElement);
-    const made = { item, element: itemElement(this.session, item, open) };
+    const made: Row = { item, element: itemElement(this.host.id, item, open, this.links) };
+    if (told !== undefined) made.told = told;
+    made.element.classList.toggle('at', element.classList.contains('at'));
     element.replaceWith(made.element);
     if (focused) made.element.querySelector('summary')?.focus({ preventScroll: true });
-    this.rows[i] = made;
+    rows[i] = made;
   }
 
-  private append(list: Item[]): void {
+  private append(list: Item[], asked: number): void {
     const made = list.map((item) => this.row(item));
     this.keeping(() => {
-      for (const { item } of made) this.at[item.kind].last = item.row.id;
-      this.items.append(...made.map((r) => r.element));
+      const focused = made.filter((row) => this.replace(row, asked));
+      const first = this.fresh[0]?.element ?? null;
+      for (const { element } of made) this.items.insertBefore(element, first);
+      for (const { element } of focused) element.querySelector('summary')?.focus({ preventScroll: true });
       this.rows.push(...made);
       const gone = this.rows.splice(0, Math.max(0, this.rows.length - MOST));
       for (const { item, element } of gone) {
         element.remove();
-        this.at[item.kind].before++;
+        this.window.dropped(item, false);
       }
     });
   }
 
-  private isAtEnd(height = this.scroller.clientHeight): boolean {
-    const { scrollTop, scrollHeight } = this.scroller;
+  /* What is being said. */
+
+  heard(event: DaemonEvent): void {
+    const delta = deltaOf(event);
+    if (!delta || !this.filled || !this.window.ended) return;
+    const stuck = this.place?.end ?? this.isAtEnd();
+    const told = performance.now();
+    for (const rows of [this.fresh, this.rows]) {
+      const i = rowOf(rows.map((r) => r.item), delta);
+      if (i < 0) continue;
+      const item = changed(rows[i]?.item, delta);
+      if (item) this.remake(rows, i, item, told);
+      if (stuck) this.toEnd();
+      return;
+    }
+    const item = changed(undefined, delta);
+    if (!item || this.fresh.length >= FRESH) return;
+    const row: Row = { ...this.row(item), told };
+    this.fresh.push(row);
+    this.items.append(row.element);
+    this.empty.hidden = true;
+    if (stuck) this.toEnd();
+  }
+
+  /** A stored row in place of the one that was told of: unfolded and ahead as that was. Whether it had the focus. */
+  private replace(row: Row, asked: number): boolean {
+    const { kind, row: stored } = row.item;
+    const i = this.fresh.findIndex(({ item }) => {
+      if (kind === 'tool') return item.kind === kind && item.row.call === stored.call;
+      if (item.kind !== 'message' || item.row.message !== stored.message) return false;
+      const { part, role } = item.row;
+      return part < 0 ? role === stored.role : part === stored.part;
+    });
+    const [fresh] = i < 0 ? [] : this.fresh.splice(i, 1);
+    if (!fresh) return false;
+    const open = fresh.element instanceof HTMLDetailsElement && fresh.element.open;
+    const ahead = (fresh.told ?? 0) > asked;
+    if (ahead && kind === 'message' && fresh.item.kind === 'message') {
+      row.item = { kind, row: { ...stored, text: fresh.item.row.text } };
+      row.told = fresh.told ?? 0;
+    }
+    if (open || ahead) row.element = itemElement(this.host.id, row.item, open, this.links);
+    const focused = fresh.element.contains(document.activeElement);
+    fresh.element.replaceWith(row.element);
+    return focused;
+  }
+
+  private settle(gone: Row[]): void {
+    for (const { element } of gone) element.remove();
+    this.fresh = this.fresh.filter((r) => !gone.includes(r));
+  }
+
+  /* Scrolling. */
+
+  private isAtEnd(height = this.element.clientHeight): boolean {
+    const { scrollTop, scrollHeight } = this.element;
     return scrollHeight - scrollTop - height < AT_END;
   }
 
   /** What is at the top of the window stays there, whatever comes and goes above it. */
   private keeping(change: () => void): void {
-    const { scroller } = this;
-    const top = scroller.scrollTop;
+    const { element } = this;
+    const top = element.scrollTop;
     const anchor = this.rows.find(({ element: e }) => e.offsetTop + e.offsetHeight > top)?.element;
     const was = anchor?.offsetTop ?? 0;
     change();
-    if (anchor?.isConnected) scroller.scrollTop = top + anchor.offsetTop - was;
+    if (anchor?.isConnected) element.scrollTop = top + anchor.offsetTop - was;
   }
 
   private async scrolled(): Promise<void> {
-    const { scrollTop, clientHeight, scrollHeight } = this.scroller;
+    const { scrollTop, clientHeight, scrollHeight } = this.element;
+    if (!clientHeight || !this.filled) return;
     const near = NEAR * clientHeight;
-    const { message, tool } = this.at;
     let more = false;
-    if (scrollTop < near && (message.before > 0 || tool.before > 0)) {
+    if (scrollTop < near && this.window.begun) {
       more = await this.exclusively(() => this.earlier());
-    } else if (!this.ended && scrollHeight - scrollTop - clientHeight < near) {
+    } else if (!this.window.ended && scrollHeight - scrollTop - clientHeight < near) {
       more = await this.exclusively(() => this.later());
     }
     if (more) void this.scrolled();

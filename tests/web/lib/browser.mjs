@@ -100,7 +100,7 @@ async function openPage(rig, { pane, query = '', port, context: contextOptions =
         throw new Error(`${e.message}; it shows:\n${(await v.text()).trim()}`);
       }),
     type: async (text) => {
-      await page.locator('.xterm-helper-textarea').focus();
+      await page.locator('.cell[data-focused] .xterm-helper-textarea').focus();
       await page.keyboard.type(text);
     },
     line: async (text) => {

@@ -1,0 +1,196 @@
+// Floods: the page stays one that answers, and what is on the screen in the end is what the pane has.
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { useRig } from './lib/browser.mjs';
+import { openGrid } from './lib/frames.mjs';
+import { startProxy } from './lib/proxy.mjs';
+import { until } from './lib/until.mjs';
+
+const WINDOW = 1024 * 1024;
+const LONG = 60_000; // four floods on two busy processors
+
+const rig = useRig({ before, after });
+let proxy;
+afterEach(() => proxy?.stop());
+
+/** Floods until Ctrl-C, and then is a shell. */
+const flood = (command) =>
+  rig.daemon.pane(['sh', '-c', `trap : INT; ${command}; trap - INT; exec sh`], { env: { PS1: '$ ', ENV: '' } });
+const YES = 'yes "$(printf "\\033[32mgreen\\033[m and plain")"';
+
+const pace = (v) => v.page.evaluate(() => globalThis.panescry.pace);
+
+async function captured(id) {
+  const response = await fetch(
+    `http://127.0.0.1:${rig.daemon.port}/api/v1/panes/${id}/capture?format=text&history=0`,
+    { headers: { Authorization: `Bearer ${rig.daemon.token}` } },
+  );
+  return (await response.text()).trimEnd();
+}
+
+/** The rows of the screen, without those above it. */
+async function shown(v) {
+  const s = await v.screen();
+  return s.lines.slice(s.lines.length - s.rows).map((l) => l.trimEnd()).join('\n').trimEnd();
+}
+
+const same = (v, id) =>
+  until(
+    'the screen to be the pane’s',
+    async () => {
+      const [page, pane] = [await shown(v), await captured(id)];
+      return page === pane && page;
+    },
+    LONG,
+  ).catch(async (e) => {
+    throw new Error(`${e.message}; the page:\n${await shown(v)}\nthe pane:\n${await captured(id)}`);
+  });
+
+const skips = (v, more = 1) =>
+  pace(v).then(({ skipped }) =>
+    until('it to skip to a snapshot', async () => (await pace(v)).skipped >= skipped + more, LONG),
+  );
+
+async function interrupt(v) {
+  await v.page.locator('[data-focused] .xterm-helper-textarea').focus();
+  await v.page.keyboard.press('Control+c');
+  await until('the prompt', async () => (await shown(v)).endsWith('$'), LONG);
+}
+
+test('beside four floods a click acts and what is typed is shown', async () => {
+  const floods = [];
+  for (const command of [YES, 'seq 1 1000000000', 'yes', 'yes "a long line $(seq -s . 100)"']) {
+    floods.push(await flood(command));
+  }
+  const quiet = await rig.daemon.shell();
+  const v = await rig.open();
+  await openGrid(v, [...floods, quiet], 5);
+  await skips(v, 8);
+  await v.page.locator('[data-focused] .xterm-helper-textarea').focus();
+  await v.page.keyboard.type('echo still-$((40+2))');
+  await v.page.keyboard.press('Enter');
+  await v.sees(/^still-42$/m);
+  const { panes } = await rig.daemon.api('GET', 'panes');
+  await v.page.getByRole('button', { name: 'Split right' }).last().click({ timeout: LONG });
+  await until('another cell', () => v.page.evaluate(() => globalThis.panescry.cells.length === 6), LONG);
+  await until('all floods to be acknowledged and to go on', async () => {
+    const now = (await rig.daemon.api('GET', 'panes')).panes;
+    return floods.every((id) => {
+      const at = (list) => list.find((p) => p.id === id).offset;
+      return at(now) > at(panes) + 2 * WINDOW;
+    });
+  }, LONG);
+  assert.ok((await pace(v)).most <= WINDOW, 'what waits for one terminal is bounded by the window');
+  await v.shot('four-floods');
+  await v.close();
+  for (const id of floods) await rig.daemon.api('DELETE', `panes/${id}`);
+});
+
+test('Ctrl-C in a flood: the last screen is the pane’s, and lines above it come back', async () => {
+  const id = await flood('seq 1 1000000000');
+  const v = await rig.open({ pane: id });
+  await skips(v, 3);
+  await interrupt(v);
+  await same(v, id);
+  const lines = await until('lines above the screen', async () => {
+    const all = (await v.text()).split('\n');
+    return all.filter((l) => /^\d+$/.test(l)).length > 900 ? all : null;
+  });
+  const numbers = lines.filter((l) => /^\d+$/.test(l)).map(Number).slice(-900, -2);
+  for (let i = 1; i < numbers.length; i++) assert.equal(numbers[i], numbers[i - 1] + 1);
+  await v.type('echo over');
+  await v.page.keyboard.press('Enter');
+  await v.sees(/^over$/m);
+  await same(v, id);
+  await v.close();
+});
+
+test('cut off again and again during a flood', async () => {
+  proxy = await startProxy(rig.daemon.port);
+  const id = await flood(YES);
+  const v = await rig.open({ pane: id, port: proxy.port });
+  for (let i = 0; i < 4; i++) {
+    await skips(v);
+    const had = proxy.attached();
+    proxy.cut();
+    await until('another connection', () => proxy.attached() > had);
+    await v.online();
+  }
+  await skips(v);
+  await interrupt(v);
+  await same(v, id);
+  assert.ok((await pace(v)).most <= WINDOW);
+  await v.close();
+});
+
+test('a page that nobody sees waits, and then shows what is there', async () => {
+  const id = await flood('seq 1 1000000000');
+  const v = await rig.open({ pane: id });
+  await skips(v);
+  const see = (state) =>
+    v.page.evaluate((s) => {
+      Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => s });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, state);
+  await see('hidden');
+  const offset = async () => (await rig.daemon.api('GET', `panes/${id}`)).offset;
+  const at = await offset();
+  // What was asked for before may still come.
+  await until('a window', async () => (await pace(v)).waiting > WINDOW / 2, LONG);
+  const { skipped } = await pace(v);
+  await until('the pane to go on alone', async () => (await offset()) > at + 3 * WINDOW, LONG);
+  const hidden = await pace(v);
+  assert.ok(hidden.waiting <= WINDOW);
+  assert.ok(hidden.skipped <= skipped + 1);
+  await see('visible');
+  await until('it to skip', async () => (await pace(v)).skipped > hidden.skipped, LONG);
+  await interrupt(v);
+  await same(v, id);
+  await v.close();
+});
+
+test('who looks at lines above is not taken away from them', async () => {
+  const id = await flood('seq 1 200; read x; seq 1 1000000000');
+  const v = await rig.open({ pane: id });
+  await v.sees(/^200$/m);
+  await v.page.locator('.xterm-screen').hover();
+  await v.page.mouse.wheel(0, -400);
+  await until('lines above', async () => {
+    const s = await v.screen();
+    return s.top < s.lines.length - s.rows;
+  });
+  const top = async () => {
+    const s = await v.screen();
+    return s.lines.slice(s.top, s.top + s.rows).join('\n');
+  };
+  const { offset } = await rig.daemon.api('GET', `panes/${id}`);
+  await fetch(`http://127.0.0.1:${rig.daemon.port}/api/v1/panes/${id}/input`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${rig.daemon.token}` },
+    body: '\n',
+  });
+  // A little is parsed, which moves nothing until the oldest lines go; then all of it waits.
+  await until('a window', async () => (await pace(v)).waiting > WINDOW / 2, LONG);
+  const before = await top();
+  await until('the flood', async () =>
+    (await rig.daemon.api('GET', `panes/${id}`)).offset > offset + 3 * WINDOW, LONG);
+  assert.equal(await top(), before);
+  assert.ok((await pace(v)).waiting <= WINDOW);
+  await v.page.mouse.wheel(0, 100_000);
+  await skips(v);
+  await interrupt(v);
+  await same(v, id);
+  await v.close();
+});
+
+test('two browsers on one pane end with the same screen', async () => {
+  const id = await flood(YES);
+  const [a, b] = [await rig.open({ pane: id }), await rig.open({ pane: id })];
+  await Promise.all([skips(a), skips(b)]);
+  await interrupt(b);
+  const [one, other] = [await same(a, id), await same(b, id)];
+  assert.equal(one, other);
+  await a.close();
+  await b.close();
+});
