@@ -1,46 +1,10 @@
 // Runs of flows: steps that depend on each other, each of them a job or a question.
 
-import { ApiError, call } from './http';
+import { call, foreign } from './http';
 import { cancelledHere } from './jobs';
-import type { Usage } from './sessions';
+import type { Flow, Flows } from './types';
 
-export type FlowState =
-  'pending' | 'running' | 'waiting' | 'completed' | 'failed' | 'cancelled' | 'skipped';
-
-export interface Step {
-  name: string;
-  type: 'command' | 'agent' | 'approval';
-  state: FlowState;
-  job: string | null;
-  cached: boolean;
-  cached_from: string | null;
-  depends_on: string[];
-  started: string | null;
-  ended: string | null;
-  agent?: string;
-  /** What an approval asks. */
-  message?: string;
-  error: string | null;
-  result?: { value?: unknown; exit_status?: number | null; truncated?: boolean } | null;
-}
-
-/** In lists without usage and steps. */
-export interface Flow {
-  id: string;
-  name: string | null;
-  state: FlowState;
-  file: string | null;
-  created: string | null;
-  ended: string | null;
-  error: string | null;
-  usage?: Usage | null;
-  steps?: Step[];
-}
-
-export interface Flows {
-  flows: Flow[];
-  next_cursor: string | null;
-}
+export type { Flow, Flows, FlowState, Step } from './types';
 
 export const flowEnded = (f: Flow): boolean =>
   f.state === 'completed' || f.state === 'failed' || f.state === 'cancelled';
@@ -52,7 +16,7 @@ export async function listFlows(limit: number, before: string | null, signal: Ab
   if (before) args.set('before', before);
   const answer = await call<Flows | null>('GET', `api/v1/flows?${args}`, undefined, signal);
   if (!answer || !Array.isArray(answer.flows)) {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return answer;
 }

@@ -1,6 +1,8 @@
 // The bytes of panescry.attach.v1: messages from the daemon taken apart, messages to it made.
 // Every message is binary and its first byte is its type; output carries a big-endian offset.
 
+import type { ClientControl } from './types';
+
 export const SUBPROTOCOL = 'panescry.attach.v1';
 
 const OUTPUT = 0x01;
@@ -46,11 +48,7 @@ export function parse(data: ArrayBuffer): ServerMessage | null {
   }
 }
 
-export type ClientControl =
-  | { type: 'resize'; cols: number; rows: number }
-  | { type: 'ack'; offset: number }
-  | { type: 'snapshot'; lines: number }
-  | { type: 'ping' };
+export type { ClientControl } from './types';
 
 function message(type: number, body: Uint8Array): Uint8Array<ArrayBuffer> {
   const m = new Uint8Array(1 + body.length);

@@ -1,40 +1,17 @@
 // Lines of a pane's history and main screen, by number, with the styles they were written in.
 
 import { call, panePath } from './http';
+import type { ArchiveLines, Line } from './types';
 
-export interface HistoryLine {
+export type { Colour, Style } from './types';
+
+/** Asked for by its number, so it has one. */
+export interface HistoryLine extends Line {
   line: number;
-  /** null while it is on the screen and may still change. */
-  time: string | null;
-  text: string;
-  /** Lengths in bytes of the text's UTF-8; what is behind them has style 0. */
-  runs: { len: number; style: number }[];
 }
 
-export type Colour = number | string; // of the palette, or #rrggbb
-
-export interface Style {
-  id: number;
-  fg?: Colour;
-  bg?: Colour;
-  underline_colour?: Colour;
-  bold?: boolean;
-  dim?: boolean;
-  italic?: boolean;
-  inverse?: boolean;
-  hidden?: boolean;
-  strike?: boolean;
-  overline?: boolean;
-  underline?: 'single' | 'double' | 'curly' | 'dotted' | 'dashed';
-  link?: string;
-}
-
-export interface HistoryPart {
-  pane: string;
-  first_line: number;
-  last_line: number;
+export interface HistoryPart extends ArchiveLines {
   lines: HistoryLine[];
-  styles: Style[];
 }
 
 export function history(

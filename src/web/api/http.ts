@@ -1,37 +1,9 @@
 // The daemon's JSON API, as far as the page uses it. Addresses are relative to the page, so
 // that a reverse proxy may put it below a prefix.
 
-/** The agent that is at work in a pane, by its session. */
-export interface Agent {
-  session: number;
-  agent: string;
-  state: 'working' | 'waiting_input' | 'waiting_permission';
-  title: string | null;
-  /** Of the state. */
-  since: string | null;
-}
+import type { Info, Pane, Panes } from './types';
 
-export interface Pane {
-  id: string;
-  kind: string;
-  name: string | null;
-  title: string | null;
-  command: string | string[] | null;
-  /** What runs in the foreground. */
-  program: string | null;
-  cwd: string | null;
-  cols: number;
-  rows: number;
-  state: 'running' | 'exited';
-  exit_status: number | null;
-  /** How many bytes it has written. */
-  offset: number;
-  viewers: number;
-  created: string | null;
-  agent: Agent | null;
-  /** Where a pane of tmux is; `socket` is its server's. */
-  tmux?: { session: string; window: number; pane: number; window_name: string; socket: string };
-}
+export type { Alarm, Info, Pane, PaneAgent as Agent, Panes as Listing } from './types';
 
 /**
  * What the daemon refused; with status 0, 'offline' when it was not reached, and 'aborted' when
@@ -96,8 +68,15 @@ export async function call<T>(
     const message = typeof e.message === 'string' ? e.message : `HTTP ${response.status}`;
     throw new ApiError(response.status, code, message, e);
   }
+  if (response.status !== 204 && !isObject(json)) throw foreign();
   return json as T;
 }
+
+const isObject = (v: unknown): boolean => typeof v === 'object' && v !== null && !Array.isArray(v);
+
+/** Each answer of the daemon's with a body is an object: this one is somebody else's. */
+export const foreign = (): ApiError =>
+  new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
 
 export function unanswered(signal: AbortSignal | undefined): ApiError {
   if (signal?.aborted) return new ApiError(0, 'aborted', 'Not wanted any more.');
@@ -106,21 +85,10 @@ export function unanswered(signal: AbortSignal | undefined): ApiError {
 
 export const panePath = (id: string): string => `api/v1/panes/${encodeURIComponent(id)}`;
 
-/** What the daemon cannot do for now, in words for a person. */
-export interface Alarm {
-  alarm: string;
-  message: string;
-}
-
-export interface Listing {
-  panes: Pane[];
-  alarms: Alarm[];
-}
-
-export async function listPanes(): Promise<Listing> {
-  const answer = await call<Partial<Listing> | null>('GET', 'api/v1/panes');
+export async function listPanes(): Promise<Panes> {
+  const answer = await call<Partial<Panes> | null>('GET', 'api/v1/panes');
   if (!answer || !Array.isArray(answer.panes)) {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return { panes: answer.panes, alarms: Array.isArray(answer.alarms) ? answer.alarms : [] };
 }
@@ -129,11 +97,6 @@ export interface NewPane {
   command?: string[];
   cols?: number;
   rows?: number;
-}
-
-/** What the daemon is, as far as the page shows it. */
-export interface Info {
-  host: string | null;
 }
 
 export const getInfo = (): Promise<Info> => call('GET', 'api/v1/info');

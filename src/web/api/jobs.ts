@@ -1,69 +1,17 @@
 // Jobs: commands that the daemon runs without a terminal, and what they wrote.
 
-import { ApiError, call, unanswered, url } from './http';
-import type { Usage } from './sessions';
+import { ApiError, call, foreign, unanswered, url } from './http';
+import type { Job, Jobs, JobState } from './types';
 
 export const JOB_STATES = [
   'queued', 'running', 'completed', 'failed', 'cancelled', 'timed_out', 'orphaned',
-] as const;
-export type JobState = (typeof JOB_STATES)[number];
+] as const satisfies readonly JobState[];
 
-export interface Channel {
-  channel: number;
-  name: string | null;
-  state: 'proposed' | 'streaming' | 'resolved' | 'failed' | 'cancelled';
-  bytes: number;
-  reason?: string | null;
-}
-
-/** One run of the command; a job that is tried again has several. */
-export interface Try {
-  n: number;
-  started: string | null;
-  ended: string | null;
-  exit_status: number | null;
-  reason: string | null;
-  /** Until the next one. */
-  retry_s: number | null;
-}
-
-export interface Job {
-  id: string;
-  kind: 'command' | 'session' | 'stream';
-  state: JobState;
-  command: string[];
-  cwd: string | null;
-  name: string | null;
-  agent: string | null;
-  model: string | null;
-  prompt: string | null;
-  pane: string | null;
-  /** The agent's own id of it. */
-  session: string | null;
-  flow: string | null;
-  step: string | null;
-  pty: boolean;
-  pid: number | null;
-  created: string | null;
-  started: string | null;
-  ended: string | null;
-  exit_status: number | null;
-  error: string | null;
-  /** In lists how many. */
-  tries: number | Try[];
-  channels: Channel[];
-  usage: Usage | null;
-}
+export type { Channel, Job, Jobs, JobState, Try } from './types';
 
 export interface JobFilter {
   text: string;
   state: string;
-}
-
-export interface Jobs {
-  jobs: Job[];
-  total: number;
-  next_cursor: string | null;
 }
 
 export const jobLives = (j: Job): boolean => j.state === 'running' || j.state === 'queued';
@@ -82,7 +30,7 @@ export async function listJobs(
   if (before) args.set('before', before);
   const answer = await call<Jobs | null>('GET', `api/v1/jobs?${args}`, undefined, signal);
   if (!answer || !Array.isArray(answer.jobs)) {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return answer;
 }

@@ -1,7 +1,7 @@
 // Searching what panes have printed, what the archive has of it, what agents said and did, and what
 // jobs wrote. Each of these is asked for by itself: they take different times.
 
-import { ApiError, call } from './http';
+import { call, foreign } from './http';
 
 export const SOURCES = ['panes', 'archive', 'sessions', 'jobs'] as const;
 export type Source = (typeof SOURCES)[number];
@@ -89,7 +89,7 @@ export async function search(
   if (query.since) args.set('since', query.since);
   const answer = await call<Answer | null>('GET', `api/v1/search?${args}`, undefined, signal);
   if (!answer || !Array.isArray(answer.matches)) {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   const { total, truncated, partial, elapsed_us } = answer;
   const read = source === 'sessions' ? saidMatch : (m: Raw): Match | null => lineMatch(m, source);

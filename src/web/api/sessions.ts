@@ -1,108 +1,9 @@
 // Sessions of agents: the list, and what was said and done in one of them.
 
-import { ApiError, call } from './http';
+import { call, foreign } from './http';
+import type { Message, Place as RowPlace, Session, Tool, ToolStats, Turn } from './types';
 
-export type SessionState = 'working' | 'waiting_input' | 'waiting_permission' | 'done' | 'failed';
-
-/** Tokens and cost; null is not known. */
-export interface Usage {
-  input_tokens: number | null;
-  cache_read_tokens: number | null;
-  cache_write_5m_tokens: number | null;
-  cache_write_1h_tokens: number | null;
-  output_tokens: number | null;
-  reasoning_tokens: number | null;
-  cost_usd: number | null;
-  cost_source: 'computed' | 'stated' | 'mixed' | 'unknown';
-}
-
-export interface Session {
-  id: number;
-  agent: string;
-  parent: number | null;
-  fork: boolean;
-  /** What the agent calls it, else the first prompt. */
-  title: string | null;
-  /** A directory. */
-  project: string | null;
-  pane: string | null;
-  model: string | null;
-  branch: string | null;
-  state: SessionState | null;
-  updated: string | null;
-  turns: number;
-  messages: number;
-  tool_calls: number;
-  /** Of one session, not in the list. */
-  usage?: Usage;
-}
-
-/** Texts of rows are cut; the lengths (bytes of UTF-8) are there where they were. */
-export interface Message {
-  id: number;
-  /** The agent's own id of it; several rows are parts of one. */
-  message: string | null;
-  part?: number;
-  turn: number | null;
-  role: 'user' | 'assistant' | 'thinking' | 'system' | null;
-  /** On an abandoned branch, or said to the model alone. */
-  hidden: boolean;
-  time: string | null;
-  text: string | null;
-  text_bytes?: number;
-}
-
-export interface Tool {
-  id: number;
-  /** The agent's own id of it. */
-  call?: string | null;
-  /** The message that asked for it. */
-  message: string | null;
-  turn: number | null;
-  name: string | null;
-  input: string | null;
-  input_bytes?: number;
-  output: string | null;
-  output_bytes?: number;
-  outcome: 'unknown' | 'ok' | 'failed' | 'interrupted' | 'denied' | null;
-  started: string | null;
-  finished?: string | null;
-  latency_ms: number | null;
-}
-
-export type Outcome = Exclude<Tool['outcome'], null>;
-
-export interface Turn extends Usage {
-  turn: number;
-  started: string | null;
-  ended: string | null;
-  duration_ms: number | null;
-  prompt: string | null;
-  outcome: Outcome | null;
-  error: string | null;
-  tools: number;
-  tools_failed: number;
-  model: string | null;
-  cache_hit_rate: number | null;
-  pane: string | null;
-  /** Of the pane, at that time. */
-  first_line: number | null;
-  last_line: number | null;
-}
-
-export interface Latencies {
-  calls: number;
-  failed: number;
-  median_ms: number | null;
-  p95_ms: number | null;
-  max_ms: number | null;
-  total_ms: number | null;
-}
-
-export interface ToolStats {
-  tools: (Latencies & { name: string | null })[];
-  all: Latencies;
-}
+export type { Message, Outcome, Session, SessionState, Tool, ToolLatencies as Latencies, ToolStats, Turn, Usage } from './types';
 
 /** Tool calls that are wanted; '' and 0 are any. */
 export interface TraceFilter {
@@ -130,7 +31,7 @@ export const TEXT_MAX = 6000; // bytes of a text, of which all can be asked for
 async function page<T>(path: string, args: URLSearchParams, signal: AbortSignal): Promise<Page<T>> {
   const answer = await call<Page<T> | null>('GET', `${path}?${args}`, undefined, signal);
   if (!answer || !Array.isArray(answer.data) || typeof answer.total !== 'number') {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return answer;
 }
@@ -192,7 +93,7 @@ export const placeOf = (
   id: string,
   at: string,
   signal: AbortSignal,
-): Promise<{ turn: number | null; messages: number; traces: number }> =>
+): Promise<RowPlace> =>
   call('GET', `${sessionPath(id)}/place?${new URLSearchParams({ at })}`, undefined, signal);
 
 /** Turns, behind that one. */

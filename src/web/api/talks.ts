@@ -1,29 +1,9 @@
 // Live sessions: agents that are talked to, each a job of kind "session".
 
-import { ApiError, call } from './http';
+import { call, foreign } from './http';
+import type { Priority, Talk } from './types';
 
-export type Priority = 'now' | 'next' | 'later';
-
-export interface Permission {
-  id: string;
-  tool: string;
-  input: unknown;
-  /** When it counts as denied. */
-  expires: string;
-}
-
-export interface Waiting {
-  message: string;
-  priority: Priority;
-  text: string;
-}
-
-export interface Talk {
-  phase: string;
-  queue: Waiting[];
-  permissions: Permission[];
-  ended: boolean;
-}
+export type { Permission, Priority, Talk, Waiting } from './types';
 
 /** Its members are those of its type: panescry-protocol(7). */
 export interface TalkEvent {
@@ -55,7 +35,7 @@ export async function talkEvents(
   const path = `${talkPath(id)}/events?after=${after}&wait_ms=${wait ? WAIT_MS : 0}`;
   const answer = await call<TalkEvents | null>('GET', path, undefined, signal);
   if (!answer || !Array.isArray(answer.events) || typeof answer.next !== 'number') {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return answer;
 }

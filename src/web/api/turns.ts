@@ -1,18 +1,9 @@
 // What an agent was at in a pane at a moment.
 
 import { call } from './http';
+import type { Moment, TurnAt } from './types';
 
-export interface TurnAt {
-  session: number;
-  agent: string;
-  title: string | null;
-  /** From 1. */
-  turn: number;
-  started: string | null;
-  ended: string | null;
-  prompt: string | null;
-  model: string | null;
-}
+export type { TurnAt } from './types';
 
 /** `time` null: now. */
 export async function turnAt(
@@ -21,7 +12,7 @@ export async function turnAt(
   signal: AbortSignal,
 ): Promise<TurnAt | null> {
   const args = new URLSearchParams({ pane, ...(time && { time }) });
-  const answer = await call<{ turn?: TurnAt | null } | null>('GET', `api/v1/turns?${args}`, undefined, signal);
+  const answer = await call<Partial<Moment> | null>('GET', `api/v1/turns?${args}`, undefined, signal);
   const turn = answer?.turn ?? null;
   return turn && Number.isSafeInteger(turn.session) && Number.isSafeInteger(turn.turn) ? turn : null;
 }

@@ -1,29 +1,11 @@
 // What agents used and what it cost: by day, model, project or agent, of all or of a part.
 
-import { ApiError, call } from './http';
-import type { Usage } from './sessions';
+import { call, foreign } from './http';
+import type { CacheReport, CacheRow, UsageReport } from './types';
 
-export type Facet = 'day' | 'model' | 'project' | 'agent' | 'session';
+export type { UsageReport, UsageRow, UsageSum } from './types';
 
-/** Unknown is null, never 0. */
-export interface UsageSum extends Usage {
-  /** How much of the input came from a cache. */
-  cache_hit_rate: number | null;
-}
-
-export interface UsageRow extends UsageSum {
-  key: string;
-  sessions: number;
-  /** The same by model, where that was asked for. */
-  models?: UsageRow[];
-}
-
-export interface UsageReport {
-  rows: UsageRow[];
-  totals: UsageSum;
-  /** Those without a price: what they cost is in no sum. */
-  unpriced_models: string[];
-}
+export type Facet = UsageReport['by'];
 
 /** Times as the daemon takes them; null is open. */
 export interface Span {
@@ -34,12 +16,7 @@ export interface Span {
 /** Only what has this day, this model... */
 export type Part = Partial<Record<Facet, string>>;
 
-export interface CacheRow {
-  key: string;
-  agent: string | null;
-  project: string | null;
-  title: string | null;
-}
+export type { CacheRow } from './types';
 
 function args(by: Facet, { since, until }: Span): URLSearchParams {
   const all = new URLSearchParams({ by });
@@ -51,7 +28,7 @@ function args(by: Facet, { since, until }: Span): URLSearchParams {
 async function ask<T extends { rows: unknown[] }>(path: string, signal: AbortSignal): Promise<T> {
   const answer = await call<T | null>('GET', path, undefined, signal);
   if (!answer || !Array.isArray(answer.rows)) {
-    throw new ApiError(0, 'offline', 'Something else answers in place of the daemon.');
+    throw foreign();
   }
   return answer;
 }
@@ -65,6 +42,6 @@ export function usageBy(by: Facet, span: Span, part: Part, signal: AbortSignal):
 
 /** Sessions with a name for a person. */
 export async function cacheBySession(span: Span, signal: AbortSignal): Promise<CacheRow[]> {
-  const { rows } = await ask<{ rows: CacheRow[] }>(`api/v1/usage/cache?${args('session', span)}`, signal);
+  const { rows } = await ask<CacheReport>(`api/v1/usage/cache?${args('session', span)}`, signal);
   return rows;
 }

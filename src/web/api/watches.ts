@@ -1,6 +1,7 @@
 // Watches: patterns that the daemon looks for in what is printed from now on.
 
 import { call } from './http';
+import type { Watch, Watches } from './types';
 
 export interface WatchWish {
   pattern: string;
@@ -12,18 +13,10 @@ export interface WatchWish {
   every_s?: number;
 }
 
-export interface Watch extends Partial<WatchWish> {
-  id: string;
-  pattern: string;
-  command?: string | null;
-  url?: string | null;
-  fired: number;
-  last_fired: string | null;
-  last_content: string | null;
-}
+export type { Watch } from './types';
 
 export async function listWatches(): Promise<Watch[]> {
-  const answer = await call<{ watches?: Watch[] } | null>('GET', 'api/v1/watches');
+  const answer = await call<Partial<Watches> | null>('GET', 'api/v1/watches');
   return Array.isArray(answer?.watches) ? answer.watches : [];
 }
 

@@ -21,10 +21,10 @@ function text(e: DaemonEvent): Delta | null {
   if (message === null || e.hidden === true || typeof e.text !== 'string') return null;
   const role = ROLES.find((r) => r === e.role) ?? null;
   const row: Message = {
-    id: 0, message, turn: null, role: role ?? 'assistant', hidden: false, time: str(e.time),
-    text: e.text.slice(0, TEXT_MAX),
+    // A text that follows others has none of its own.
+    id: 0, message, part: typeof e.part === 'number' ? e.part : -1, turn: null,
+    role: role ?? 'assistant', hidden: false, time: str(e.time), text: e.text.slice(0, TEXT_MAX),
   };
-  if (typeof e.part === 'number') row.part = e.part;
   return { kind: 'say', row, append: e.append === true, said: role === null };
 }
 
@@ -37,7 +37,7 @@ export function deltaOf(e: DaemonEvent): Delta | null {
   if (e.channel === 'tool_call') {
     const row: Tool = {
       id: 0, call, message: str(e.message), turn: null, name: str(e.tool), input: said,
-      output: null, outcome: null, started: str(e.time), latency_ms: null,
+      output: null, outcome: null, started: str(e.time), finished: null, latency_ms: null,
     };
     return { kind: 'call', row };
   }

@@ -140,7 +140,7 @@ export class Conversation {
 
   private say(key: string, e: TalkEvent, role: Message['role'], text = str(e.text)): void {
     const row: Message = {
-      id: e.seq, message: null, turn: null, role, hidden: false, time: e.time ?? null,
+      id: e.seq, message: null, part: 0, turn: null, role, hidden: false, time: e.time ?? null,
       text: e.truncated === true ? `${text}…` : text,
     };
     this.put(key, { item: { kind: 'message', row }, sub: str(e.agent) !== '' });
@@ -170,9 +170,9 @@ export class Conversation {
   private tool(e: TalkEvent): void {
     const { input } = e;
     const row: Tool = {
-      id: e.seq, message: null, turn: null, name: str(e.tool),
+      id: e.seq, call: null, message: null, turn: null, name: str(e.tool),
       input: typeof input === 'string' ? input : JSON.stringify(input ?? null),
-      output: null, outcome: null, started: e.time ?? null, latency_ms: null,
+      output: null, outcome: null, started: e.time ?? null, finished: null, latency_ms: null,
     };
     this.put(`t${str(e.id)}`, { item: { kind: 'tool', row }, sub: str(e.agent) !== '' });
   }

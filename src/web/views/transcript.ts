@@ -292,7 +292,7 @@ export class Conversation implements Tab {
       if (kind === 'tool') return item.kind === kind && item.row.call === stored.call;
       if (item.kind !== 'message' || item.row.message !== stored.message) return false;
       const { part, role } = item.row;
-      return part === undefined ? role === stored.role : part === stored.part;
+      return part < 0 ? role === stored.role : part === stored.part;
     });
     const [fresh] = i < 0 ? [] : this.fresh.splice(i, 1);
     if (!fresh) return false;

@@ -8,6 +8,7 @@ import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BINARY, cleanEnv, panescry } from './run.mjs';
+import { checkAnswer } from './schema.mjs';
 import { until, within } from './until.mjs';
 import { Viewer } from './viewer.mjs';
 
@@ -45,6 +46,13 @@ export function request(where, method, path, { headers = {}, body, ms } = {}) {
     r.end(body);
   });
   return within(`an answer to ${method} ${path}`, answer, ms);
+}
+
+/** The same, of a daemon: its answer is as the schema says. */
+async function asked(where, method, path, more) {
+  const answer = await request(where, method, path, more);
+  checkAnswer(method, path, answer);
+  return answer;
 }
 
 /**
@@ -108,11 +116,11 @@ export async function startDaemon({ args = [], env = {}, dir, listen = '127.0.0.
         body = JSON.stringify(json);
         all['content-type'] = 'application/json';
       }
-      return request(tcp, method, path, { headers: all, body, ...more });
+      return asked(tcp, method, path, { headers: all, body, ...more });
     },
     /** The same over the Unix socket, without any token. */
     local: (method, path, { json, body, headers = {} } = {}) =>
-      request({ socketPath: socket }, method, path, {
+      asked({ socketPath: socket }, method, path, {
         headers,
         body: json !== undefined ? JSON.stringify(json) : body,
       }),

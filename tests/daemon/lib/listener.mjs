@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
+import { checkEvent, checkSubscribe, fault } from './schema.mjs';
 import { until, within } from './until.mjs';
 
 export class Listener {
@@ -14,6 +15,8 @@ export class Listener {
       const o = JSON.parse(data.toString());
       if (o.seq < l.last) l.faults.push(`${o.seq} after ${l.last}`);
       l.last = o.seq;
+      const wrong = fault(checkEvent, o);
+      if (wrong) l.faults.push(wrong);
       l.all.push(o);
     });
     l.over = new Promise((r) => l.ws.on('close', (code) => r((l.code = code))));
@@ -24,7 +27,9 @@ export class Listener {
   }
 
   subscribe(topics, after) {
-    this.ws.send(JSON.stringify({ type: 'subscribe', topics, ...(after === undefined ? {} : { after }) }));
+    const o = { type: 'subscribe', topics, ...(after === undefined ? {} : { after }) };
+    checkSubscribe(o);
+    this.ws.send(JSON.stringify(o));
   }
 
   of(type, topic) {

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
+import { checkControl, fault } from './schema.mjs';
 import { until, within } from './until.mjs';
 
 export const SUBPROTOCOL = 'panescry.attach.v1';
@@ -114,6 +115,8 @@ export class Viewer {
   }
 
   #control(o) {
+    const wrong = fault(checkControl, o);
+    if (wrong) this.faults.push(wrong);
     if (o.type === 'hello') {
       if (this.hello || this.controls.length !== 0) this.faults.push('hello is not first');
       this.hello = o;
