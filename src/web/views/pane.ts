@@ -98,6 +98,7 @@ export class PaneView {
       control: (control) => this.control(control),
       state: (state) => this.state(state),
       size: () => (this.told = this.terminal.fitting()),
+      waiting: () => this.terminal.waiting,
     });
     const changed = debounce(RESIZE_MS, () => this.roomChanged());
     this.watcher = new ResizeObserver(changed);
