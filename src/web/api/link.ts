@@ -44,12 +44,15 @@ export interface Sink {
   state(state: LinkState): void;
   /** Of this viewer's window; null: the pane is not to have it. */
   size(): Size | null;
+  /** Bytes that have been handed out and are not on the screen yet. */
+  waiting(): number;
 }
 
 // The first attempt is at once: a daemon whose worker is replaced is back within a blink.
 const BACKOFF_S = [0.02, 0.5, 1, 2, 5, 15, 30];
 const JITTER = 0.2;
 const CONNECT_MS = 15_000;
+const RESUME = 128 * 1024; // what may wait when a connection begins, whose window is a new one
 const PING_MS = 25_000; // well below what proxies and the daemon count as silence
 const ANSWER_MS = 10_000;
 
@@ -101,6 +104,7 @@ export class Link {
     const size = this.sink.size();
     const to = url(`ws/panes/${encodeURIComponent(this.pane)}`);
     to.protocol = to.protocol === 'https:' ? 'wss:' : 'ws:';
+    if (this.sink.waiting() > RESUME) this.known = null;
     if (this.known !== null) to.searchParams.set('offset', String(this.known));
     if (size) {
       to.searchParams.set('cols', String(size.cols));

@@ -96,6 +96,11 @@ export class PaneTerminal {
     this.forgetLook = onLookChange(() => Object.assign(term.options, look()));
   }
 
+  /** Bytes that are not parsed yet. */
+  get waiting(): number {
+    return this.lane.waiting;
+  }
+
   /** Output as it is made, or again if it was made earlier. */
   write(bytes: Uint8Array, replayed: boolean, done: () => void): void {
     this.lane.add(bytes, replayed, done);

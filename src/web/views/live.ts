@@ -62,6 +62,7 @@ export class LiveOutput {
       },
       state: (state) => this.state(state),
       size: () => (this.told = isPhone() ? null : this.terminal.fitting()),
+      waiting: () => this.terminal.waiting,
     });
     if (!input) this.element.addEventListener('keydown', (e) => this.key(e), { capture: true });
     this.watcher = new ResizeObserver(debounce(RESIZE_MS, () => this.resized()));

@@ -105,6 +105,7 @@ export class PaneView {
       control: (control) => this.control(control),
       state: (state) => this.state(state),
       size: () => this.sizing.size(),
+      waiting: () => this.terminal.waiting,
     });
     const { room, terminal, bar, keys, link } = this;
     this.sizing = new Sizing({ pane, room, terminal, bar, keys, link });
