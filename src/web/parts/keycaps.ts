@@ -10,9 +10,7 @@ const SIGNS: Record<string, string> = {
 
 const capsOf = (keys: string): string[] => keys.split('+').map((k) => SIGNS[k] ?? k);
 
-/** "Ctrl+Shift+/" */
-export const keyWords = (keys: string): string => capsOf(keys).join('+');
-
 export function keyCaps(keys: string): HTMLElement {
-  return el('kbd', { class: 'caps', 'aria-label': keyWords(keys) }, ...capsOf(keys).map((k) => el('kbd', {}, k)));
+  const caps = capsOf(keys);
+  return el('kbd', { class: 'caps', 'data-caps': caps.join('+') }, ...caps.map((k) => el('kbd', {}, k)));
 }

@@ -2,7 +2,7 @@
 // route, and has no view and no connection.
 
 import type { Link } from '../api/link';
-import { button, el, icon } from '../parts/dom';
+import { button, el, icon, tame } from '../parts/dom';
 import type { PaneTerminal } from '../parts/terminal';
 import { paneList } from '../state/panes';
 import { spansAt } from '../state/places';
@@ -85,7 +85,7 @@ export class Cell {
       this.body,
       el(
         'div',
-        { class: 'cell-tools', role: 'toolbar', 'aria-label': 'Cell' },
+        { class: 'cell-tools', role: 'group', 'aria-label': 'This cell' },
         tool('Split right', 'right', 'Ctrl+Shift+E', () => actions.split(this, true)),
         tool('Split down', 'below', 'Ctrl+Shift+O', () => actions.split(this, false)),
         this.closing,
@@ -110,7 +110,11 @@ export class Cell {
     const { pane, session, job, flow } = this.to;
     const known = paneList.get().panes.find((p) => p.id === pane);
     if (known) return paneLabel(known);
-    return this.title.get() || pane || (session ?? job ?? flow ?? 'empty');
+    const ids = { Session: session, Job: job, Flow: flow };
+    for (const [word, id] of Object.entries(ids)) {
+      if (id !== undefined) return this.title.get() || (id === null ? `${word}s` : `${word} ${tame(id, 40)}`);
+    }
+    return pane ?? 'Empty';
   }
 
   shows(to: Route): boolean {

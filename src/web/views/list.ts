@@ -286,7 +286,8 @@ export class ListView<T, Id extends string | number> {
     const back = this.wanted !== null && rows.has(this.wanted);
     const { activeElement: active } = document;
     const idle = first && (active === this.scroller || (active === this.filter && !this.filter.value));
-    if (back || idle) this.focus();
+    const current = this.element.closest('.cell[data-focused]') !== null;
+    if (current && (back || idle)) this.focus();
     else if (focused !== undefined) {
       this.chosen = Math.max(0, ids.indexOf(focused));
       if (!this.list.contains(document.activeElement)) this.move(this.chosen);
