@@ -182,7 +182,8 @@ export class Grid {
     this.enter(cell);
     cell.show(to);
     history.replaceState({ cell: cell.id }, '');
-    cell.focus();
+    // One that has it moved within what it shows, and knows where it belongs.
+    if (!cell.element.contains(document.activeElement)) cell.focus();
     this.tell();
     this.save();
   }
