@@ -570,6 +570,7 @@ describe('the archive', () => {
     // What a history has lost; and of too many the first, or the last.
     const { first_line: start } = (await first.request('GET', `/api/v1/panes/${kept.id}`)).json;
     assert.ok(start > 20000, String(start));
+    await until('what it lost', async () => (await lines(first, { pane: kept.id, from: start - 1, to: start })).json.last_line >= 30000);
     const lost = (await lines(first, { pane: kept.id, from: 5, to: 6 })).json;
     assert.deepEqual(lost.lines.map((l) => l.text), ['5', '6']);
     const numbered = async (args) => (await lines(first, { pane: kept.id, ...args })).json.lines.map((l) => l.line);

@@ -15,7 +15,7 @@ const focused = async (v) => (await cells(v)).findIndex((c) => c.focused) + 1;
 const cell = (v, n) => v.page.getByRole('group', { name: new RegExp(`^Cell ${n} of`) });
 const chooser = (v) => v.page.getByRole('region', { name: 'Choose what to show' });
 const offered = (v, name) => chooser(v).getByRole('link', { name });
-const dividers = (v) => v.page.getByRole('separator');
+const dividers = (v) => v.page.getByRole('main').getByRole('separator');
 
 const allOnline = (v) =>
   until('all links', async () => (await cells(v)).every((c) => c.link === 'online' || c.route === '#'));

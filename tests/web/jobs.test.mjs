@@ -6,7 +6,7 @@ import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { PHONE, useRig } from './lib/browser.mjs';
+import { PHONE, useRig, WITHOUT_POLLS } from './lib/browser.mjs';
 import { until } from './lib/until.mjs';
 
 const TOP = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -38,8 +38,9 @@ const talk = (prompt, more = {}) =>
   api('POST', 'talks', { agent: 'claude', cwd: rig.daemon.dir, prompt, ...more });
 const flow = (definition) => api('POST', 'flows', { definition });
 
-async function open(hash, options) {
+async function open(hash, options, script = '') {
   const v = await rig.open(options);
+  await v.page.addInitScript(script);
   await v.page.goto('about:blank');
   await v.page.goto(`${v.origin}/${hash}`);
   const { page } = v;
@@ -172,6 +173,63 @@ test('output in a terminal as it comes, then as text; cancel, again, remove', as
   await assert.rejects(api('GET', `jobs/${again}`), /404/);
   await v.page.goto(`${v.origin}/#job=${again}`);
   await v.page.getByText('There is no such job.').waitFor();
+  await v.close();
+});
+
+test('the list and a job change by events, not by asking; the retry is shown', async () => {
+  const v = await open('#jobs', {}, WITHOUT_POLLS);
+  await v.list('Jobs').waitFor();
+  const { id } = await sh('echo begun; read x; exit 3', { name: 'the told one', input: true });
+  await until('it in the list', async () => /^the told one\s+Running/.test(await v.rows.first().innerText().catch(() => '')));
+  const other = await open(`#job=${id}`, {}, WITHOUT_POLLS);
+  await shows(other.head, 'running');
+  await write(id, 'x\n');
+  await until('its end', async () => (await stateOf(v.rows.first())) === 'failed');
+  await shows(other.head, 'failed');
+  await other.job.getByRole('button', { name: 'Retry' }).click();
+  await until('another job', () => hash(other) !== `#job=${id}`);
+  const again = hash(other).slice('#job='.length);
+  await shows(other.head, 'running');
+  await until('both in the list', async () =>
+    /^the told one\s+Running/.test(await v.rows.first().innerText()) && /^the told one\s+Failed/.test(await v.rows.nth(1).innerText()));
+  await other.job.getByRole('button', { name: 'Cancel' }).click();
+  await other.dialog.getByRole('button', { name: 'Cancel the job' }).click();
+  await shows(other.head, 'cancelled');
+  await until('it in the list', async () => (await stateOf(v.rows.first())) === 'cancelled');
+  assert.equal((await api('GET', `jobs/${again}`)).state, 'cancelled');
+  await other.close();
+  await v.close();
+});
+
+test('a token that may only read is offered nothing that would be refused', async () => {
+  const { token } = await api('POST', 'tokens', { read_only: true });
+  const done = await ended(`jobs/${(await sh('echo done')).id}`);
+  const live = await run(['cat'], { pty: true, name: 'reads' });
+  const asks = await talk('ask Bash {"command":"ls"}');
+  const held = await flow({ name: 'for others', steps: [{ name: 'gate', type: 'approval', message: 'May they?' }] });
+  const v = await open('#jobs');
+  await v.page.goto(`${v.origin}/?token=${token}`);
+  const offers = async (hash, where, none, ...there) => {
+    await v.page.goto('about:blank');
+    await v.page.goto(`${v.origin}/${hash}`);
+    for (const what of there) await what.first().waitFor();
+    for (const name of none) await where.getByRole('button', { name, exact: true }).first().waitFor({ state: 'hidden' });
+  };
+  await offers(`#job=${done.id}`, v.job, ['Retry', 'Remove'], v.job.getByText('done', { exact: true }));
+  await offers(`#job=${live.id}`, v.job, ['Cancel'], v.head.getByText('Running'));
+  await offers(`#job=${asks.id}`, v.job, ['Cancel', 'Allow', 'Deny', 'Send', 'Interrupt', 'End'], v.ask.getByText('May it use Bash?'));
+  await v.page.getByRole('form', { name: 'Say something' }).waitFor({ state: 'hidden' });
+  const ask = v.flow.getByRole('group', { name: 'Approval of gate' });
+  await offers(`#flow=${held.id}`, v.flow, ['Cancel', 'Approve', 'Deny'], ask.getByText('May they?'));
+  // The daemon would have refused them.
+  const r = await fetch(`${v.origin}/api/v1/jobs/${done.id}/retry`, { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
+  assert.equal(r.status, 403);
+  await v.page.goto(`${v.origin}/?token=${rig.daemon.token}`);
+  await v.page.goto('about:blank');
+  await v.page.goto(`${v.origin}/#flow=${held.id}`);
+  await ask.getByRole('button', { name: 'Approve' }).click();
+  await shows(v.flow.locator('.transcript-head'), 'completed');
+  for (const { id } of [live, asks]) await api('POST', `jobs/${id}/cancel`, {});
   await v.close();
 });
 
@@ -398,6 +456,8 @@ test('a flow is a tree; its question is answered in place', async () => {
     ['tell', 'completed', '3'],
     ['hold', 'skipped', '1'],
   ]);
+  const list = v.flow.getByRole('group', { name: 'Show as' }).getByRole('button', { name: 'List' });
+  await list.click(); // as a graph: flow-graph.test.mjs
   await v.step('publish').locator('summary').click();
   await v.step('publish').getByText('published 1.2.0 go <b>on</b>').waitFor();
   await v.step('publish').getByRole('link', { name: /^j\d+$/ }).click();
@@ -437,6 +497,7 @@ test('a flow is cancelled, and goes on', async () => {
   await v.flow.getByRole('button', { name: 'Resume' }).click();
   await ask.getByRole('button', { name: 'Approve' }).click();
   await shows(v.flow.locator('.transcript-head'), 'completed');
+  await v.flow.getByRole('group', { name: 'Show as' }).getByRole('button', { name: 'List' }).click();
   await v.step('one').locator('summary').click();
   await v.step('one').locator('.text').getByText(EVIL).waitFor();
   await clean(v);

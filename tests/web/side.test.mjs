@@ -118,6 +118,11 @@ test('what there is is a tree: tmux by session and window, panes, agents and job
     if (colorScheme === 'light') {
       await busy.end();
       await v.says(/^busy/, /waits for input/);
+      await v.page.getByRole('button', { name: /^Notices, \d+ new$/ }).click();
+      const notices = v.page.getByRole('dialog', { name: 'Notices' });
+      await notices.getByRole('link', { name: /^claude waits for input.*busy: Look after busy/ }).waitFor();
+      assert.equal(await notices.getByRole('link', { name: /Look after waits/ }).count(), 0, 'that one waited before');
+      await v.page.keyboard.press('Escape');
       await busy.ask();
       await v.says(/^busy/, /working/);
     }
@@ -139,6 +144,8 @@ test('output is marked until it was seen, also after a reload, and not where it 
   const shown = await rig.daemon.pane(['cat'], { name: 'shown' });
   const other = await rig.daemon.pane(['cat'], { name: 'other' });
   await input(other, 'before the page\n');
+  const twice = 2 * 'before the page\r\n'.length; // echoed, and written
+  await until('both', async () => (await pane(other)).offset === twice);
   const v = await open({ pane: shown });
   await v.says(/^other/, /^other, running, p\d+$/); // what was there at the start is no news
   await input(shown, 'here\n');
@@ -157,6 +164,16 @@ test('output is marked until it was seen, also after a reload, and not where it 
   const listed = v.page.waitForResponse((r) => r.url().endsWith('/api/v1/panes'));
   await listed;
   assert.match(await v.label(/^other/), /^other, running, p\d+$/);
+  // A page that was left before it had a list has not marked anything.
+  const early = await v.context.newPage();
+  await early.route('**/api/v1/panes', () => undefined);
+  await early.goto(v.origin);
+  await early.getByRole('button', { name: 'Hide the list' }).waitFor();
+  await early.goto('about:blank');
+  await early.unroute('**/api/v1/panes');
+  await early.goto(v.origin);
+  await early.getByRole('treeitem', { name: /^other, running, p\d+$/ }).waitFor();
+  await early.close();
   const young = await rig.daemon.pane(['sh', '-c', 'echo new; exec cat'], { name: 'young' });
   await v.says(/^young/, /unseen output/);
   await v.close();

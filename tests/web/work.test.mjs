@@ -158,11 +158,12 @@ test('without WebGL, and when its context is lost, the terminal is drawn all the
   const v = await rig.open({ pane: await rig.daemon.shell() });
   await v.page.locator('.xterm-rows').waitFor();
   assert.equal(await v.page.locator('.xterm canvas').count(), 0, 'none in software');
-  // As if there were a graphics card.
+  // As if this were a graphics card.
   await v.page.addInitScript(() => {
-    const { getContext } = HTMLCanvasElement.prototype;
-    HTMLCanvasElement.prototype.getContext = function (kind, options = {}) {
-      return getContext.call(this, kind, { ...options, failIfMajorPerformanceCaveat: false });
+    const { getParameter } = WebGL2RenderingContext.prototype;
+    WebGL2RenderingContext.prototype.getParameter = function (name) {
+      const value = getParameter.call(this, name);
+      return typeof value === 'string' ? value.replace(/swiftshader|llvmpipe/gi, 'card') : value;
     };
   });
   await v.page.reload();

@@ -41,6 +41,21 @@ export async function lineSince(
   return found?.matches?.[0]?.line ?? null;
 }
 
+/** The same in the archive, and the start of the daemon that had the pane, if that was an earlier one. */
+export async function archivedSince(
+  pane: string,
+  time: string,
+  signal: AbortSignal,
+): Promise<{ line: number; run?: string } | null> {
+  const args = new URLSearchParams({
+    pattern: '^', pane, source: 'archive', since: time, limit: '1', order: 'oldest',
+  });
+  const found = await call<{ matches?: { line: number; run?: string }[] } | null>(
+    'GET', `api/v1/search?${args}`, undefined, signal,
+  );
+  return found?.matches?.[0] ?? null;
+}
+
 /** What the archive has of it; `run` as a match of a search has it. */
 export function archived(
   pane: string,

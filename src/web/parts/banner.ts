@@ -24,7 +24,7 @@ export class Banner {
 
   constructor(actions: BannerActions) {
     this.retry = button('Reconnect now', { class: 'small' }, () => actions.reconnect());
-    this.removal = button('Remove', { class: 'small' }, () => actions.remove());
+    this.removal = button('Remove', { class: 'small changes' }, () => actions.remove());
     this.element.append(this.text, this.countdown, this.note, this.retry, this.removal);
   }
 

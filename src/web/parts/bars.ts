@@ -42,7 +42,7 @@ const valueAt = (c: Chart, place: number): number =>
   c.series.reduce((sum, s) => sum + (s.value(place) ?? 0), 0);
 
 /** One chart of several that have their places in common. */
-function drawing(c: Chart, places: Places): { element: HTMLElement; total: number } {
+function drawing(c: Chart, places: Places): { element: HTMLElement; total: number; most: number } {
   const { count } = places;
   const root = svg('svg', { viewBox: `0 0 ${count} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' });
   const sums = Array.from({ length: count }, (_, i) => valueAt(c, i));
@@ -62,10 +62,9 @@ function drawing(c: Chart, places: Places): { element: HTMLElement; total: numbe
     const points = sums.map((n, i) => `${i + 0.5},${HEIGHT - ((total += n) / all) * HEIGHT}`);
     root.append(svg('polyline', { class: 'bar-line', points: [`0,${HEIGHT}`, ...points].join(' ') }));
   }
-  const scale = el('span', { class: 'chart-most' }, c.words(most));
-  const box = el('div', { class: 'chart-plot' }, scale);
-  box.append(root);
-  return { element: box, total };
+  const element = el('div', { class: 'chart-plot' });
+  element.append(root);
+  return { element, total, most };
 }
 
 export class Bars {
@@ -93,12 +92,19 @@ export class Bars {
     this.charts = charts;
     this.places = places;
     this.plots = [];
+    this.element.style.setProperty('--count', String(places.count));
     const all = charts.map((c) => {
-      const { element, total } = drawing(c, places);
+      const { element, total, most } = drawing(c, places);
       this.plots.push(element);
       const legend = c.series.length > 1 ? c.series.map((s) => key(s.kind, s.name)) : [];
       if (c.sum) legend.push(key('line', `so far, ${c.words(total)} in all`));
-      const head = el('figcaption', {}, el('b', {}, c.title), el('span', { class: 'chart-keys' }, ...legend));
+      const head = el(
+        'figcaption',
+        {},
+        el('b', {}, c.title),
+        el('span', { class: 'chart-keys' }, ...legend),
+        el('span', { class: 'chart-most' }, `up to ${c.words(most)}`),
+      );
       return el('figure', { class: 'chart' }, head, element);
     });
     this.element.replaceChildren(...all, this.tip);

@@ -4,21 +4,28 @@
 
 import type { Terminal } from '@xterm/xterm';
 
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+
 let card: boolean | null = null;
 
 /** Asked once: a context is dear, and a page may have a few only. */
 function hasCard(): boolean {
   const canvas = document.createElement('canvas');
   const gl = canvas.getContext('webgl2', { failIfMajorPerformanceCaveat: true });
-  gl?.getExtension('WEBGL_lose_context')?.loseContext();
-  return gl !== null;
+  if (!gl) return false;
+  const info = gl.getExtension('WEBGL_debug_renderer_info');
+  const name = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  gl.getExtension('WEBGL_lose_context')?.loseContext();
+  return !SOFTWARE.test(name);
 }
 
 /** The DOM's renderer is in place until then, and again when the context is taken away. */
 export function accelerate(term: Terminal): void {
   const drawn = term.onRender(() => {
     drawn.dispose();
-    if ((card ??= hasCard())) void load(term).catch(() => undefined);
+    window.setTimeout(() => {
+      if ((card ??= hasCard())) void load(term).catch(() => undefined);
+    });
   });
 }
 

@@ -8,7 +8,7 @@ import { stateWords } from './badge';
 import { button, el, tame } from './dom';
 
 const NS = 'http://www.w3.org/2000/svg';
-const ZOOM = { least: 0.3, most: 1.5, step: 1.25, first: 0.6 };
+const ZOOM = { least: 0.3, most: 1.5, step: 1.25, first: 0.75 };
 const ARROW = 4;
 
 const MARKS: Record<FlowState, string> = {
@@ -48,15 +48,12 @@ function pathOf(points: Point[]): string {
   return end ? `${d}m${-ARROW} ${-ARROW}l${ARROW} ${ARROW}l${-ARROW} ${ARROW}` : d;
 }
 
-/** Beside a step's name, and what is said of it. */
-function words(s: Step): string {
-  const time = s.started ? lasted(s.started, s.ended) : '';
-  return [stateWords(s.state), time, s.cached && 'cached'].filter(Boolean).join(' · ');
-}
+/** What was taken from another run took no time. */
+const timeOf = (s: Step): string => (s.started && !s.cached ? lasted(s.started, s.ended) : '');
 
 interface NodeBox {
   element: HTMLButtonElement;
-  text: HTMLElement;
+  time: HTMLElement;
   step: Step;
   spot: Spot;
 }
@@ -119,8 +116,8 @@ export class FlowGraph {
 
   /** Times go on. */
   tick(): void {
-    for (const { step, text } of this.nodes.values()) {
-      if (step.started && !step.ended) text.textContent = words(step);
+    for (const { step, time } of this.nodes.values()) {
+      if (step.started && !step.ended) time.textContent = timeOf(step);
     }
   }
 
@@ -133,7 +130,7 @@ export class FlowGraph {
     for (const spot of [...this.plan.spots].sort((a, b) => a.layer - b.layer || a.y - b.y)) {
       const step = byName.get(spot.name);
       if (!step) continue;
-      const text = el('span', { class: 'node-words' });
+      const time = el('span', { class: 'node-time' });
       const element = button('', { class: 'node', tabindex: this.nodes.size ? '-1' : '0' }, () =>
         this.choose(this.chosen === spot.name ? null : spot.name),
       );
@@ -141,7 +138,7 @@ export class FlowGraph {
       element.style.top = `${spot.y}px`;
       element.style.width = `${NODE.width}px`;
       element.style.height = `${NODE.height}px`;
-      this.nodes.set(spot.name, { element, text, step, spot });
+      this.nodes.set(spot.name, { element, time, step, spot });
       this.plane.append(element);
     }
     this.wires.replaceChildren(
@@ -160,12 +157,12 @@ export class FlowGraph {
   private tell(s: Step): void {
     const node = this.nodes.get(s.name);
     if (!node) return;
-    const { element, text, step } = node;
+    const { element, time, step } = node;
     const pressed = String(s.name === this.chosen);
     element.setAttribute('aria-pressed', pressed);
     node.step = s;
-    const now = words(s);
-    if (text.textContent !== now) text.textContent = now;
+    const now = timeOf(s);
+    if (time.textContent !== now) time.textContent = now;
     if (element.dataset.state === s.state && step.cached === s.cached) return;
     element.dataset.state = s.state;
     element.toggleAttribute('data-cached', s.cached);
@@ -174,9 +171,13 @@ export class FlowGraph {
     element.title = `${name}: ${kind}, ${stateWords(s.state).toLowerCase()}`;
     element.replaceChildren(
       mark(s.state),
-      el('span', { class: 'node-name' }, name),
-      el('span', { class: 'node-type' }, kind),
-      text,
+      el('span', { class: 'node-line' }, el('span', { class: 'node-name' }, name), el('span', { class: 'node-type' }, kind)),
+      el(
+        'span',
+        { class: 'node-line' },
+        el('span', { class: 'node-words' }, s.cached ? `${stateWords(s.state)}, cached` : stateWords(s.state)),
+        time,
+      ),
     );
   }
 

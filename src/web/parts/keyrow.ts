@@ -68,13 +68,13 @@ export class KeyRow {
     private readonly term: Terminal,
     shrink: () => void,
   ) {
-    this.ctrlKey = this.key('Ctrl', 'Control, for the next key', () => this.hold(!this.ctrl, this.alt));
+    this.ctrlKey = this.key('Ctrl', 'Ctrl, for the next key', () => this.hold(!this.ctrl, this.alt));
     this.altKey = this.key('Alt', 'Alt, for the next key', () => this.hold(this.ctrl, !this.alt));
     this.shrinkKey = this.key('Shrink', 'Shrink to the width', shrink);
     this.shrinkKey.classList.add('key-last');
     this.shrinkKey.hidden = true;
     this.typing = [
-      this.key('Esc', 'Escape', () => this.send('\x1b')),
+      this.key('Esc', 'Esc', () => this.send('\x1b')),
       this.key('Tab', 'Tab', () => this.send('\t')),
       this.ctrlKey,
       this.altKey,

@@ -23,7 +23,7 @@ interface Row<T> {
 
 export class Rows<T> {
   readonly element: HTMLElement;
-  private readonly room = el('div', { class: 'rows-room', role: 'list' });
+  private readonly room = el('div', { class: 'rows-room' });
   private readonly rows = new Map<number, Row<T>>();
   private count = 0;
   private height = 40;
@@ -37,7 +37,6 @@ export class Rows<T> {
     label: string,
     private readonly actions: RowsActions<T>,
   ) {
-    this.room.setAttribute('aria-label', label);
     this.element = el('div', { class: 'rows', tabindex: '0', role: 'group', 'aria-label': label }, this.room);
     this.element.addEventListener('scroll', () => this.later(), { passive: true });
     this.element.addEventListener('keydown', (e) => this.key(e));
@@ -63,6 +62,8 @@ export class Rows<T> {
   update(count: number): void {
     const end = this.atEnd();
     this.count = count;
+    if (count) this.room.setAttribute('role', 'list');
+    else this.room.removeAttribute('role');
     this.current = Math.max(0, Math.min(this.current, count - 1));
     this.room.style.height = `${count * this.height}px`;
     if (end && this.element.clientHeight) this.element.scrollTop = this.element.scrollHeight;

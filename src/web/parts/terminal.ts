@@ -41,6 +41,7 @@ export class PaneTerminal {
   readonly term: Terminal;
   readonly answers: Answers;
   private readonly fit = new FitAddon();
+  private gone = false; // whoever is told later of a size finds no renderer
   private readonly forgetLook: () => void;
   private readonly lane: Lane;
   private readonly sight: IntersectionObserver;
@@ -119,7 +120,7 @@ export class PaneTerminal {
 
   /** The size that would fill the room there is. */
   fitting(): { cols: number; rows: number } {
-    const fit = this.fit.proposeDimensions();
+    const fit = this.gone ? undefined : this.fit.proposeDimensions();
     if (!fit || !Number.isFinite(fit.cols) || !Number.isFinite(fit.rows)) {
       return { cols: 80, rows: 24 };
     }
@@ -161,6 +162,7 @@ export class PaneTerminal {
     this.forgetLook();
     this.sight.disconnect();
     this.lane.close();
+    this.gone = true;
     this.term.dispose();
   }
 

@@ -1,5 +1,5 @@
 // Whether this browser's token may change anything: what would be refused is not offered. Until the
-// daemon has said it, it may.
+// daemon has said it, it may. Of a page that may not, elements of the class "changes" are hidden.
 
 import { call } from '../api/http';
 import { eventsUp } from './events';
@@ -17,6 +17,7 @@ async function look(): Promise<void> {
 }
 
 export function startAccess(): void {
+  mayChange.watch((may) => document.documentElement.toggleAttribute('data-reader', !may));
   eventsUp.watch((up) => {
     if (up) void look();
   });

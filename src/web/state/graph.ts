@@ -31,8 +31,8 @@ export interface Layout {
   wires: Wire[];
 }
 
-export const NODE = { width: 208, height: 54 };
-const GAP = { x: 60, y: 16 };
+export const NODE = { width: 200, height: 54 };
+const GAP = { x: 46, y: 16 };
 const PAD = 20;
 const BEND = 10; // the height of one
 const MOST_BENDS = 3000; // further edges go straight

@@ -40,7 +40,9 @@ function load(): boolean {
   }
 }
 
+/** Not before the first list: nothing is known then. */
 function save(): void {
+  if (!begun) return;
   try {
     sessionStorage.setItem(KEY, JSON.stringify([...seen].map(([id, s]) => [id, ...s])));
   } catch {

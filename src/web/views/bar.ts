@@ -52,7 +52,7 @@ export class PaneBar {
     });
     this.size.append(el('span', {}, this.sizeText, this.sizeWho), this.fitButton);
     this.size.hidden = true;
-    this.mode = button('', { class: 'quiet', 'aria-pressed': 'false' }, () =>
+    this.mode = button('', { class: 'quiet changes', 'aria-pressed': 'false' }, () =>
       actions.toggleReadOnly(),
     );
     this.mode.append(icon('eye'), el('span', {}, 'Read only'));

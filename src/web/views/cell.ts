@@ -219,7 +219,7 @@ export class Cell {
   private ofSession(session: string, to: Route): View {
     const back = (): void => this.go(listOf('session'));
     const view = new SessionView(session, { back, title: this.entitle }, to.view, to.at);
-    const moveTo = (place: Route): boolean => (view.show(place.view, place.at), true);
+    const moveTo = (place: Route): boolean => (view.moveTo(place), true);
     return { element: view.element, focus: () => view.focus(), dispose: () => view.dispose(), moveTo };
   }
 

@@ -64,7 +64,7 @@ export class Chooser {
   private readonly forget: () => void;
 
   constructor(private readonly actions: ChooserActions) {
-    this.start = button('New pane', { class: 'primary' }, () => actions.start());
+    this.start = button('New pane', { class: 'primary changes' }, () => actions.start());
     this.start.prepend(icon('plus'));
     this.element = el(
       'section',

@@ -12,7 +12,8 @@ import { eventsUp, onEvent } from '../state/events';
 
 const AGAIN_MS = 2000;
 const CALM_MS = 10_000; // where events tell of what happens
-const HINT_MS = 100; // several events are one reason to ask
+const HINT_MS = 100; // several events are one reason to ask; more where the answers take long
+const HINT_MOST_MS = 1500;
 const TICK_MS = 1000;
 
 const seen = (): boolean => document.visibilityState === 'visible';
@@ -149,7 +150,7 @@ export abstract class OneView<T> {
     this.hint = window.setTimeout(() => {
       this.hint = 0;
       void this.follow();
-    }, HINT_MS + 3 * this.took);
+    }, Math.min(HINT_MS + 3 * this.took, HINT_MOST_MS));
   }
 
   /** Asks now; while an answer is under way, once more after it. */

@@ -94,7 +94,7 @@ export class SearchPanel {
     });
     this.keepers = [
       button('Save', { class: 'small', title: 'Keep this search under a name' }, () => this.keeping.save(this.value)),
-      button('Watch', { class: 'small', title: 'Be told when it is printed' }, () =>
+      button('Watch', { class: 'small changes', title: 'Be told when it is printed' }, () =>
         this.keeping.watch({ search: this.value, scope: this.filters.scope, age: this.filters.ageText })),
     ];
     this.element = this.layout();

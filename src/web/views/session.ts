@@ -3,17 +3,14 @@
 
 import { Events, type DaemonEvent } from '../api/events';
 import { ApiError } from '../api/http';
-import { getSession, placeOf, type Session, type SessionState } from '../api/sessions';
-import { ago, exactly } from '../parts/ago';
-import { Badge } from '../parts/badge';
-import { button, el, icon, renew, tame } from '../parts/dom';
+import { getSession, placeOf, type Session } from '../api/sessions';
+import { button, el, icon } from '../parts/dom';
 import { notice } from '../parts/notice';
 import { problem } from '../parts/problem';
-import { usageWords } from '../parts/usage';
 import { addCommands } from '../state/commands';
-import { go, sessionHash, sessionRoute, type SessionPart } from '../state/route';
+import { go, sessionRoute, type Route, type SessionPart } from '../state/route';
 import { Turns } from '../state/turns';
-import { titleOf } from './sessions';
+import { SessionHead } from './head';
 import type { Host, Tab } from './tab';
 import { Timeline } from './timeline';
 import { Tokens } from './tokens';
@@ -34,9 +31,10 @@ const TABS: [name: Name, title: string, make: (host: Host) => Tab][] = [
   ['tokens', 'Tokens', (host) => new Tokens(host)],
 ];
 
-const number = (n: number): string => n.toLocaleString('en');
 const part = (name: Name): SessionPart | null => (name === 'conversation' ? null : name);
 const timeOf = (e: DaemonEvent): string | null => (typeof e.time === 'string' ? e.time : null);
+
+let made = 0;
 
 export interface SessionActions {
   back(): void;
@@ -45,10 +43,8 @@ export interface SessionActions {
 
 export class SessionView {
   readonly element: HTMLElement;
-  private readonly title = el('span', { class: 'bar-name' }, 'Session');
-  private readonly badge = new Badge();
-  private readonly facts = el('div', { class: 'transcript-facts' });
-  private readonly sums = el('dl', { class: 'transcript-sums' });
+  private readonly number = ++made; // several may be in the page
+  private readonly head = new SessionHead();
   private readonly note = el('p', { class: 'history-note', role: 'status', hidden: true });
   private readonly tabs = el('div', { class: 'session-tabs', role: 'tablist', 'aria-label': 'Views of the session' });
   private readonly body = el('div', { class: 'session-body', role: 'tabpanel' });
@@ -87,7 +83,7 @@ export class SessionView {
       'section',
       { class: 'pane transcript', 'aria-label': 'Session of an agent' },
       this.bar(),
-      el('div', { class: 'transcript-head' }, this.badge.element, this.facts, this.sums),
+      this.head.element,
       this.tabs,
       this.note,
       this.body,
@@ -112,7 +108,7 @@ export class SessionView {
   }
 
   /** One of its views, perhaps at a place. */
-  show(view?: SessionPart, at?: string): void {
+  private show(view?: SessionPart, at?: string): void {
     const name = view ?? 'conversation';
     const focused = this.body.contains(document.activeElement);
     const before = this.made.get(this.name);
@@ -125,7 +121,7 @@ export class SessionView {
       this.made.set(name, tab);
     }
     if (!tab.element.isConnected) this.body.replaceChildren(tab.element);
-    this.body.setAttribute('aria-labelledby', `${this.idOf(name)}`);
+    this.body.setAttribute('aria-labelledby', this.idOf(name));
     this.element.dataset.view = name;
     for (const b of this.tabs.querySelectorAll('button')) {
       const chosen = b.dataset.tab === name;
@@ -135,6 +131,12 @@ export class SessionView {
     tab.show(at);
     if (focused) tab.focus();
     void this.follow();
+  }
+
+  /** Another place of the same session. */
+  moveTo(to: Route): boolean {
+    this.show(to.view, to.at);
+    return true;
   }
 
   focus(): void {
@@ -169,7 +171,7 @@ export class SessionView {
       'header',
       { class: 'bar' },
       back,
-      el('h1', { class: 'bar-text' }, this.title),
+      el('h1', { class: 'bar-text' }, this.head.title),
       jump('start', false),
       jump('end', true),
     );
@@ -178,7 +180,7 @@ export class SessionView {
   /* Tabs. */
 
   private idOf(name: Name): string {
-    return `session-${this.session.replace(/[^\w-]/g, '_')}-${name}`;
+    return `session-${this.number}-${name}`;
   }
 
   private tabButton(name: Name, title: string): HTMLButtonElement {
@@ -224,14 +226,14 @@ export class SessionView {
     clearTimeout(this.again);
     clearTimeout(this.soon);
     this.soon = 0;
-    if (performance.now() - this.headAt >= HEAD_MS || !this.known) await this.head();
+    if (performance.now() - this.headAt >= HEAD_MS || !this.known) await this.getHead();
     await this.made.get(this.name)?.refresh();
     if (this.gone || this.asking.signal.aborted || document.visibilityState !== 'visible') return;
     clearTimeout(this.again);
     this.again = window.setTimeout(() => void this.follow(), this.up ? AGAIN_UP_MS : AGAIN_MS);
   }
 
-  private async head(): Promise<void> {
+  private async getHead(): Promise<void> {
     this.headAt = performance.now();
     const session = await this.ask(
       (signal) => getSession(this.session, signal),
@@ -239,7 +241,7 @@ export class SessionView {
     );
     if (!session) return;
     this.known = session;
-    this.tell(session);
+    this.actions.title(this.head.show(session));
   }
 
   private heard(event: DaemonEvent): void {
@@ -250,7 +252,7 @@ export class SessionView {
       this.n = event.n;
       const { state } = event;
       if (event.channel === 'status' && typeof state === 'string') {
-        this.badge.show(state as SessionState, timeOf(event));
+        this.head.badge.show(state, timeOf(event));
         this.headAt = -Infinity;
       }
       this.made.get(this.name)?.heard?.(event);
@@ -279,28 +281,5 @@ export class SessionView {
       this.note.hidden = false;
       return null;
     }
-  }
-
-  private tell(s: Session): void {
-    const title = titleOf(s);
-    if (this.title.textContent !== title) this.title.textContent = title;
-    this.title.title = title;
-    this.actions.title(title);
-    this.badge.show(s.state, s.updated);
-    const link = (to: string, text: string): HTMLElement => el('a', { href: to }, text);
-    const facts: (Node | string)[] = [tame(s.agent, 20)];
-    if (s.model) facts.push(tame(s.model, 60));
-    if (s.project) facts.push(tame(s.project, 300));
-    if (s.branch) facts.push(tame(s.branch, 60));
-    if (s.pane) facts.push(link(`#${encodeURIComponent(s.pane)}`, `pane ${tame(s.pane, 64)}`));
-    if (s.parent !== null) {
-      const text = s.fork ? 'forked from another' : 'sub-agent of another';
-      facts.push(link(sessionHash(String(s.parent)), text));
-    }
-    if (s.updated) facts.push(el('time', { title: exactly(s.updated) }, `${ago(s.updated)} ago`));
-    renew(this.facts, facts.map((f) => el('span', {}, f)));
-    const sums = s.usage ? usageWords(s.usage) : [];
-    sums.unshift(['turns', number(s.turns)], ['tool calls', number(s.tool_calls)]);
-    renew(this.sums, sums.map(([n, v]) => el('div', {}, el('dt', {}, n), el('dd', {}, v))));
   }
 }

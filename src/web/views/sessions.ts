@@ -48,6 +48,7 @@ export function sessionsView(leave: () => void): ListView<Session, number> {
       name: 'Sessions',
       label: 'Sessions of agents',
       noun: 'session',
+      topic: 'sessions',
       placeholder: 'Title, prompt or directory',
       none: 'No sessions yet. What Claude Code, Codex, Gemini CLI, opencode and others keep of theirs is listed here as it comes.',
       above: new Collisions(),

@@ -93,7 +93,11 @@ export class TalkView {
     this.ticker = window.setInterval(() => {
       for (const box of this.boxes.values()) box.tick();
     }, 1000);
-    this.unwatch = mayChange.watch(() => this.show());
+    this.unwatch = mayChange.watch(() => {
+      for (const box of this.boxes.values()) box.element.remove();
+      this.boxes.clear();
+      this.show();
+    });
     void this.follow();
   }
 

@@ -22,7 +22,6 @@ const clock = (ms: number, day: boolean): string =>
     ...(day && { day: 'numeric', month: 'short' }), hour: '2-digit', minute: '2-digit',
   });
 const percent = (n: number): string => `${(n * 100).toFixed(3)}%`;
-const words = (...all: (string | false | null)[]): string => all.filter(Boolean).join(' · ');
 
 /** The first line of a prompt. */
 export const firstLine = (prompt: string | null, max = 200): string =>
@@ -235,12 +234,13 @@ function spanOf(t: Turn, next: Turn | undefined, last: number): Span | null {
 
 function about(t: Turn, out: string): HTMLElement[] {
   const tools = t.tools ? `${t.tools} call${t.tools === 1 ? '' : 's'}` : null;
-  const parts = [el('span', {}, words(t.model && tame(t.model, 60), tools))];
+  const parts = [el('span', {}, tools ?? '')];
   if (t.tools_failed) parts.push(el('span', { class: 'turn-bad' }, `${t.tools_failed} failed`));
   if (out) {
     const title = t.error ? tame(t.error, 300) : '';
     parts.push(el('span', { class: out === 'under way' ? 'turn-open' : 'turn-bad', title }, out));
   }
+  if (t.model) parts.push(el('span', {}, tame(t.model, 60)));
   return parts.filter((e) => e.textContent);
 }
 
@@ -249,7 +249,7 @@ function tokens(t: Turn): HTMLElement[] {
     n === null ? null : el('span', {}, el('b', {}, short(n)), ` ${name}`);
   const put = written(t);
   const input = t.input_tokens === null ? null : t.input_tokens + (put ?? 0);
-  return [count(input, 'in'), count(t.cache_read_tokens, 'cached'), count(t.output_tokens, 'out')].filter(
+  return [count(input, 'in'), count(t.output_tokens, 'out'), count(t.cache_read_tokens, 'cached')].filter(
     (e) => e !== null,
   );
 }

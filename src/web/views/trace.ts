@@ -17,7 +17,6 @@ const PAGE = 100;
 const PAGES = 12; // that are kept
 const TYPED_MS = 200;
 const STATS_MS = 2000; // statistics are not asked for more often
-const LEAST_MS = 10; // where the scale of latencies begins
 
 export class Trace implements Tab {
   readonly element: HTMLElement;
@@ -97,10 +96,10 @@ export class Trace implements Tab {
   async refresh(): Promise<void> {
     if (!this.known) return;
     await Promise.all([this.ask(Math.max(0, Math.ceil(this.total / PAGE) - 1)), this.again(), this.ofTools()]);
-    if (!this.turnsRead) {
-      this.turnsRead = true;
-      void this.host.turns.refresh().then(() => this.rows.redraw());
-    }
+    const turn = this.item(this.total - 1)?.turn ?? null;
+    if (this.turnsRead && (turn === null || this.host.turns.get(turn))) return;
+    this.turnsRead = true;
+    void this.host.turns.refresh().then(() => this.rows.redraw());
   }
 
   jump(end: boolean): void {
@@ -276,11 +275,13 @@ export class Trace implements Tab {
     );
   }
 
-  /** Of the scale, which is logarithmic, up to the longest of the session. */
+  /**
+   * Of the longest of the session, by the square root: short ones are still told apart, and the bars
+   * stay as they are while one scrolls.
+   */
   private part(ms: number | null): number {
-    const most = Math.max(LEAST_MS * 10, this.stats?.all.max_ms ?? 0);
-    if (ms === null) return 0;
-    return Math.max(0.01, Math.log(Math.max(ms, LEAST_MS) / LEAST_MS) / Math.log(most / LEAST_MS));
+    const most = this.stats?.all.max_ms ?? 0;
+    return ms === null || most <= 0 ? 0 : Math.max(0.01, Math.min(1, Math.sqrt(ms / most)));
   }
 }
 

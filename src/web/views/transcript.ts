@@ -19,6 +19,7 @@ const AT_END = 40; // px
 const OPEN_CALLS = 20; // the last ones, whose results may still come
 const FRESH = 200; // rows that are not stored yet
 const MARKED_MS = 2500;
+const UPPER = 0.2; // of the height: where a place is shown
 
 interface Row {
   item: Item;
@@ -85,7 +86,8 @@ export class Conversation implements Tab {
   turn(): number | null {
     const { end, top } = this.place ?? { end: this.window.ended && this.isAtEnd(), top: this.element.scrollTop };
     if (end || !this.filled) return null;
-    const shown = this.rows.find(({ element: e }) => e.offsetTop + e.offsetHeight > top);
+    const looked = top + this.element.clientHeight * UPPER + 2;
+    const shown = this.rows.find(({ element: e }) => e.offsetTop + e.offsetHeight > looked);
     return shown?.item.row.turn ?? null;
   }
 
@@ -135,18 +137,17 @@ export class Conversation implements Tab {
 
   private async goTo(at: string): Promise<void> {
     this.abort();
+    const { signal } = this.asking;
     let row = this.find(at);
     if (!row) {
-      await this.exclusively(async () => this.fill(await this.window.around(at)));
+      const found = await this.exclusively(async () => this.fill(await this.window.around(at)));
       row = this.find(at);
+      if (found && !row) notice('That place is not in the conversation.'); // it is hidden
+      if (!found && !this.filled && !signal.aborted) void this.toPlace(true);
     }
-    if (!row) {
-      if (!this.filled && !this.asking.signal.aborted) void this.toPlace(true);
-      else if (!this.asking.signal.aborted) notice('That place is not in the conversation any more.');
-      return;
-    }
+    if (!row) return;
     const { element } = row;
-    this.element.scrollTop = Math.max(0, element.offsetTop - this.element.clientHeight / 5);
+    this.element.scrollTop = Math.max(0, element.offsetTop - this.element.clientHeight * UPPER);
     element.classList.add('at');
     window.setTimeout(() => element.classList.remove('at'), MARKED_MS);
     void this.scrolled();
@@ -156,6 +157,8 @@ export class Conversation implements Tab {
     const id = Number(at.slice(1));
     const kind = { m: 'message', t: 'tool' }[at[0] ?? ''];
     if (kind) return this.rows.find(({ item }) => item.kind === kind && item.row.id === id);
+    // The window may begin in the midst of a turn.
+    if (this.window.begun && this.rows[0]?.item.row.turn === id) return undefined;
     return this.rows.find(({ item }) => item.row.turn === id && (item.kind === 'tool' || !item.row.hidden));
   }
 

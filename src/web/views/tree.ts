@@ -117,7 +117,7 @@ export class Tree {
     } else {
       link.addEventListener('click', () => this.actions.chosen());
     }
-    const kill = first.pane && button('', { class: 'quiet row-kill', tabindex: '-1' }, () => this.actions.kill(row.node));
+    const kill = first.pane && button('', { class: 'quiet row-kill changes', tabindex: '-1' }, () => this.actions.kill(row.node));
     kill?.append(icon('close'));
     if (kill) line.append(kill);
     let told = '';

@@ -25,7 +25,7 @@ function row(w: Watch): HTMLElement {
   const times = w.fired === 0 ? 'not yet' : `${w.fired.toLocaleString('en')}×`;
   const last = w.last_fired ?? '';
   const remove = button('', {
-    class: 'quiet', 'aria-label': `Delete watch ${w.id}`, title: 'Delete', 'data-watch': w.id,
+    class: 'quiet changes', 'aria-label': `Delete watch ${w.id}`, title: 'Delete', 'data-watch': w.id,
   }, () => undefined);
   remove.append(icon('close'));
   return el(

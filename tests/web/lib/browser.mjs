@@ -21,6 +21,12 @@ export const PHONE = {
   isMobile: true,
 };
 
+/** For a page to be told of what happens: it does not ask again by itself. */
+export const WITHOUT_POLLS = `{
+  const { setTimeout } = window;
+  window.setTimeout = (f, ms, ...more) => (ms >= 2000 ? 0 : setTimeout(f, ms, ...more));
+}`;
+
 export async function launch(args = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
