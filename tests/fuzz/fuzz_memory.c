@@ -350,7 +350,7 @@ read_record(struct record *r)
 	size_t terminal;
 
 	buf_init(&b, BUF_NO_MAX);
-	record_snapshot(r, RECORD_SNAPSHOT_LINES, &b);
+	record_snapshot(r, ATTACH_SNAPSHOT_LINES, &b);
 	buf_release(&b);
 	read_view(r, true);
 	read_view(r, false);
