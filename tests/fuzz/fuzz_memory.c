@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "fuzz.h"
 #include "pane/record_priv.h"
+#include "proto/attach.h"
 #include "term/term.h"
 
 enum {
