@@ -20,6 +20,19 @@ const FLOOD = 'trap : INT; seq 1 1000000000000; trap - INT; echo it-is-over; exe
 const QUIET = 'stty raw -echo; exec cat';
 const sh = (command) => ['sh', '-c', command];
 
+const children = new Set();
+process.on('exit', () => children.forEach((c) => c.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
+/** A page that is kept from answering by what it shows has lost. */
+const within = (ms, what) => {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${ms / 1000} s`)), ms);
+  });
+  return Promise.race([what, late]).finally(() => clearTimeout(timer));
+};
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /* What the screen shows, as an expression in the page. */
@@ -76,12 +89,13 @@ function ttyd(name, ...options) {
     screen: THEIRS,
     stop: async () => undefined,
     begin: async (context, commands) => {
-      const children = [];
+      const own = [];
       const urls = [];
       for (const c of commands) {
         const port = await freePort();
         const args = ['-W', '-i', '127.0.0.1', '-p', String(port), '-t', 'disableLeaveAlert=true', ...options];
-        children.push(spawn(TTYD, [...args, ...sh(c)], { stdio: 'ignore' }));
+        own.push(spawn(TTYD, [...args, ...sh(c)], { stdio: 'ignore' }));
+        children.add(own.at(-1));
         urls.push(`http://127.0.0.1:${port}/`);
         await until('ttyd', () => fetch(urls.at(-1)).then((r) => r.ok, () => false));
       }
@@ -96,7 +110,12 @@ function ttyd(name, ...options) {
           await page.setContent(cells.join(''));
           return until('the last frame', () => page.frames().find((f) => f.url() === urls.at(-1)), PATIENCE);
         },
-        end: async () => children.forEach((c) => c.kill('SIGKILL')),
+        end: async () => {
+          for (const c of own) {
+            c.kill('SIGKILL');
+            children.delete(c);
+          }
+        },
       };
     },
   };
@@ -108,10 +127,10 @@ async function withPage(peer, commands, run) {
   const context = await browser.newContext({ viewport: VIEWPORT });
   const set = await peer.begin(context, commands);
   try {
-    return await run(await context.newPage(), set);
+    return await within(PATIENCE, run(await context.newPage(), set));
   } finally {
-    await browser.close();
     await set.end();
+    await within(PATIENCE, browser.close());
   }
 }
 

@@ -34,7 +34,7 @@ function slope(points) {
 }
 
 const COLUMNS = ['s', 'fps', 'p50', 'p95', 'p99', 'long', 'heap MB', 'nodes', 'worker MB', 'pane GB', 'skips', 'waits MB'];
-const line = (cells) => console.log(cells.map((c, i) => String(c).padStart(COLUMNS[i].length + 2)).join(''));
+const line = (cells) => console.log(cells.map((c, i) => String(c).padStart(Math.max(COLUMNS[i].length, 6) + 1)).join(''));
 
 const daemon = await startDaemon();
 const browser = await launch();
