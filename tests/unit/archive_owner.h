@@ -12,7 +12,7 @@
 #include "owner.h"
 #include "store/archive.h"
 
-enum { OWNER_PATIENCE_MS = 60000, OWNER_STYLES = 9, OWNER_PANES = 4 };
+enum { OWNER_PATIENCE_MS = 120000, OWNER_STYLES = 9, OWNER_PANES = 4 };
 
 struct owner {
 	char dir[64];

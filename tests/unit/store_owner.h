@@ -13,7 +13,7 @@
 #include "owner.h"
 #include "store/store.h"
 
-enum { OWNER_PATIENCE_MS = 30000, OWNER_DONE_MAX = 20000 };
+enum { OWNER_PATIENCE_MS = 120000, OWNER_DONE_MAX = 20000 };
 
 struct owner {
 	char dir[64], path[96];
