@@ -211,9 +211,10 @@ describe('collisions', () => {
     await t.call('MultiEdit', { file_path: join(work, 'many'), edits: Array.from({ length: 10_000 }, (_, i) => ({ start_line: i + 1 })) });
     await t.call('apply_patch', { patch: `*** Begin Patch\n*** Update File: many\n${Array.from({ length: 10_000 }, (_, i) => `@@ -${i * 10 + 1} +${i * 10 + 1} @@\n-a\n+b\n`).join('')}` });
     await t.write('user', { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: '' }] }, { toolUseResult: { filePath: join(work, 'many'), structuredPatch: Array(10_000).fill({ newStart: 1e15, lines: ['+', 7, null] }) } });
+    // Of so many lines those of who comes first are the ones that are kept.
+    await until('all of it to be read', async () => (await session('hostile')).tool_calls >= 7);
     await new Transcript('victim').edit(join(work, 'many'), 2551);
     await hears(join(work, 'many'), 'same_line');
-    await session('hostile');
     assert.ok((await d.ok('GET', 'status')).collisions > 0);
   });
 
