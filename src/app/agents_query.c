@@ -389,13 +389,14 @@ by_key(const struct group *a, const struct group *b)
 }
 
 static cJSON *
-group_json(const struct group *g)
+group_json(const struct group *g, bool hits)
 {
 	cJSON *row = json_object();
 
 	json_add_text(row, "key", g->key);
 	usage_sum_json(row, &g->sum);
-	hit_rate_json(row, "cache_hit_rate", &g->hits);
+	if (hits)
+		hit_rate_json(row, "cache_hit_rate", &g->hits);
 	cJSON_AddNumberToObject(row, "sessions", HASH_COUNT(g->sessions));
 	return row;
 }
@@ -410,18 +411,18 @@ group_free(struct group *g)
 
 /* The groups in their order; they are gone then. */
 static void
-add_rows_take(cJSON *o, const char *name, struct group *take, bool split)
+add_rows_take(cJSON *o, const struct question_db *q, struct group *take)
 {
-	cJSON *rows = cJSON_AddArrayToObject(o, name), *row, *models;
+	cJSON *rows = cJSON_AddArrayToObject(o, "rows"), *row, *models;
 	struct group *g, *next, *m, *after;
 
 	HASH_SORT(take, by_key);
 	HASH_ITER (hh, take, g, next) {
-		cJSON_AddItemToArray(rows, row = group_json(g));
-		models = split ? cJSON_AddArrayToObject(row, "models") : NULL;
+		cJSON_AddItemToArray(rows, row = group_json(g, q->hits));
+		models = q->split ? cJSON_AddArrayToObject(row, "models") : NULL;
 		HASH_SORT(g->models, by_key);
 		HASH_ITER (hh, g->models, m, after) {
-			cJSON_AddItemToArray(models, group_json(m));
+			cJSON_AddItemToArray(models, group_json(m, q->hits));
 			HASH_DEL(g->models, m);
 			group_free(m);
 		}
@@ -437,11 +438,12 @@ report_json(struct report *rep)
 	struct seen *s;
 
 	cJSON_AddStringToObject(o, "by", groups[rep->q->by]);
-	add_rows_take(o, "rows", rep->groups, rep->q->split);
+	add_rows_take(o, rep->q, rep->groups);
 	rep->groups = NULL;
 	totals = cJSON_AddObjectToObject(o, "totals");
 	usage_sum_json(totals, &rep->total);
-	hit_rate_json(totals, "cache_hit_rate", &rep->hits);
+	if (rep->q->hits)
+		hit_rate_json(totals, "cache_hit_rate", &rep->hits);
 	list = cJSON_AddArrayToObject(o, "unpriced_models");
 	for (s = rep->unpriced; s != NULL; s = s->hh.next)
 		json_add_item(list, s->name);
@@ -465,6 +467,7 @@ usage_answer(struct http_req *r, void *arg)
 	const char *by = http_query(r, "by"), *zone = http_query(r, "timezone");
 	const char *split = http_query(r, "split");
 	struct question_db *q;
+	uint64_t hits;
 	unsigned i = 0;
 
 	while (by != NULL && i < sizeof groups / sizeof *groups && strcmp(by, groups[i]) != 0)
@@ -482,11 +485,12 @@ usage_answer(struct http_req *r, void *arg)
 		http_reply_error(r, 400, "bad_params", "timezone must be local or utc");
 		return;
 	}
-	q = question_new(r, arg, run_usage);
-	if (q == NULL)
+	if (!http_query_u64(r, "hits", 0, 1, 0, &hits) ||
+	    (q = question_new(r, arg, run_usage)) == NULL)
 		return;
 	q->by = i;
 	q->split = split != NULL;
+	q->hits = hits != 0;
 	q->utc = zone != NULL && strcmp(zone, "utc") == 0;
 	for (i = 0; i < sizeof groups / sizeof *groups; i++)
 		question_keep(q, i, http_query(r, groups[i]));

@@ -32,6 +32,7 @@ struct question_db {
 	unsigned by;
 	bool utc;
 	bool split; /* each row once more by model */
+	bool hits;  /* how well caches were hit, too */
 };
 
 /* With what all of them take: since, until, limit, offset, cursor, text_max, reveal; NULL: an error has

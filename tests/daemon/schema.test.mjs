@@ -183,7 +183,7 @@ describe('what the daemon sends is what the schema says:', () => {
       for (const what of ['messages', 'traces', 'timeline']) await get(`sessions/${id}/${what}?limit=200&text_max=10`);
       await get(`sessions/${id}/traces/stats`);
     }
-    for (const by of ['day', 'model', 'agent', 'session', 'project']) await get(`usage?by=${by}&timezone=utc&split=model`);
+    for (const by of ['day', 'model', 'agent', 'session', 'project']) await get(`usage?by=${by}&timezone=utc&split=model&hits=1`);
     const turns = (await get(`sessions/${data[0].id}/timeline`)).data;
     await get(`sessions/${data[0].id}/place?at=n${turns[0].turn}`);
     await refused(404, 'no_such_place', 'GET', `sessions/${data[0].id}/place?at=m999999`);

@@ -229,7 +229,7 @@ describe('sessions of agents', () => {
 
   it('say what was used in a part of it', async () => {
     const day = new Date().toISOString().slice(0, 10);
-    const days = await get('usage?by=day&split=model');
+    const days = await get('usage?by=day&split=model&hits=1');
     const sum = (rows) => rows.reduce((n, r) => n + r.input_tokens, 0);
     assert.equal(days.rows.length, 2);
     assert.equal(sum(days.rows), days.totals.input_tokens);
@@ -242,9 +242,10 @@ describe('sessions of agents', () => {
     assert.deepEqual(await keys('by=session&project=/work/other'), ['three']);
     assert.deepEqual(await keys(`by=session&agent=claude&model=claude-opus-4-5&day=${days.rows[0].key}`), ['two']);
     assert.deepEqual(await keys('by=project&session=three'), ['/work/other']);
-    const none = await get('usage?model=other');
+    const none = await get('usage?model=other&hits=1');
     assert.deepEqual([none.rows, none.totals.input_tokens, none.totals.cost_usd, none.totals.cache_hit_rate], [[], null, null, null]);
     assert.equal((await get('usage?project=/work/other')).rows[0].models, undefined);
+    assert.ok(!('cache_hit_rate' in (await get('usage')).totals), 'only where it is asked for');
     assert.equal((await d.request('GET', '/api/v1/usage?split=day')).json.error, 'bad_params');
   });
 

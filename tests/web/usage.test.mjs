@@ -58,7 +58,7 @@ async function prepare(home) {
   await put('free', { day: 1, model: `made-here-${EVIL}`, cwd: `/tmp/${EVIL}`, calls: 3, prompt: `${EVIL} of no price` });
 }
 
-const usage = (query) => rig.daemon.api('GET', `usage?${query}`);
+const usage = (query) => rig.daemon.api('GET', `usage?hits=1&${query}`);
 const rig = useRig({
   before: (start) => before(async () => {
     await start();

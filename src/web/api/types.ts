@@ -518,8 +518,8 @@ export interface Usage {
 }
 
 export interface UsageSum extends Usage {
-  /** How much of the input came from a cache. */
-  cache_hit_rate: number | null;
+  /** How much of the input came from a cache, where that is asked for. */
+  cache_hit_rate?: number | null;
 }
 
 export interface UsageRow extends UsageSum {

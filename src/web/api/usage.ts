@@ -35,6 +35,7 @@ async function ask<T extends { rows: unknown[] }>(path: string, signal: AbortSig
 
 export function usageBy(by: Facet, span: Span, part: Part, signal: AbortSignal): Promise<UsageReport> {
   const all = args(by, span);
+  all.set('hits', '1');
   if (by !== 'model' && by !== 'session') all.set('split', 'model');
   for (const [name, key] of Object.entries(part)) all.set(name, key);
   return ask(`api/v1/usage?${all}`, signal);

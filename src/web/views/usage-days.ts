@@ -41,7 +41,7 @@ export class DayChart {
         { title: 'Tokens', sort: tokensOf, cell: (r) => count(tokensOf(r)) },
         { title: 'Input', sort: (r) => r.input_tokens, cell: (r) => count(r.input_tokens) },
         { title: 'Output', sort: (r) => r.output_tokens, cell: (r) => count(r.output_tokens) },
-        { title: 'Cache hits', sort: (r) => r.cache_hit_rate, cell: hitRate },
+        { title: 'Cache hits', sort: (r) => r.cache_hit_rate ?? null, cell: hitRate },
         { title: 'Sessions', sort: (r) => r.sessions, cell: (r) => String(r.sessions) },
       ],
       (r) => r.key,

@@ -18,7 +18,7 @@ const TITLES = { model: 'By model', project: 'By project', agent: 'By agent' } a
 const unknown = (): HTMLElement => el('span', { class: 'unknown' }, 'unknown');
 
 export const count = (n: number | null): Node | string => (n === null ? unknown() : short(n));
-export const hitRate = (r: UsageRow): Node | string => (r.cache_hit_rate === null ? '–' : percent(r.cache_hit_rate));
+export const hitRate = (r: UsageRow): Node | string => (typeof r.cache_hit_rate === 'number' ? percent(r.cache_hit_rate) : '–');
 
 /** Where a price is missing it is at least that. */
 export function cost(r: UsageRow): Node | string {
@@ -85,7 +85,7 @@ export class FacetTable {
         name,
         { title: 'Cost', sort: (r) => r.cost_usd, cell: cost },
         { title: 'Tokens', sort: tokensOf, cell: (r) => count(tokensOf(r)) },
-        { title: 'Cache hits', sort: (r) => r.cache_hit_rate, cell: hitRate },
+        { title: 'Cache hits', sort: (r) => r.cache_hit_rate ?? null, cell: hitRate },
         { title: 'Sessions', sort: (r) => r.sessions, cell: (r) => String(r.sessions) },
       ],
       (r) => r.key,
@@ -123,7 +123,7 @@ export class SessionTable {
       { title: 'Project', text: true, sort: (r) => r.project ?? '', cell: (r) => (r.project ? place(r.project) : '') },
       { title: 'Cost', sort: (r) => r.cost_usd, cell: cost },
       { title: 'Tokens', sort: tokensOf, cell: (r) => count(tokensOf(r)) },
-      { title: 'Cache hits', sort: (r) => r.cache_hit_rate, cell: hitRate },
+      { title: 'Cache hits', sort: (r) => r.cache_hit_rate ?? null, cell: hitRate },
     ],
     (r) => r.key,
     3,

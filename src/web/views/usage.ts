@@ -217,7 +217,7 @@ export class UsageView {
       tile('Cache read', count(u.cache_read_tokens)),
       tile('Cache write', count(written(u))),
       tile('Output', count(u.output_tokens)),
-      tile('Cache hit rate', u.cache_hit_rate === null ? null : percent(u.cache_hit_rate)),
+      tile('Cache hit rate', typeof u.cache_hit_rate === 'number' ? percent(u.cache_hit_rate) : null),
     ]);
   }
 
