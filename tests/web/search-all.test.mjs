@@ -343,7 +343,7 @@ test('a match of a session leads to its message or tool call', async () => {
   await openSearch(v, 'wires.txt');
   await says(v, /^1 line in 1 session/);
   const { matches: [call] } = await found({ pattern: 'wires.txt', source: 'sessions' });
-  await p.rows.first().click();
+  await p.rows.filter({ hasText: 'wires.txt' }).first().click(); // not what was found before
   await goes(v, new RegExp(`^#session=${world.session}\\?at=t${call.message}$`));
   await v.close();
 });
