@@ -105,7 +105,7 @@ slab_append(struct slab_header *s, const char *text, size_t len, const struct st
 			       (nruns < RUNS_MANY ? nruns : RUNS_MANY) << RUNS_SHIFT);
 	p = put_varint(p, offset - e.offset);
 	if (time_ms != e.time_ms)
-		p = put_varint(p, (uint64_t)(time_ms - e.time_ms));
+		p = put_varint(p, (uint64_t)time_ms - (uint64_t)e.time_ms);
 	if (nruns >= RUNS_MANY)
 		p = put_varint(p, nruns);
 	if ((p = put_runs(p, low, runs, nruns)) == NULL)
