@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -69,9 +71,9 @@ skip_digits(const char *s, const char *e)
 static const char *
 skip_number(const char *s, const char *e)
 {
-	if (*s == '-')
-		s++;
-	if ((s = skip_digits(s, e)) == NULL)
+	const char *begin = s += *s == '-';
+
+	if ((s = skip_digits(s, e)) == NULL || (*begin == '0' && s > begin + 1))
 		return NULL;
 	if (s < e && *s == '.' && (s = skip_digits(s + 1, e)) == NULL)
 		return NULL;
@@ -391,15 +393,71 @@ jv_text(struct jv v)
 	return clean(&b);
 }
 
+/* Behind the escape at s, which says what a parser takes; NULL otherwise. */
+static const char *
+skip_escape(const char *s, const char *e)
+{
+	int hi, lo;
+
+	if (s[1] != 'u')
+		return strchr("\"\\/bfnrt", s[1]) != NULL && s[1] != '\0' ? s + 2 : NULL;
+	hi = hex4(s + 2, e);
+	if (hi <= 0 || (hi >= 0xDC00 && hi <= 0xDFFF))
+		return NULL;
+	if (hi < 0xD800 || hi > 0xDFFF)
+		return s + 6;
+	if (e - s < 12 || s[6] != '\\' || s[7] != 'u')
+		return NULL;
+	lo = hex4(s + 8, e);
+	return lo >= 0xDC00 && lo <= 0xDFFF ? s + 12 : NULL;
+}
+
+/* Nothing but what RFC 8259 allows between its quotes, and no NUL. */
+static bool
+is_strict(struct jv string)
+{
+	const char *s = string.s + 1, *e = string.e - 1;
+
+	while (s != NULL && s < e) {
+		if ((unsigned char)*s < 0x20)
+			return false;
+		s = *s == '\\' ? skip_escape(s, e) : s + 1;
+	}
+	return s != NULL;
+}
+
+static void
+put_string(struct jv string, struct buf *b)
+{
+	char *text, *written;
+
+	if (is_strict(string)) {
+		buf_append(b, string.s, (size_t)(string.e - string.s));
+		return;
+	}
+	text = jv_text(string);
+	written = json_print_take(cJSON_CreateString(text));
+	buf_puts(b, written);
+	free(written);
+	free(text);
+}
+
 char *
 jv_raw(struct jv v)
 {
+	const char *s = v.s, *q, *end;
 	struct buf b;
 
 	if (v.s == NULL)
 		return NULL;
 	buf_init(&b, BUF_NO_MAX);
-	buf_append(&b, v.s, (size_t)(v.e - v.s));
+	while ((q = memchr(s, '"', (size_t)(v.e - s))) != NULL) {
+		buf_append(&b, s, (size_t)(q - s));
+		end = skip_string(q, v.e);
+		put_string((struct jv){q, end}, &b);
+		s = end;
+	}
+	buf_append(&b, s, (size_t)(v.e - s));
 	return clean(&b);
 }
 

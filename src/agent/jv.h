@@ -50,7 +50,9 @@ double jv_double(struct jv v, double otherwise);
 /* A string, to be freed: escapes resolved; NUL, lone surrogates and what is no UTF-8 replaced by
  * U+FFFD. NULL when it is none. */
 char *jv_text(struct jv v);
-/* The value as it is written, to be freed, made UTF-8 in the same way; NULL when it is not there. */
+/* The value as it is written, to be freed; its strings written anew where what stands in them is
+ * not what RFC 8259 allows (as jv_text has them), so that every parser takes it. NULL when it is
+ * not there. */
 char *jv_raw(struct jv v);
 
 /* A moment: RFC 3339, or milliseconds since 1970; 0 when it is none. */

@@ -203,11 +203,27 @@ compare(struct owner *o)
 	buf_release(&other.record);
 }
 
+/* cJSON, with which the events are looked at here, takes no number of more than 63 characters. */
+static bool
+has_long_number(const char *data, size_t size)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		run = memchr("0123456789+-.eE", data[i], 15) != NULL ? run + 1 : 0;
+		if (run > 60)
+			return true;
+	}
+	return false;
+}
+
 static void
 try_talk(const char *data, size_t size)
 {
 	struct owner o = {.ms = 1000000};
 
+	if (has_long_number(data, size))
+		return;
 	buf_init(&o.record, BUF_NO_MAX);
 	buf_init(&o.output, BUF_NO_MAX);
 	o.talk = talk_of(&o);
