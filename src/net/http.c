@@ -36,6 +36,7 @@ struct http_req {
 	char *params[HTTP_PARAMS_MAX];
 	struct query query;
 	char *if_none_match, *accept_encoding, *range;
+	enum auth_access access;
 	bool head, dispatched, body_done, waits, leaving;
 	struct buf body;
 	void (*gone)(void *);
@@ -100,7 +101,7 @@ http_param(const struct http_req *r, unsigned n)
 enum auth_access
 http_access(const struct http_req *r)
 {
-	return access_of(r->wsi);
+	return r->access;
 }
 
 const char *
@@ -398,7 +399,6 @@ check_access(struct http_req *r)
 {
 	bool changes = strcmp(r->route->method, "GET") != 0;
 	const char *wrong = access_refusal(r->wsi, changes);
-	enum auth_access access;
 
 	if (wrong != NULL) {
 		r->server->stats.refused++;
@@ -408,11 +408,11 @@ check_access(struct http_req *r)
 	}
 	if (r->route->access == AUTH_NONE)
 		return true;
-	access = access_of(r->wsi);
-	if (access >= r->route->access)
+	r->access = access_of(r->wsi);
+	if (r->access >= r->route->access)
 		return true;
 	r->server->stats.refused++;
-	if (access == AUTH_NONE) {
+	if (r->access == AUTH_NONE) {
 		http_add_header(r, "www-authenticate", "Bearer");
 		http_reply_error(
 		    r, 401, "unauthorised", "a token is needed; panescry token makes one");

@@ -36,7 +36,7 @@ struct http_route {
 /* The n-th colon segment of the route, decoded. */
 const char *http_param(const struct http_req *r, unsigned n);
 
-/* What whoever asks may do. */
+/* What whoever asks may do; AUTH_NONE where the route asks for nothing. */
 enum auth_access http_access(const struct http_req *r);
 
 /* A query argument, decoded; NULL where it is missing. */

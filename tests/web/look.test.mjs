@@ -80,7 +80,7 @@ test('a theme of the person’s own: three formats, faults said in words, and th
   const field = dialog.getByLabel('Theme of your own');
   const wrong = dialog.locator('.field-wrong');
   const colours = () =>
-    dialog.locator('.swatch').evaluateAll((all) => all.map((e) => getComputedStyle(e).backgroundColor));
+    dialog.locator('.theme-swatch').evaluateAll((all) => all.map((e) => getComputedStyle(e).backgroundColor));
   assert.equal((await colours()).length, 16);
 
   for (const [text, words] of [

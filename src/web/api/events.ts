@@ -4,7 +4,7 @@
 
 import { url } from './http';
 
-export const EVENTS_SUBPROTOCOL = 'panescry.events.v1';
+const EVENTS_SUBPROTOCOL = 'panescry.events.v1';
 
 /** Its members are those of its type: panescry-protocol(7). */
 export interface DaemonEvent {
@@ -100,7 +100,7 @@ export class Events {
 }
 
 /** null for what is none. */
-export function parseEvent(data: unknown): DaemonEvent | null {
+function parseEvent(data: unknown): DaemonEvent | null {
   if (typeof data !== 'string') return null;
   try {
     const e = JSON.parse(data) as Partial<DaemonEvent> | null;

@@ -32,9 +32,9 @@ export interface Bars {
 }
 
 export class BarChart {
-  readonly element = el('div', { class: 'chart', role: 'img' });
-  private readonly tip = el('div', { class: 'chart-tip', hidden: true });
-  private readonly band = el('div', { class: 'chart-band', hidden: true });
+  readonly element = el('div', { class: 'plot', role: 'img' });
+  private readonly tip = el('div', { class: 'plot-tip', hidden: true });
+  private readonly band = el('div', { class: 'plot-band', hidden: true });
   private plot: uPlot | null = null;
   private library: typeof uPlot | null = null;
   private bars: Bars | null = null;
@@ -209,12 +209,12 @@ function tipRows(bars: Bars, at: number): HTMLElement[] {
   const more = bars.unsure[at] ? ' + unknown' : '';
   const head = el(
     'div',
-    { class: 'chart-tip-head' },
+    { class: 'plot-tip-head' },
     el('span', {}, bars.names[at] ?? ''),
     el('strong', {}, known.length || !more ? `${bars.format(sum)}${more}` : 'unknown'),
   );
   const rows = known.reverse().map(({ s, value }) =>
-    el('div', { class: 'chart-tip-row' }, swatch(s.colour), el('span', {}, s.name), el('span', {}, bars.format(value))),
+    el('div', { class: 'plot-tip-row' }, swatch(s.colour), el('span', {}, s.name), el('span', {}, bars.format(value))),
   );
   return [head, ...rows];
 }

@@ -68,7 +68,7 @@ const coarse = matchMedia('(pointer: coarse)');
 
 export const FONT_SIZE = { least: 6, most: 32 };
 
-export const pageTheme = (): ITheme => (isDark() ? dark : light);
+const pageTheme = (): ITheme => (isDark() ? dark : light);
 
 /** The person's theme with what it leaves open; null: they have none, or one that is damaged. */
 function userTheme(): ITheme | null {

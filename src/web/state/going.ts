@@ -94,7 +94,7 @@ const list = (v: unknown): Record<string, unknown>[] => (Array.isArray(v) ? v.fi
 const text = (v: unknown): string | null => (typeof v === 'string' ? v : null);
 
 /** Of an event; null for a sub-agent's. */
-export function sessionOf(s: unknown): LiveSession | null {
+function sessionOf(s: unknown): LiveSession | null {
   if (!isRecord(s) || typeof s.id !== 'number' || s.sub === true) return null;
   return {
     id: s.id, agent: text(s.agent) ?? '', title: text(s.title), project: text(s.project),

@@ -23,7 +23,7 @@ export function unique(matches: Match[]): Match[] {
 }
 
 /** The newest first; times are of one form, and what has none comes last. */
-export const byTime = (matches: Match[]): Match[] =>
+const byTime = (matches: Match[]): Match[] =>
   [...matches].sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0));
 
 /** By their newest matches. */

@@ -25,7 +25,7 @@ export interface Route {
   at?: string;
 }
 
-export const SESSION_PARTS = ['timeline', 'trace', 'tokens'] as const;
+const SESSION_PARTS = ['timeline', 'trace', 'tokens'] as const;
 export type SessionPart = (typeof SESSION_PARTS)[number];
 
 const KINDS = ['session', 'job', 'flow', 'usage'] as const;

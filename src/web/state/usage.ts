@@ -35,7 +35,7 @@ export const keepChoice = (choice: Choice): void => store(KEY, choice);
 
 const two = (n: number): string => String(n).padStart(2, '0');
 
-export const dayOf = (d: Date): string => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
+const dayOf = (d: Date): string => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
 
 /** Midnight here; `plus` days later. */
 function midnight(day: string, plus = 0): Date {

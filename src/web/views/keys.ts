@@ -3,7 +3,7 @@
 import { commandOf, commands, type Command } from '../state/commands';
 
 /** A field that one types text into; that of a terminal is none. */
-export const isField = (e: EventTarget | null): boolean =>
+const isField = (e: EventTarget | null): boolean =>
   e instanceof HTMLElement &&
   !e.classList.contains('xterm-helper-textarea') &&
   e.matches('input, textarea, select, [contenteditable]');

@@ -116,7 +116,7 @@ function sample(theme: ITheme): HTMLElement[] {
 function swatches(theme: ITheme): HTMLElement {
   const box = el('div', { class: 'theme-swatches' });
   for (const name of ANSI) {
-    const swatch = el('span', { class: 'swatch', title: name });
+    const swatch = el('span', { class: 'theme-swatch', title: name });
     swatch.style.background = theme[name] ?? '';
     box.append(swatch);
   }

@@ -40,18 +40,18 @@ export class TurnStrip {
   private fill(turn: TurnAt, time: string | null): void {
     const prompt = tame((turn.prompt ?? '').slice(0, 2000), PROMPT);
     const title = tame((turn.title ?? '').slice(0, 1000), 80);
-    const link = el('a', { class: 'turn-link', href: toHash(routeOf(turn)) }, 'Show the turn');
+    const link = el('a', { class: 'strip-link', href: toHash(routeOf(turn)) }, 'Show the turn');
     const when = wasOver(turn, time) ? 'After turn' : 'Turn';
     this.element.replaceChildren(
       icon('talk'),
-      el('span', { class: 'turn-agent' }, tame(turn.agent, 30)),
+      el('span', { class: 'strip-agent' }, tame(turn.agent, 30)),
       el(
         'span',
-        { class: 'turn-number', title: turn.started ? `Began ${exactly(turn.started)}` : '' },
+        { class: 'strip-number', title: turn.started ? `Began ${exactly(turn.started)}` : '' },
         `${when} ${turn.turn}`,
       ),
-      el('span', { class: 'turn-prompt', title }, prompt || title),
-      el('span', { class: 'turn-model' }, tame(turn.model ?? '', 40)),
+      el('span', { class: 'strip-prompt', title }, prompt || title),
+      el('span', { class: 'strip-model' }, tame(turn.model ?? '', 40)),
       link,
     );
   }
