@@ -72,7 +72,7 @@ struct app {
 	struct auth *auth;
 	struct server *server;
 	struct entry *entries; /* utlist, oldest first */
-	unsigned entry_count, viewer_count;
+	unsigned entry_count, viewer_count, wait_count;
 	struct save *saves; /* utlist; the first is under way */
 	uint64_t next_id;
 	uint64_t started_us;

@@ -197,6 +197,7 @@ info_metrics(struct http_req *r, void *arg)
 	    {"panescry_jobs_running", "gauge", "Jobs whose command runs.", running},
 	    {"panescry_jobs_queued", "gauge", "Jobs that wait.", queued},
 	    {"panescry_viewers", "gauge", "Attached viewers.", a->viewer_count},
+	    {"panescry_waits", "gauge", "Requests that wait for a line.", a->wait_count},
 	    {"panescry_connections", "gauge", "Open client connections.", s.connections},
 	    {"panescry_http_requests_total", "counter", "HTTP requests.", (double)s.requests},
 	    {"panescry_refused_total", "counter",

@@ -21,6 +21,7 @@
 enum { TIMEOUT_MS = 60000, TURN_MS = 5 };
 
 struct wait {
+	struct app *app;
 	struct http_req *req; /* NULL: the client has gone */
 	struct pattern *pattern;
 	struct lookout *lookout;
@@ -60,6 +61,7 @@ static void
 end(struct wait *w)
 {
 	w->req = NULL;
+	w->app->wait_count--;
 	uv_close((uv_handle_t *)&w->timer, on_timer_closed);
 	lookout_free(w->lookout, on_lookout_freed);
 }
@@ -146,6 +148,8 @@ start(struct http_req *r, struct entry *e, struct pattern *take, uint64_t ms,
 	static const struct lookout_callbacks callbacks = {on_found, on_over};
 	struct wait *w = xcalloc(1, sizeof *w);
 
+	w->app = e->app;
+	w->app->wait_count++;
 	w->req = r;
 	w->pattern = take;
 	uv_timer_init(e->app->loop, &w->timer);

@@ -24,7 +24,10 @@ const refused = async (d, id, json, status, code, message) => {
   if (message) assert.match(r.json.message, message);
 };
 
-/** How many waits the daemon has under way can be seen only by what they do: give them time. */
+/** Until so many waits are under way. */
+const waiting = (d, n) => until(`${n} to wait`, async () => (await d.metric('panescry_waits')) === n);
+
+/** What must not happen has time to. */
 const settle = () => pause(150);
 
 /** A pane that prints each line it is typed, without an echo. `.` at the end: no newline. */
@@ -54,21 +57,21 @@ describe('waiting', { concurrency: true }, () => {
       await refused(d, id, { pattern: 'there before', from_line: o.line + 1, timeout_ms: 0 }, 408, 'timeout');
       const w = found(d, id, { pattern: 'comes' });
       const n = found(d, id, { pattern: 'comes', from_line: o.line + 1 });
-      await settle();
+      await waiting(d, 2);
       await d.type(id, 'now it comes\n');
       assert.deepEqual([(await w).content, (await w).line, (await n).line], ['now it comes', o.line + 1, o.line + 1]);
     });
 
     it('finds a prompt, and what a line becomes', async () => {
       let w = found(d, id, { pattern: '^password: $' });
-      await settle();
+      await waiting(d, 1);
       await d.type(id, 'password: .\n');
       assert.equal((await w).content, 'password: ');
       // It was there already: only what makes another line of it counts.
       w = ask(d, id, { pattern: '^password: ', timeout_ms: 400 });
       assert.equal((await w).status, 408);
       w = found(d, id, { pattern: '^password: ' });
-      await settle();
+      await waiting(d, 1);
       await d.type(id, 'given\n');
       assert.equal((await w).content, 'password: given');
     });
@@ -76,8 +79,8 @@ describe('waiting', { concurrency: true }, () => {
     it('does not count a line that is only ended', async () => {
       await d.type(id, 'half done.\n');
       await d.shows(id, 'half done');
-      const w = ask(d, id, { pattern: 'half', timeout_ms: 600 });
-      await settle();
+      const w = ask(d, id, { pattern: 'half', timeout_ms: 2000 });
+      await waiting(d, 1);
       await d.type(id, '\nsomething else\n');
       assert.equal((await w).status, 408);
     });
@@ -86,13 +89,13 @@ describe('waiting', { concurrency: true }, () => {
       const w = found(d, id, { pattern: '(ä+)|(b)(c)?(?<name>d)?' });
       const i = found(d, id, { pattern: 'LINE (B)', icase: true });
       const f = found(d, id, { pattern: 'b.d', fixed: true });
-      await settle();
+      await waiting(d, 3);
       await d.type(id, 'line bd\n');
       assert.deepEqual((await w).captures, [null, 'b', null, 'd']);
       assert.deepEqual((await w).spans, [[5, 7]]);
       assert.deepEqual((await i).captures, ['b']);
       const u = found(d, id, { pattern: '(ä+)|(b)(c)?(d)?x' });
-      await settle();
+      await waiting(d, 2);
       await d.type(id, 'b.d 日ää\n');
       assert.deepEqual([(await f).content, (await f).captures], ['b.d 日ää', []]);
       assert.deepEqual([(await u).captures, (await u).spans], [['ää', null, null, null], [[7, 11]]]);
@@ -150,7 +153,7 @@ describe('waiting', { concurrency: true }, () => {
         const p = await d.sh(`stty -echo; echo go; ${script}`);
         await d.shows(p.id, 'go');
         const w = ask(d, p.id, { pattern });
-        await settle();
+        await waiting(d, 1);
         await d.type(p.id, '\n');
         const r = await w;
         assert.equal(r.status, status, `${script}: ${r.text}`);
@@ -162,7 +165,7 @@ describe('waiting', { concurrency: true }, () => {
       }
       const p = await d.sh('cat');
       const w = ask(d, p.id, { pattern: 'x' });
-      await settle();
+      await waiting(d, 1);
       await d.remove(p.id);
       assert.equal((await w).status, 409, 'removed');
     });
@@ -187,8 +190,8 @@ describe('waiting', { concurrency: true }, () => {
       for (const clear of ['\\033[H\\033[2J\\033[3J', '\\033[H\\033[2J', '\\033c', '\\033[2J\\033[H']) {
         const p = await d.sh(`stty -echo; echo one; echo two; echo three; echo four; read x; printf '${clear}'; echo after; read x`);
         await d.shows(p.id, 'four');
-        const w = found(d, p.id, { pattern: '^after', timeout_ms: 3000 });
-        await settle();
+        const w = found(d, p.id, { pattern: '^after' });
+        await waiting(d, 1);
         await d.type(p.id, '\n');
         assert.equal((await w).content, 'after', clear);
         await d.remove(p.id);
@@ -200,7 +203,7 @@ describe('waiting', { concurrency: true }, () => {
         const at = 1 + ((i * 10007) % 200_000);
         const p = await d.sh(`read x; awk 'BEGIN { for (i = 1; i <= 200000; i++) print i == ${at} ? "needle" : "hay " i }'`);
         const w = found(d, p.id, { pattern: '^needle$', timeout_ms: 60_000 }, 60_000);
-        await settle();
+        await waiting(d, 1);
         await d.type(p.id, '\n');
         const o = await w;
         assert.ok(o.line === at || o.line === at + 1, `line ${o.line} for ${at}`); // the echo is a line
@@ -264,7 +267,7 @@ describe('waiting', { concurrency: true }, () => {
       r = await d.cli(['wait', 'talk', '--for', 'ready.', '--fixed', '--from', 'start', '--timeout', '0']);
       assert.deepEqual([r.status, r.out, r.err], [1, '', '']);
       const w = start(['talk', '--for', 'come']);
-      await settle();
+      await waiting(d, 1);
       await d.type(p.id, 'it came, come\n');
       assert.deepEqual(await w.end(), { status: 0, out: 'it came, come\n', err: '' });
       const e = await d.sh('true');
@@ -289,8 +292,7 @@ describe('waiting', { concurrency: true }, () => {
           await d.shows(p.id, when === 'baseline' ? word : 'half');
         }
         const w = start([p.id, '--for', word]);
-        await settle();
-        await settle();
+        await waiting(d, 1);
         const { worker } = await pids(d);
         if (when === 'before') {
           // It reads the line, and dies before it can tell.
@@ -327,8 +329,7 @@ describe('waiting', { concurrency: true }, () => {
         const p = await d.sh('stty -echo; echo ready; read x; sleep 0.1; echo then; seq 1 50; cat');
         await d.shows(p.id, 'ready');
         const w = start([p.id, '--for', '^then']);
-        await settle();
-        await settle();
+        await waiting(d, 1);
         await d.type(p.id, '\n');
         await killWorker(d);
         assert.deepEqual(await w.end(), { status: 0, out: 'then\n', err: '' });
@@ -341,7 +342,7 @@ describe('waiting', { concurrency: true }, () => {
     const d = await startDaemon();
     const p = await d.sh('cat');
     const w = d.request('POST', path(p.id), { json: { pattern: 'x' } }).then((r) => r.status, () => 'cut');
-    await settle();
+    await waiting(d, 1);
     await d.stop();
     assert.ok([409, 'cut', 503].includes(await w), String(await w));
   });
