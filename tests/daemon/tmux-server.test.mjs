@@ -180,7 +180,7 @@ describe('the panes of a server', { skip }, () => {
     const id = f.t.id(pane);
     await listed(f.d, id);
     const w = f.d.ok('POST', `panes/${part(id)}/wait`, { pattern: '^said (\\w+)', timeout_ms: 20_000 });
-    await pause(150);
+    await until('it to wait', async () => (await f.d.metric('panescry_waits')) === 1);
     await f.d.type(id, 'hello\r');
     assert.deepEqual((await w).captures, ['hello']);
     assert.equal((await f.d.ok('POST', `panes/${part(id)}/wait`, { pattern: 'was there', from: 'start', timeout_ms: 1000 })).line, 1);
@@ -451,8 +451,9 @@ describe('a tmux server', { skip }, () => {
     }
     const median = (x) => x.sort((a, b) => a - b)[x.length >> 1];
     t.diagnostic(`echo ${median(times).toFixed(1)} ms, four requests ${median(health).toFixed(1)} ms, stopped after ${Math.round(stopped)} ms`);
-    assert.ok(median(times) < 200, `${median(times)} ms`);
-    assert.ok(median(health) < 500, `${median(health)} ms`);
+    // Whoever waited for the stopped tmux would wait for seconds.
+    assert.ok(median(times) < 1000, `${median(times)} ms`);
+    assert.ok(median(health) < 2000, `${median(health)} ms`);
     if (!stopped) await until('the state', async () => (await state(d)) === 'stopped');
     f.t.signal('SIGCONT');
     await until('the state', async () => (await state(d)) === 'connected');

@@ -196,13 +196,15 @@ describe('a watch', () => {
   it('does not act more often than it should, and counts what it left out', async () => {
     const r = await receiver();
     const w = await add(d, { pattern: '^often', every_s: 1, url: `http://127.0.0.1:${r.port}/hook?a=b` });
+    const begin = Date.now();
     for (let i = 1; i <= 30; i++) await say(d, id, `often ${i}`);
     await until('the first', () => r.got.length >= 1);
     await pause(1200);
     const n = r.got.length;
+    const most = 2 + (Date.now() - begin) / 1000;
     await say(d, id, 'often last');
     await until('the last', () => JSON.parse(r.got.at(-1).text).match.content === 'often last');
-    assert.ok(n <= 3, `${n} times`);
+    assert.ok(n <= most, `${n} times`);
     const told = r.got.map((g) => JSON.parse(g.text));
     assert.equal(told.reduce((sum, o) => sum + 1 + o.suppressed, 0), 31);
     assert.equal((await one(d, w.id)).fired, told.length);
