@@ -130,9 +130,16 @@ jobs_number(struct http_req *r, uint64_t *number)
 	return false;
 }
 
+/* What was read may be older than what memory has by now, and what memory has may be on its way to
+ * the record: where the two differ, it is read again, but not for ever. */
+enum { LOOKS_MAX = 20, LOOK_MS = 10 };
+
 struct getting {
 	struct app *app;
 	struct http_req *req;
+	uv_timer_t again_at;
+	uint64_t id;
+	unsigned looks;
 	bool again; /* it is the answer to somebody who asked for the same */
 };
 
@@ -142,11 +149,18 @@ getter_gone(void *arg)
 	((struct getting *)arg)->req = NULL;
 }
 
+/* While a daemon starts there is a record before there is a runner. */
+static struct job *
+living(struct app *a, uint64_t id)
+{
+	return a->jobs->runner != NULL ? runner_find(a->jobs->runner, id) : NULL;
+}
+
 /* What lives is newer in memory than on record, which has more of the tries. */
 static cJSON *
 newest(struct app *a, const struct jobs_row *row)
 {
-	struct job *j = runner_find(a->jobs->runner, row->id);
+	struct job *j = living(a, row->id);
 	cJSON *o = jobs_row_json(row, true), *live, *tries;
 
 	if (j == NULL)
@@ -159,12 +173,45 @@ newest(struct app *a, const struct jobs_row *row)
 	return live;
 }
 
+static bool
+is_older(struct app *a, const struct jobs_row *row)
+{
+	const struct job *j = living(a, row->id);
+
+	if (j == NULL)
+		return row->kind != JOB_STREAM && !job_is_terminal((enum job_state)row->state);
+	return row->state != (int)j->state || row->ntries != j->tries;
+}
+
+static void
+on_given(uv_handle_t *h)
+{
+	struct getting *g = h->data;
+
+	stored_unuse(g->app);
+	free(g);
+}
+
+static void on_got(void *arg, int rc, const struct jobs_row *row);
+
+static void
+on_again(uv_timer_t *t)
+{
+	struct getting *g = t->data;
+
+	jobs_look(g->app, g->id, on_got, g);
+}
+
 static void
 on_got(void *arg, int rc, const struct jobs_row *row)
 {
 	struct getting *g = arg;
 	cJSON *o;
 
+	if (g->req != NULL && rc == 0 && ++g->looks < LOOKS_MAX && is_older(g->app, row)) {
+		uv_timer_start(&g->again_at, on_again, LOOK_MS, 0);
+		return;
+	}
 	if (g->req != NULL && rc != 0) {
 		jobs_unavailable(g->req, rc);
 	} else if (g->req != NULL) {
@@ -173,7 +220,7 @@ on_got(void *arg, int rc, const struct jobs_row *row)
 			cJSON_AddTrueToObject(o, "deduplicated");
 		http_reply_json_take(g->req, 200, o);
 	}
-	free(g);
+	uv_close((uv_handle_t *)&g->again_at, on_given);
 }
 
 void
@@ -183,7 +230,11 @@ jobs_answer_row(struct http_req *r, struct app *a, uint64_t id, bool again)
 
 	g->app = a;
 	g->req = r;
+	g->id = id;
 	g->again = again;
+	uv_timer_init(a->loop, &g->again_at);
+	g->again_at.data = g;
+	stored_use(a);
 	http_on_gone(r, getter_gone, g);
 	jobs_look(a, id, on_got, g);
 }
@@ -218,7 +269,7 @@ patch(struct app *a, cJSON *list)
 
 		item = item->next;
 		if (id != NULL && job_id_parse(id, &number))
-			j = runner_find(a->jobs->runner, number);
+			j = living(a, number);
 		if (j != NULL)
 			cJSON_ReplaceItemInArray(list, i, jobs_live_json(j));
 	}
@@ -238,8 +289,7 @@ on_listed(uv_work_t *work, int status)
 		jobs_unavailable(l->req, l->rc);
 	} else if (l->req != NULL) {
 		o = json_object();
-		if (a->jobs->runner != NULL)
-			patch(a, l->list);
+		patch(a, l->list);
 		cJSON_AddItemToObject(o, "jobs", l->list);
 		l->list = NULL;
 		cJSON_AddNumberToObject(o, "total", (double)l->total);

@@ -13,9 +13,9 @@ import { until } from './lib/until.mjs';
 const daemon = useDaemon({ before, after });
 const TERMINAL = new Set(['completed', 'failed', 'cancelled', 'timed_out', 'orphaned']);
 
-const post = (body, d = daemon) => d.request('POST', '/api/v1/jobs', { json: body, ms: 60_000 });
+const post = (body, d = daemon) => d.request('POST', '/api/v1/jobs', { json: body, ms: 300_000 });
 async function run(command, more = {}, d = daemon) {
-  const r = await post({ command, wait_s: 60, ...more }, d);
+  const r = await post({ command, wait_s: 240, ...more }, d);
   assert.equal(r.status, 200, r.text);
   assert.ok(TERMINAL.has(r.json.state), r.text);
   return r.json;

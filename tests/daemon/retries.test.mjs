@@ -112,4 +112,19 @@ describe('a job with an agent', () => {
     assert.equal(end.tries.length, 1);
     assert.equal(await counted(), 1);
   });
+
+  test('what is told of one is of one moment', async () => {
+    for (let i = 0; i < 10; i++) {
+      const job = await begin([...failing(2, 'overload'), ...STREAM, 'x'], { backoff_s: [0.01] });
+      let last = job;
+      await Promise.all(Array.from({ length: 8 }, async () => {
+        while (last.state === 'running' || last.state === 'queued') {
+          const j = await d.ok('GET', `jobs/${job.id}`);
+          if (j.state !== 'running' && j.tries.length !== 0) assert.ok(j.tries.at(-1).ended, JSON.stringify(j));
+          if (j.state === 'running') assert.ok(j.tries.slice(0, -1).every((t) => t.ended), JSON.stringify(j));
+          last = j;
+        }
+      }));
+    }
+  });
 });

@@ -41,7 +41,9 @@ export async function run(command, args, { env = {}, input, cwd, ms } = {}) {
   const err = [];
   child.stdout.on('data', (d) => out.push(d));
   child.stderr.on('data', (d) => err.push(d));
-  if (input !== undefined) child.stdin.end(input);
+  // What it does not read is its own business.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(input);
   const ended = new Promise((done, fail) => {
     child.on('error', fail);
     child.on('close', (code, signal) => done({ code, signal }));
