@@ -179,7 +179,7 @@ texts_scan(struct texts *t, void (*cb)(void *arg, const struct texts_hit *hit), 
 	size_t from = 0, which = 0;
 
 	/* What was valid there before is another text's. */
-	matcher_trust(t->matcher, t->buf.data, 0);
+	matcher_trust(t->matcher, t->buf.data != NULL ? t->buf.data : "", 0);
 	while (from < t->buf.len && !matcher_over(t->matcher)) {
 		size_t end = window_end(t, from, &which);
 		struct window w = {.text = t->buf.data + from,
