@@ -149,7 +149,7 @@ tell_lines(
 	const uint32_t *found = r->s->finder.found;
 	struct slab_line line;
 
-	if (r->o->newest_first)
+	if (r->o->newest_first && n > take)
 		found += n - take;
 	hits_reset(r->s);
 	for (uint64_t i = 0; i < take; i++)
