@@ -177,6 +177,7 @@ source_save(const struct source *s, unsigned version)
 	cJSON_AddNumberToObject(o, "version", version);
 	json_add_text(o, "session", s->session);
 	cJSON_AddNumberToObject(o, "time", (double)s->time_ms);
+	cJSON_AddNumberToObject(o, "at", (double)s->at); /* names what has no name of its own */
 	cJSON_AddNumberToObject(o, "passed", (double)s->passed);
 	return o;
 }
@@ -193,6 +194,7 @@ source_restore(struct source *s, unsigned version, const char *json, size_t len)
 	}
 	source_name(s, get_string(o, "session"));
 	s->time_ms = get_or_0(o, "time");
+	s->at = (uint64_t)get_or_0(o, "at");
 	s->passed = (uint64_t)get_or_0(o, "passed");
 	return o;
 }
