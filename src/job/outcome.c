@@ -82,6 +82,9 @@ set_text(struct job_outcome *o, const char *text)
 {
 	free(o->text);
 	o->text = text != NULL ? utf8_sanitize(text, (size_t)utf8_prefix(text, TEXT)) : NULL;
+	/* What stands for an ill-formed byte is longer than that. */
+	if (o->text != NULL)
+		o->text[utf8_prefix(o->text, TEXT)] = '\0';
 }
 
 /* It goes on: what was wrong was not what ended it. */

@@ -1,16 +1,20 @@
 /*
  * What is asked for of jobs and flows, and what an agent says in a live session: nothing crashes; a
  * spec that is taken is the same when it has been on record; and a session that is made anew from its
- * record has the same events. Input: which of the three, then JSON, or lines in which a line "!" and a
- * letter is something that a client does.
+ * record has the same events. And what a job wrote, or what its record became: it is read for what it
+ * says of the session and its errors, and as a step's result, and the events are such that can be told.
+ * Input: which of these, then JSON, or lines in which a line "!" and a letter is something that a client
+ * does, or a byte that says whose output it is and the output, or the lines of a record.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
@@ -18,7 +22,10 @@
 #include "base/utf8.h"
 #include "fuzz.h"
 #include "job/flow.h"
+#include "job/flow_result.h"
 #include "job/job.h"
+#include "job/outcome.h"
+#include "job/spool.h"
 #include "job/talk.h"
 #include "proto/json.h"
 
@@ -249,20 +256,122 @@ try_talk(const char *data, size_t size)
 	buf_release(&o.output);
 }
 
+/* What a job wrote. */
+
+static char dir[64];
+
+static void
+remove_dir(void)
+{
+	spool_unlink(dir, 1);
+	rmdir(dir);
+}
+
+static void
+check_text(const char *s)
+{
+	if (s != NULL && !utf8_valid(s, strlen(s)))
+		abort();
+}
+
+static void
+try_result(const char *data, size_t size)
+{
+	for (int kind = FLOW_TEXT; kind <= FLOW_LINES; kind++) {
+		cJSON *value = NULL, *o = json_object(), *back;
+		char *cause = NULL, *text;
+
+		if (flow_result_of(data, size, kind, size % 2, &value, &cause) != 0 &&
+		    (cause == NULL || kind != FLOW_JSON))
+			abort();
+		if (value == NULL)
+			abort();
+		cJSON_AddItemToObject(o, "v", value);
+		text = json_print_take(o);
+		if ((back = json_parse(text, strlen(text))) == NULL)
+			abort();
+		cJSON_Delete(back);
+		free(text);
+		free(cause);
+	}
+}
+
+static void
+try_output(const char *data, size_t size)
+{
+	static const char *const agents[] = {"claude", "codex", "gemini", "opencode", "grok"};
+	static const uint64_t from[2];
+	const char *agent = agents[(unsigned char)*data % 5];
+	struct job_outcome o;
+
+	try_result(data + 1, size - 1);
+	if (dir[0] == '\0') {
+		snprintf(dir, sizeof dir, "%s/panescry-fuzz-XXXXXX",
+		    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+		if (mkdtemp(dir) == NULL)
+			abort();
+		atexit(remove_dir);
+	}
+	spool_unlink(dir, 1);
+	for (unsigned channel = 1; channel <= 2; channel++)
+		if (spool_write(dir, 1, channel, 0, data + 1, size - 1) != 0)
+			abort();
+	if (outcome_read(dir, 1, agent, "a-model", from, &o) != 0)
+		abort();
+	check_text(o.text);
+	check_text(o.session);
+	check_text(o.model);
+	if (o.text != NULL && strlen(o.text) > 500)
+		abort();
+	outcome_release(&o);
+}
+
+/* A record that is not what was written. */
+static void
+try_record(const char *data, size_t size)
+{
+	struct owner o = {.ms = 1000000};
+	const char *output = memchr(data, '\0', size);
+	size_t n = output != NULL ? (size_t)(output - data) : size;
+
+	if (has_long_number(data, size))
+		return;
+	buf_init(&o.record, BUF_NO_MAX);
+	o.talk = talk_of(&o);
+	talk_restore(o.talk, data, n);
+	if (output != NULL)
+		talk_output(o.talk, 0, output + 1, size - n - 1);
+	talk_live(o.talk);
+	free(events_of(o.talk));
+	cJSON_Delete(talk_json(o.talk));
+	talk_ended(o.talk);
+	talk_free(o.talk);
+	buf_release(&o.record);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	cJSON *o;
 
+	const char *text = (const char *)data + 1;
+
 	if (size < 2)
 		return 0;
-	if (data[0] % 3 == 2) {
-		try_talk((const char *)data + 1, size - 1);
+	switch (data[0]) {
+	case '2':
+		try_talk(text, size - 1);
+		return 0;
+	case '3':
+		try_output(text, size - 1);
+		return 0;
+	case '4':
+		try_record(text, size - 1);
 		return 0;
 	}
-	if ((o = json_parse((const char *)data + 1, size - 1)) == NULL)
+	if ((o = json_parse(text, size - 1)) == NULL)
 		return 0;
-	if (data[0] % 3 == 0)
+	if (data[0] == '0')
 		try_spec(o);
 	else
 		try_flow(o);

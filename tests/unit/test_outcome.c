@@ -446,6 +446,15 @@ hostile_output_is_passed_over(void **state)
 	assert_int_equal(signal_of(o, "claude", b.data, ""), OUTCOME_ERROR);
 	assert_int_equal(strlen(o->got.text), 499);
 	buf_release(&b);
+
+	/* What stands for a byte that is none of a character counts. */
+	memset(long_text, 0xff, 400);
+	long_text[400] = '\0';
+	buf_init(&b, BUF_NO_MAX);
+	buf_printf(&b, "Error: 429 %s\n", long_text);
+	assert_int_equal(signal_of(o, "claude", "", b.data), OUTCOME_RATE_LIMIT);
+	assert_in_range(strlen(o->got.text), 490, 500);
+	buf_release(&b);
 	free(long_text);
 }
 
