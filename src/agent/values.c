@@ -151,6 +151,7 @@ static const struct member {
     {"cache_write_1h", offsetof(struct agent_usage, cache_write_1h)},
     {"output", offsetof(struct agent_usage, output)},
     {"reasoning", offsetof(struct agent_usage, reasoning)},
+    {"searches", offsetof(struct agent_usage, searches)},
 };
 
 void
@@ -171,7 +172,7 @@ struct agent_usage
 usage_get(const cJSON *o, const char *name)
 {
 	const cJSON *from = get(o, name);
-	struct agent_usage u;
+	struct agent_usage u = agent_usage_unknown;
 
 	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
 		int64_t n = get_count(from, members[i].name);
