@@ -63,6 +63,8 @@ pane_close_fd(void *handle, int *fd)
 
 /* The end. */
 
+static size_t on_readable(struct pane *p);
+
 int
 pane_decode_status(int wait_status)
 {
@@ -90,10 +92,17 @@ pane_finish(struct pane *p)
 	p->cb.ended(p, p->arg);
 }
 
+/* Timers come before descriptors: after a turn that took longer than this one had, what was
+ * printed meanwhile is still to be read. */
 static void
 on_linger(uv_timer_t *t)
 {
-	pane_finish(t->data);
+	struct pane *p = t->data;
+
+	if (p->paused)
+		return; /* pane_check_end() comes when it goes on */
+	if (p->master < 0 || on_readable(p) == 0)
+		pane_finish(p);
 }
 
 /* Called after every step towards the end: reaped, end of file, more output. */
@@ -224,7 +233,7 @@ read_burst(struct pane *p)
 	return sum;
 }
 
-static void
+static size_t
 on_readable(struct pane *p)
 {
 	size_t n = read_burst(p);
@@ -235,6 +244,7 @@ on_readable(struct pane *p)
 		pane_close_fd(&p->io, &p->master);
 	if (n != 0 || p->drained)
 		pane_check_end(p);
+	return n;
 }
 
 /* Input. */

@@ -180,6 +180,23 @@ the_tail_is_read_before_the_end(void **state)
 	assert_int_equal(pane_signal(f->pane, SIGHUP), -ESRCH);
 }
 
+/* What came while the loop was busy is read, however late it is. */
+static void
+the_tail_outlives_a_slow_turn(void **state)
+{
+	struct fixture *f = *state;
+	int status;
+
+	start(f, "trap '' HUP; (sleep 0.2; printf last-one; exec sleep 5) & exit 3");
+	run_until(f, &f->started);
+	while (waitpid(pane_pid(f->pane), &status, WNOHANG) == 0)
+		uv_run(&f->loop, UV_RUN_NOWAIT);
+	pane_reaped(f->pane, status);
+	usleep(1500 * 1000);
+	run_until(f, &f->ended);
+	assert_int_equal(ring_end(pane_ring(f->pane)), 8);
+}
+
 static void
 a_viewer_waits_for_its_acknowledgements(void **state)
 {
@@ -304,6 +321,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		a_command_that_cannot_run_says_why, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_tail_is_read_before_the_end, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_tail_outlives_a_slow_turn, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		a_viewer_waits_for_its_acknowledgements, setup, teardown),
 	    cmocka_unit_test_setup_teardown(sizes_follow_the_one_that_types, setup, teardown),
