@@ -529,12 +529,23 @@ on_closed(struct session *session)
 	req_free(r);
 }
 
-/* 0 lets the upgrade go on, 1 says that an answer was sent. */
+/* 0 lets the upgrade go on, 1 says that an answer was sent, -1 ends the connection. The name that
+ * lws passes here is not read: lws 4.1 has refused all that it does not know by then, mostly has
+ * freed the headers that the name is in, and asks nevertheless (CVE-2025-11677). */
 static int
-on_upgrade(struct lws *wsi, const char *protocol)
+on_upgrade(struct lws *wsi)
 {
-	int status = strcasecmp(protocol, "websocket") == 0 ? ws_check_upgrade(wsi) : 501;
+	char name[sizeof "websocket"];
+	int status, n = lws_hdr_copy(wsi, name, sizeof name, WSI_TOKEN_UPGRADE);
 
+	if (n > 0 && strcasecmp(name, "websocket") == 0) {
+		status = ws_check_upgrade(wsi);
+	} else if (n > 0 && strcasecmp(name, "h2c") == 0) {
+		status = 501;
+	} else {
+		server_of(wsi)->stats.refused++;
+		return -1;
+	}
 	if (status == 0)
 		return 0;
 	server_of(wsi)->stats.refused++;
@@ -559,7 +570,7 @@ http_callback(
 	case LWS_CALLBACK_HTTP_WRITEABLE:
 		return on_turn(session);
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-		return on_upgrade(wsi, in);
+		return on_upgrade(wsi);
 	case LWS_CALLBACK_CLOSED_HTTP:
 		if (session != NULL)
 			on_closed(session);

@@ -229,6 +229,18 @@ describe('bytes that are hardly HTTP', () => {
       [whole.replace('Sec-WebSocket-Version: 13', 'Sec-WebSocket-Version: 99'), 'an unknown version'],
     ])
       assert.doesNotMatch(await poke(d.tcp, text), /^HTTP\/1\.[01] 101/, name);
+    // Behind another request the library answers, frees the headers, and asks us about them.
+    for (const next of ['', requestText('GET', '/healthz', ['Host: localhost'])]) {
+      const raw = await Raw.open(d.tcp);
+      await raw.write(requestText('GET', '/healthz', ['Host: localhost']));
+      assert.equal((await raw.answer()).status, 200);
+      const frob = whole.replace('Upgrade: websocket', 'Upgrade: frob');
+      await raw.write(frob + next);
+      await raw.over();
+      const answers = raw.data.toString('latin1').match(/^HTTP\/1\.[01] \d+/gm);
+      assert.deepEqual(answers, ['HTTP/1.1 403'], 'one answer, and no more is taken');
+      raw.close();
+    }
     const both = await Raw.open(d.tcp);
     await both.write(upgradeText(d, path, { protocol: 'other.v1, panescry.attach.v1' }));
     const r = await both.answer();
