@@ -43,7 +43,7 @@ test('a pane of tmux is listed with its place, shown, and typed into', async () 
   await v.sees(/^300$/m);
   await v.line('echo $((6*7))');
   await v.sees(/^42$/m);
-  assert.match(await tmux('capture-pane', '-p', '-t', '%0'), /^42$/m, 'tmux shows it, too');
+  await until('tmux to show it, too', async () => /^42$/m.test(await tmux('capture-pane', '-p', '-t', '%0')));
   const session = v.page.getByRole('treeitem', { name: 'work' });
   const row = session.getByRole('treeitem', { name: /^0 edit/ });
   await row.waitFor();

@@ -110,7 +110,9 @@ export class Conversation implements Tab {
       pane,
       trace: (tool) => toHash(sessionRoute(this.host.id, 'trace', `t${tool.id}`)),
     };
+    const end = this.filled && this.window.ended && this.isAtEnd();
     this.rows.forEach((row, i) => this.remake(this.rows, i, row.item));
+    if (end) this.toEnd(); // rows that can be gone from are higher
   }
 
   /* Places. */
