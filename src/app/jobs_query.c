@@ -29,6 +29,7 @@ struct look {
 	cJSON *list;
 	uint64_t total, last;
 	unsigned n;
+	unsigned running, queued; /* before it was read */
 	jobs_looked_cb done;
 	void *arg;
 };
@@ -280,7 +281,6 @@ on_listed(uv_work_t *work, int status)
 {
 	struct look *l = work->data;
 	struct app *a = l->app;
-	unsigned running, queued;
 	cJSON *o;
 
 	(void)status;
@@ -302,9 +302,8 @@ on_listed(uv_work_t *work, int status)
 			cJSON_AddNullToObject(o, "next_cursor");
 		}
 		if (a->jobs->runner != NULL) {
-			runner_count(a->jobs->runner, &running, &queued);
-			cJSON_AddNumberToObject(o, "running", running);
-			cJSON_AddNumberToObject(o, "queued", queued);
+			cJSON_AddNumberToObject(o, "running", l->running);
+			cJSON_AddNumberToObject(o, "queued", l->queued);
 		}
 		http_reply_json_take(l->req, 200, o);
 	}
@@ -369,6 +368,8 @@ jobs_list(struct http_req *r, void *arg)
 	l->query.limit = (unsigned)limit;
 	l->list = json_array();
 	l->req = r;
+	if (l->app->jobs->runner != NULL)
+		runner_count(l->app->jobs->runner, &l->running, &l->queued);
 	http_on_gone(r, asker_gone, l);
 	look_start(l, on_listed);
 }

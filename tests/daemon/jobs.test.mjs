@@ -182,7 +182,9 @@ test('and not a byte more than it may', async () => {
   assert.equal(j.state, 'failed');
   assert.equal(j.error, 'it wrote more than 1000000 bytes');
   assert.equal(bytes(j) + bytes(j, 2), 1_000_000);
-  assert.equal((await stat(file(j.id))).size + (await stat(file(j.id, 2))).size, 1_000_000);
+  // One of them may have had all of it.
+  const sizes = await Promise.all([1, 2].map((n) => stat(file(j.id, n)).then((x) => x.size, () => 0)));
+  assert.equal(sizes[0] + sizes[1], 1_000_000);
   const usual = await run(['yes']);
   assert.equal(bytes(usual), 50 * 1024 * 1024);
 });
@@ -305,7 +307,8 @@ test('500 through 16 slots', async () => {
   const all = await until('all of them', async () => {
     const l = await daemon.ok('GET', 'jobs?limit=1000&q=many-');
     most = Math.max(most, l.running);
-    return l.running + l.queued === 0 && l.jobs.filter((j) => j.name?.startsWith('many-'));
+    const jobs = l.jobs.filter((j) => j.name?.startsWith('many-'));
+    return l.running + l.queued === 0 && jobs.every((j) => TERMINAL.has(j.state)) && jobs;
   }, 60_000);
   assert.equal(all.length, 500);
   assert.ok(most <= 16, `${most} ran at once`);
