@@ -326,31 +326,46 @@ hex4(const char *s, const char *e)
 	return n;
 }
 
+/* The digits of a \u escape at *at, and those of the other half of a pair; *at is set behind what are
+ * digits. False, with U+FFFD, for what is no character, or NUL. */
+static bool
+take_unicode(const char **at, const char *e, uint32_t *cp)
+{
+	const char *s = *at;
+	int hi = hex4(s, e), lo;
+
+	*cp = UTF8_REPLACEMENT;
+	if (hi < 0)
+		return false;
+	s = *at += 4;
+	if (hi > 0 && (hi < 0xD800 || hi > 0xDFFF)) {
+		*cp = (uint32_t)hi;
+		return true;
+	}
+	if (hi < 0xD800 || hi > 0xDBFF || e - s < 6 || s[0] != '\\' || s[1] != 'u' ||
+	    (lo = hex4(s + 2, e)) < 0xDC00 || lo > 0xDFFF)
+		return false;
+	*cp = 0x10000 + (((uint32_t)hi - 0xD800) << 10) + ((uint32_t)lo - 0xDC00);
+	*at += 6;
+	return true;
+}
+
 /* The escape at s, behind its backslash; returns what is behind it. */
 static const char *
 unescape(const char *s, const char *e, struct buf *b)
 {
 	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-	uint32_t cp = UTF8_REPLACEMENT;
 	char utf8[UTF8_MAX];
 	const char *k;
-	int hi, lo;
+	uint32_t cp;
 
 	if (*s != 'u') {
 		k = strchr(from, *s);
 		buf_putc(b, k != NULL && *k != '\0' ? to[k - from] : *s);
 		return s + 1;
 	}
-	hi = hex4(++s, e);
-	if (hi >= 0)
-		s += 4;
-	if (hi > 0 && (hi < 0xD800 || hi > 0xDFFF)) {
-		cp = (uint32_t)hi;
-	} else if (hi >= 0xD800 && hi < 0xDC00 && e - s >= 6 && s[0] == '\\' && s[1] == 'u' &&
-		   (lo = hex4(s + 2, e)) >= 0xDC00 && lo <= 0xDFFF) {
-		cp = 0x10000 + (((uint32_t)hi - 0xD800) << 10) + ((uint32_t)lo - 0xDC00);
-		s += 6;
-	}
+	s++;
+	take_unicode(&s, e, &cp);
 	buf_append(b, utf8, utf8_encode(cp, utf8));
 	return s;
 }
@@ -397,19 +412,12 @@ jv_text(struct jv v)
 static const char *
 skip_escape(const char *s, const char *e)
 {
-	int hi, lo;
+	uint32_t cp;
 
 	if (s[1] != 'u')
 		return strchr("\"\\/bfnrt", s[1]) != NULL && s[1] != '\0' ? s + 2 : NULL;
-	hi = hex4(s + 2, e);
-	if (hi <= 0 || (hi >= 0xDC00 && hi <= 0xDFFF))
-		return NULL;
-	if (hi < 0xD800 || hi > 0xDFFF)
-		return s + 6;
-	if (e - s < 12 || s[6] != '\\' || s[7] != 'u')
-		return NULL;
-	lo = hex4(s + 8, e);
-	return lo >= 0xDC00 && lo <= 0xDFFF ? s + 12 : NULL;
+	s += 2;
+	return take_unicode(&s, e, &cp) ? s : NULL;
 }
 
 /* Nothing but what RFC 8259 allows between its quotes, and no NUL. */
