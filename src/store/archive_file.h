@@ -24,9 +24,10 @@
  *
  * A process that dies while it appends leaves a record cut short, at the end of the newest
  * segment. Who locks the archive next cuts it away: a head that is not whole, or is in order but
- * says more bytes than there are, or the last record, whose bytes do not have their sum, as
- * after a loss of power. A head that is whole and wrong ends the reading of its segment, as its
- * length is not to be trusted; the segment is left as it is and not appended to.
+ * says more bytes than there are, or zeroes up to the end of the file, as after a loss of power;
+ * and with it the last record before it, if its bytes do not have their sum. A head that is whole
+ * and wrong ends the reading of its segment, as its length is not to be trusted; the segment is
+ * left as it is and not appended to.
  *
  * Everything here blocks. One thread at a time for each codec; the rest any thread.
  */

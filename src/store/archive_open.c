@@ -18,6 +18,8 @@
 #include "base/xmalloc.h"
 #include "store/archive_priv.h"
 
+enum { SECTOR = 512 }; /* the least that a disk writes */
+
 /* A segment as it is read. */
 struct scan {
 	int64_t number;
@@ -113,12 +115,35 @@ read_heads(struct scan *s)
 	}
 }
 
-/* The newest one, in which a process may have died, or the system. */
+/* A file that was made longer, but whose bytes did not reach the disk, reads as zeroes: from its
+ * end on, or from a sector's that a head lies across. */
+static bool
+ends_in_zeroes(const struct scan *s)
+{
+	uint64_t at = (s->end + SECTOR - 1) / SECTOR * SECTOR;
+	char block[8 * SECTOR];
+
+	if (at - s->end >= sizeof(struct record_head))
+		at = s->end;
+	for (size_t n; at < s->size; at += n) {
+		n = s->size - at < sizeof block ? (size_t)(s->size - at) : sizeof block;
+		if (segment_read(s->fd, block, n, at) != 0)
+			return false;
+		for (size_t i = 0; i < n; i++)
+			if (block[i] != 0)
+				return false;
+	}
+	return true;
+}
+
+/* The newest one, in which a process may have died, or the system. What is said to be archived
+ * is not put again, so that the last record before a bad end is not taken at its word. */
 static int
 cut_tail(struct archive *a, struct scan *s, const char *name)
 {
-	if (s->rc == -ENODATA && s->end == s->size && s->n > 0 &&
-	    s->records[s->n - 1].head.kind == RECORD_LINES &&
+	if (s->rc == -EBADMSG && ends_in_zeroes(s))
+		s->rc = -ENODATA;
+	if (s->n > 0 && s->records[s->n - 1].head.kind == RECORD_LINES &&
 	    codec_check(a->codec, s->fd, s->records[s->n - 1].at,
 		s->records[s->n - 1].head.size) == -EBADMSG)
 		s->end = s->records[--s->n].at;
