@@ -10,6 +10,8 @@
  *
  * Ending. app_stop asks every pane to end (SIGHUP, SIGKILL after 5 s), lets viewers have the
  * last bytes, and closes the server; the loop then runs out of work and uv_run returns.
+ *
+ * Bounds of everything that grows are in a table (app/bounds.h).
  */
 #ifndef APP_APP_H
 #define APP_APP_H
@@ -26,6 +28,8 @@ typedef struct uv_loop_s uv_loop_t;
 struct app;
 struct keep;
 
+enum { PANE_ARGS_MAX = 4096, PANE_ENV_MAX = 1024 }; /* of a command that is started */
+
 /* How tmux servers are dealt with: followed, left alone, or only asked for captures. */
 enum mux_mode { MUX_ON, MUX_OFF, MUX_CAPTURE };
 
@@ -33,6 +37,8 @@ enum mux_mode { MUX_ON, MUX_OFF, MUX_CAPTURE };
 struct app_limits {
 	size_t ring_size; /* bytes a pane */
 	unsigned panes_max, viewers_max;
+	unsigned subscribers_max, waits_max, watches_max;
+	size_t events_bytes; /* that are kept for subscribers */
 	unsigned
 	    crashes_max; /* of workers in a minute, before none is started; 0: any number */
 	bool archive;
@@ -56,10 +62,12 @@ struct app_limits {
 #define APP_LIMITS \
 	{ \
 		.ring_size = 1024 * 1024, .panes_max = 256, .viewers_max = 4096, \
-		.crashes_max = 5, .archive = true, .archive_bytes = 1024 * 1024 * 1024, \
-		.archive_days = 30, .tmux_sockets = "default\n", .sessions = true, \
-		.jobs_running = 16, .jobs_queue = 1000, .jobs_days = 30, \
-		.jobs_max_output = 50 * 1024 * 1024, .jobs_dedup_ms = 600 * 1000, \
+		.subscribers_max = 1024, .waits_max = 1024, .watches_max = 256, \
+		.events_bytes = 16 * 1024 * 1024, .crashes_max = 5, .archive = true, \
+		.archive_bytes = 1024 * 1024 * 1024, .archive_days = 30, \
+		.tmux_sockets = "default\n", .sessions = true, .jobs_running = 16, \
+		.jobs_queue = 1000, .jobs_days = 30, .jobs_max_output = 50 * 1024 * 1024, \
+		.jobs_dedup_ms = 600 * 1000, \
 		.jobs_backoff_ms = {15 * 1000, 30 * 1000, 60 * 1000}, .jobs_nbackoff = 3, \
 		.record = { \
 		    .lines = 50000, \

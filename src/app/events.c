@@ -57,6 +57,7 @@ struct events {
 	uint64_t first, next;           /* numbers: of the oldest, of the one that comes */
 	size_t bytes;                   /* of the texts that are kept */
 	struct listener *listeners;     /* utlist */
+	unsigned nlisteners;
 };
 
 struct events *
@@ -135,7 +136,7 @@ events_add_alias(struct app *a, const char *topic, const char *alias, cJSON *tak
 	slot->len = strlen(slot->text);
 	e->bytes += slot->len;
 	e->next++;
-	while (e->bytes > EVENTS_BYTES && e->next - e->first > 1)
+	while (e->bytes > a->cfg.limits.events_bytes && e->next - e->first > 1)
 		drop_first(e);
 	wake_all(e);
 }
@@ -187,13 +188,19 @@ static int
 events_open(struct ws_conn *c, const struct ws_request *req, void *arg, void **data,
     const char **reason)
 {
-	struct listener *l = xcalloc(1, sizeof *l);
+	struct app *a = arg;
+	struct listener *l;
 
 	(void)req;
-	(void)reason;
-	l->app = arg;
+	if (a->events->nlisteners >= a->cfg.limits.subscribers_max) {
+		*reason = "too many subscribers";
+		return 1013;
+	}
+	l = xcalloc(1, sizeof *l);
+	l->app = a;
 	l->conn = c;
-	DL_APPEND(l->app->events->listeners, l);
+	DL_APPEND(a->events->listeners, l);
+	a->events->nlisteners++;
 	*data = l;
 	return 0;
 }
@@ -453,13 +460,14 @@ events_closed(void *data)
 	struct listener *l = data;
 
 	DL_DELETE(l->app->events->listeners, l);
+	l->app->events->nlisteners--;
 	forget_topics(l->topics, &l->ntopics);
 	free(l);
 }
 
 const struct ws_endpoint events_endpoint = {.subprotocol = EVENTS_SUBPROTOCOL,
     .path = "/ws/events",
-    .max_message = 16 * 1024,
+    .max_message = EVENT_MESSAGE_MAX,
     .text = true,
     .open = events_open,
     .message = events_message,

@@ -5,7 +5,8 @@
  * begin at the time of its start in microseconds. The last EVENTS_KEPT are kept. A listener is a
  * position in them and the topics it wants, with nothing queued for it: one that is slow, or was
  * away, and asks for an event that has gone, is told so ("reset") and given the present state.
- * They take no more than EVENTS_BYTES; beyond that the oldest go sooner.
+ * They take no more bytes than events_bytes of panescry.conf(5) says; beyond that the oldest go
+ * sooner. So many may listen as max_subscribers says; more are closed with 1013.
  *
  * Topics of sessions (app/live.h) and of jobs (app/job_events.h) are told only while somebody
  * listens. The present state of one session, or one job, comes from the store and from files, and
@@ -25,9 +26,9 @@ typedef struct cJSON cJSON;
 
 enum {
 	EVENTS_KEPT = 10000,
-	EVENTS_BYTES = 16 * 1024 * 1024,
 	EVENT_TOPICS_MAX = 32,
-	EVENT_TOPIC_MAX = 80, /* bytes, with the NUL */
+	EVENT_TOPIC_MAX = 80,          /* bytes, with the NUL */
+	EVENT_MESSAGE_MAX = 16 * 1024, /* of a listener */
 };
 
 #define EVENTS_SUBPROTOCOL "panescry.events.v1"

@@ -24,8 +24,6 @@
 #include "proto/json.h"
 
 enum {
-	ARGS_MAX = 4096,
-	ENV_MAX = 1024,
 	DEFAULT_COLS = 80,
 	DEFAULT_ROWS = 24,
 };
@@ -76,7 +74,7 @@ read_command(const cJSON *o, struct wish *w)
 	if (list != NULL && !cJSON_IsArray(list))
 		return "command must be an array of strings";
 	cJSON_ArrayForEach (item, list) {
-		if (!cJSON_IsString(item) || n == ARGS_MAX)
+		if (!cJSON_IsString(item) || n == PANE_ARGS_MAX)
 			return "command must be an array of at most 4096 strings";
 		push(&w->argv, &n, xstrdup(item->valuestring));
 	}
@@ -95,7 +93,7 @@ read_env(const cJSON *o, struct wish *w)
 	if (env != NULL && !cJSON_IsObject(env))
 		return "env must be an object of strings";
 	cJSON_ArrayForEach (item, env) {
-		if (!cJSON_IsString(item) || n == ENV_MAX)
+		if (!cJSON_IsString(item) || n == PANE_ENV_MAX)
 			return "env must be an object of at most 1024 strings";
 		push(&w->env, &n, xasprintf("%s=%s", item->string, item->valuestring));
 		if (!env_valid(w->env[n - 1]))

@@ -211,6 +211,12 @@ panes_wait(struct http_req *r, void *arg)
 
 	if (o == NULL)
 		return;
+	if (e->app->wait_count >= e->app->cfg.limits.waits_max) {
+		http_reply_error(r, 503, "too_many_waits",
+		    "%u requests wait for a line already", e->app->wait_count);
+		cJSON_Delete(o);
+		return;
+	}
 	from = json_string(o, "from");
 	if (cJSON_HasObjectItem(o, "from") &&
 	    (from == NULL || (strcmp(from, "now") != 0 && strcmp(from, "start") != 0)))

@@ -348,7 +348,7 @@ load_one(struct app *a, const cJSON *o)
 	if (id == NULL || *id != 'w' || text == NULL || *text == '\0' ||
 	    str_u64(id + 1, 1, JSON_INT_MAX, &w->id) != 0)
 		wrong = "it has no id or no pattern";
-	else if (is_taken(a, w->id) || a->watches->count >= WATCHES_MAX)
+	else if (is_taken(a, w->id) || a->watches->count >= a->cfg.limits.watches_max)
 		wrong = "there is one of that id, or too many";
 	else if ((wrong = read_wish(w, o)) == NULL &&
 		 pattern_new(&w->pattern, text, strlen(text), flags, NULL, NULL) != 0)
@@ -472,9 +472,9 @@ watches_create(struct http_req *r, void *arg)
 
 	if (o == NULL)
 		return;
-	if (a->watches->count >= WATCHES_MAX) {
-		http_reply_error(
-		    r, 429, "too_many_watches", "there are %d watches already", WATCHES_MAX);
+	if (a->watches->count >= a->cfg.limits.watches_max) {
+		http_reply_error(r, 429, "too_many_watches", "there are %u watches already",
+		    a->watches->count);
 		cJSON_Delete(o);
 		return;
 	}

@@ -10,7 +10,7 @@
  *	url	POST of the event as JSON by plain http, to this machine unless
  *		panescry.conf allows others
  *
- * Not more often than every `every_ms`; what comes sooner is counted. Loop's thread.
+ * There are no more than max_watches of panescry.conf(5). Not more often than every `every_ms`; what comes sooner is counted. Loop's thread.
  */
 #ifndef APP_WATCH_H
 #define APP_WATCH_H
@@ -23,7 +23,7 @@ struct entry;
 struct http_req;
 typedef struct cJSON cJSON;
 
-enum { WATCHES_MAX = 256, COMMANDS_MAX = 8 };
+enum { COMMANDS_MAX = 8 };
 
 /* Reads the file; blocks. */
 int watches_load(struct app *a, char **cause);

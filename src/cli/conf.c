@@ -11,6 +11,7 @@
 #include <ini.h>
 
 #include "app/app.h"
+#include "app/bounds.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -19,39 +20,28 @@
 
 enum { FILE_MAX_BYTES = 64 * 1024 };
 
-enum kind { COUNT, LINES, RING, BYTES, SWITCH, TMUX, NAMES, PATH, SECONDS, BACKOFF };
+enum kind { COUNT, SWITCH, TMUX, NAMES, PATH, SECONDS, BACKOFF };
 
 #define AT(member) offsetof(struct app_limits, member)
 
+/* Habits; the bounds have a table of their own (app/bounds.h). */
 static const struct key {
 	const char *name;
 	enum kind kind;
 	size_t offset; /* in struct app_limits */
 	uint64_t lo, hi;
 } keys[] = {
-    {"history_lines", LINES, AT(record.lines), 1, 100000000},
-    {"history_bytes", BYTES, AT(record.bytes), HISTORY_BYTES_MIN, 1ull << 36},
     {"clear_to_history", SWITCH, AT(record.clear_to_history), 0, 1},
     {"clear_history_on_ed3", SWITCH, AT(record.clear_history_on_ed3), 0, 1},
-    {"ring_bytes", RING, AT(ring_size), 64 * 1024, 1ull << 30},
-    {"max_panes", COUNT, AT(panes_max), 1, 10000},
     {"max_crashes", COUNT, AT(crashes_max), 0, 60},
     {"archive", SWITCH, AT(archive), 0, 1},
-    {"archive_bytes", BYTES, AT(archive_bytes), 1024 * 1024, 1ull << 50},
-    {"archive_days", COUNT, AT(archive_days), 1, 36500},
     {"webhooks_remote", SWITCH, AT(webhooks_remote), 0, 1},
     {"sessions", SWITCH, AT(sessions), 0, 1},
-    {"sessions_days", COUNT, AT(sessions_days), 0, 36500},
     {"prices", PATH, AT(prices), 0, 0},
-    {"jobs_running", COUNT, AT(jobs_running), 1, 1000},
-    {"jobs_queue", COUNT, AT(jobs_queue), 1, 100000},
-    {"jobs_days", COUNT, AT(jobs_days), 0, 36500},
-    {"jobs_max_output", BYTES, AT(jobs_max_output), 4096, 1ull << 40},
     {"jobs_dedup", SECONDS, AT(jobs_dedup_ms), 0, 366 * 86400},
     {"jobs_backoff", BACKOFF, AT(jobs_backoff_ms), 1, 86400},
     {"tmux", TMUX, AT(tmux_mode), 0, 0},
     {"tmux_sockets", NAMES, AT(tmux_sockets), 0, 0},
-    {"max_viewers", COUNT, AT(viewers_max), 1, 1000000},
 };
 
 struct load {
@@ -76,18 +66,18 @@ parse_switch(const char *value, uint64_t *out)
 
 /* A number, where it counts bytes with K, M or G behind it if wanted. */
 static int
-parse_number(const char *value, bool bytes, const struct key *k, uint64_t *out)
+parse_number(const char *value, bool bytes, uint64_t lo, uint64_t hi, uint64_t *out)
 {
 	static const char suffixes[] = "KMG";
 	size_t n = strlen(value);
 	const char *suffix = bytes && n > 1 ? strchr(suffixes, value[n - 1]) : NULL;
 	unsigned shift = suffix != NULL ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
 	char *digits = xstrndup(value, suffix != NULL ? n - 1 : n);
-	int rc = str_u64(digits, k->lo >> shift, k->hi >> shift, out);
+	int rc = str_u64(digits, lo >> shift, hi >> shift, out);
 
 	free(digits);
 	*out <<= shift;
-	return rc == 0 && *out < k->lo ? -ERANGE : rc;
+	return rc == 0 && *out < lo ? -ERANGE : rc;
 }
 
 static int
@@ -182,13 +172,6 @@ store(struct app_limits *limits, const struct key *k, uint64_t v)
 	case COUNT:
 		*(unsigned *)at = (unsigned)v;
 		break;
-	case RING:
-		*(size_t *)at = v;
-		break;
-	case LINES:
-	case BYTES:
-		*(uint64_t *)at = v;
-		break;
 	case SWITCH:
 		*(bool *)at = v != 0;
 		break;
@@ -203,6 +186,28 @@ store(struct app_limits *limits, const struct key *k, uint64_t v)
 	}
 }
 
+static void
+not_a_number(struct load *l, const char *name, uint64_t lo, uint64_t hi)
+{
+	l->wrong = xasprintf("%s must be a number from %llu to %llu", name,
+	    (unsigned long long)lo, (unsigned long long)hi);
+}
+
+/* As inih wants it: 1 when it was taken. */
+static int
+on_bound(struct load *l, const struct bound *b, const char *value)
+{
+	bool bytes = b->kind == BOUND_SIZE || b->kind == BOUND_BYTES;
+	uint64_t v;
+
+	if (parse_number(value, bytes, b->least, b->most, &v) != 0) {
+		not_a_number(l, b->name, b->least, b->most);
+		return 0;
+	}
+	bound_set(b, l->limits, v);
+	return 1;
+}
+
 static int
 on_key(void *user, const char *section, const char *name, const char *value)
 {
@@ -211,6 +216,8 @@ on_key(void *user, const char *section, const char *name, const char *value)
 	uint64_t v = 0;
 	int rc;
 
+	if (*section == '\0' && bound_find(name) != NULL)
+		return on_bound(l, bound_find(name), value);
 	while (k != end && strcmp(k->name, name) != 0)
 		k++;
 	if (*section != '\0' || k == end) {
@@ -228,7 +235,7 @@ on_key(void *user, const char *section, const char *name, const char *value)
 	else if (k->kind == BACKOFF)
 		rc = parse_backoff(value, k, l->limits);
 	else
-		rc = parse_number(value, k->kind == BYTES || k->kind == RING, k, &v);
+		rc = parse_number(value, false, k->lo, k->hi, &v);
 	if (rc == 0) {
 		store(l->limits, k, v);
 		return 1;
@@ -244,8 +251,7 @@ on_key(void *user, const char *section, const char *name, const char *value)
 	else if (k->kind == BACKOFF)
 		l->wrong = xasprintf("%s has up to 8 numbers of seconds", name);
 	else
-		l->wrong = xasprintf("%s must be a number from %llu to %llu", name,
-		    (unsigned long long)k->lo, (unsigned long long)k->hi);
+		not_a_number(l, name, k->lo, k->hi);
 	return 0;
 }
 

@@ -20,8 +20,7 @@ enum {
 	ACCEPT_TURN = 64, /* connections a turn of the loop */
 	PAUSE_MS = 200,   /* without a descriptor to accept with */
 	SWEEP_MS = 5000,
-	HEADERS_IN = 16 * 1024, /* bytes of request headers */
-	HEADER_POOL = 1024,     /* requests whose headers are being read */
+	HEADER_POOL = 1024, /* requests whose headers are being read */
 	SERVICE_BUF = 16 * 1024,
 	WS_RX = 1024,             /* read at a time from one WebSocket, held by each */
 	WS_TX = 16 * 1024 * 1024, /* never cut what we hand over */
@@ -296,7 +295,7 @@ make_context(uv_loop_t *loop, bool tls)
 	    .foreign_loops = loops,
 	    .gid = (gid_t)-1,
 	    .uid = (uid_t)-1,
-	    .max_http_header_data2 = HEADERS_IN,
+	    .max_http_header_data2 = SERVER_HEADERS_MAX,
 	    .max_http_header_pool2 = HEADER_POOL,
 	    .pt_serv_buf_size = SERVICE_BUF,
 	    .timeout_secs = HEADER_TIMEOUT_S,

@@ -20,6 +20,8 @@ struct http_route;
 struct server;
 struct ws_endpoint;
 
+enum { SERVER_HEADERS_MAX = 16 * 1024 }; /* bytes of request headers */
+
 struct server_config {
 	int tcp_fd;                          /* listening, non-blocking; -1 for none; taken */
 	int unix_fd;                         /* likewise */

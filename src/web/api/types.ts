@@ -78,6 +78,7 @@ export type ErrorCode =
   | 'too_many_searches'
   | 'too_many_streams'
   | 'too_many_tokens'
+  | 'too_many_waits'
   | 'too_many_watches'
   | 'too_much'
   | 'unauthorised'
