@@ -3,11 +3,14 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 enum { LINE_MAX_BYTES = 1024 };
 
@@ -21,22 +24,34 @@ log_open(int fd, enum log_level level)
 	log_level = level;
 }
 
-/* Appends text to line with control characters as \xNN; returns the new length. */
+/* Appends text to line; bytes of what is no plain character (base/utf8.h) as \xNN. Returns the new
+ * length. */
 static size_t
 escape(char *line, size_t at, const char *text)
 {
 	static const char hex[] = "0123456789abcdef";
+	size_t len = strlen(text), n;
+	uint32_t cp;
 
-	for (; *text != '\0' && at + 6 < LINE_MAX_BYTES; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c >= 0x20 && c != 0x7F) {
-			line[at++] = (char)c;
-			continue;
+	for (; len != 0; text += n, len -= n) {
+		bool plain = (n = utf8_decode(text, len, &cp)) != 0 && utf8_is_plain(cp) &&
+			     cp != UTF8_REPLACEMENT;
+
+		n = n != 0 ? n : len;
+		if (at + 4 * n + 2 > LINE_MAX_BYTES)
+			break;
+		for (size_t i = 0; i < n; i++) {
+			unsigned char c = (unsigned char)text[i];
+
+			if (plain) {
+				line[at++] = (char)c;
+				continue;
+			}
+			line[at++] = '\\';
+			line[at++] = 'x';
+			line[at++] = hex[c >> 4];
+			line[at++] = hex[c & 15];
 		}
-		line[at++] = '\\';
-		line[at++] = 'x';
-		line[at++] = hex[c >> 4];
-		line[at++] = hex[c & 15];
 	}
 	return at;
 }

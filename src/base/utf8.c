@@ -87,6 +87,16 @@ utf8_encode(uint32_t cp, char out[UTF8_MAX])
 }
 
 bool
+utf8_is_plain(uint32_t cp)
+{
+	if (cp < 0x20 || (cp >= 0x7F && cp < 0xA0))
+		return false;
+	if (cp >= 0x2028 && cp <= 0x202E)
+		return false;
+	return cp < 0x2066 || cp > 0x2069;
+}
+
+bool
 utf8_valid(const char *s, size_t len)
 {
 	uint64_t word;

@@ -21,6 +21,10 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *cp);
 /* Writes cp (a scalar value) to out and returns the number of bytes, 1 to 4. */
 size_t utf8_encode(uint32_t cp, char out[UTF8_MAX]);
 
+/* Whether a character may be shown among others: no control (C0, DEL, C1), nothing that ends a line or
+ * embeds, overrides or isolates a direction of writing. */
+bool utf8_is_plain(uint32_t cp);
+
 bool utf8_valid(const char *s, size_t len);
 
 /* How much of a string is no longer than max bytes and ends with a whole character; for "%.*s". */

@@ -34,13 +34,16 @@ static const struct cli_command *const commands[] = {&cmd_serve, &cmd_new, &cmd_
 int
 cli_error(const char *fmt, ...)
 {
+	char *text, *safe;
 	va_list ap;
 
-	fputs("panescry: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	safe = cli_safe_text(text);
+	fprintf(stderr, "panescry: %s\n", safe);
+	free(safe);
+	free(text);
 	return CLI_ERROR;
 }
 

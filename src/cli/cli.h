@@ -57,7 +57,7 @@ struct cli_walk {
 };
 int cli_next(struct cli_walk *w);
 
-/* Prints `panescry: text` and returns CLI_ERROR. */
+/* Prints `panescry: text`, one line without control characters, and returns CLI_ERROR. */
 int cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_usage(const struct cli_command *cmd, const char *what);
 

@@ -24,6 +24,7 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/paths.h"
+#include "cli/queries.h"
 #include "cli/reports.h"
 #include "cli/terminal.h"
 #include "net/client.h"
@@ -47,6 +48,8 @@ struct attach {
 	bool read_only;
 
 	bool shown; /* the screen holds what lies below `offset` */
+	struct queries queries;
+	struct buf quiet; /* what is left without them */
 	uint64_t offset, acked;
 	unsigned tries; /* since a connection was open */
 	bool ever_open;
@@ -67,6 +70,7 @@ static void connect_now(struct attach *a);
 static void __attribute__((format(printf, 3, 4)))
 leave(struct attach *a, int status, const char *fmt, ...)
 {
+	char *last, *safe;
 	va_list ap;
 
 	if (a->leaving)
@@ -74,8 +78,12 @@ leave(struct attach *a, int status, const char *fmt, ...)
 	a->leaving = true;
 	a->status = status;
 	va_start(ap, fmt);
-	vsnprintf(a->last, sizeof a->last, fmt, ap);
+	last = xvasprintf(fmt, ap);
 	va_end(ap);
+	safe = cli_safe_text(last);
+	snprintf(a->last, sizeof a->last, "%s", safe);
+	free(safe);
+	free(last);
 	uv_stop(&a->loop);
 }
 
@@ -93,12 +101,21 @@ show(struct attach *a, const char *data, size_t len)
 			continue;
 		}
 		if (n < 0) {
-			leave(a, CLI_ERROR, "panescry: standard output: %s\n", strerror(errno));
+			leave(a, CLI_ERROR, "standard output: %s", strerror(errno));
 			return;
 		}
 		data += n;
 		len -= (size_t)n;
 	}
+}
+
+/* What a pane printed. */
+static void
+show_output(struct attach *a, const char *data, size_t len)
+{
+	queries_remove(&a->queries, data, len, &a->quiet);
+	show(a, a->quiet.data, a->quiet.len);
+	buf_reset(&a->quiet);
 }
 
 static void
@@ -135,7 +152,7 @@ on_output(struct attach *a, const struct attach_event *e)
 
 	if (skip >= e->len)
 		return;
-	show(a, e->data + skip, e->len - skip);
+	show_output(a, e->data + skip, e->len - skip);
 	a->offset = e->offset + e->len;
 	a->shown = true;
 	if (a->offset - a->acked >= ACK_EVERY)
@@ -147,8 +164,9 @@ on_snapshot(struct attach *a, const struct attach_event *e)
 {
 	static const char clear[] = "\033[?1049l\033[?6l\033[r\033[m\033[?25h\033[H\033[2J";
 
-	show(a, clear, sizeof clear - 1);
-	show(a, e->data, e->len);
+	queries_reset(&a->queries, &a->quiet);
+	buf_append(&a->quiet, clear, sizeof clear - 1);
+	show_output(a, e->data, e->len);
 	a->offset = e->offset;
 	a->shown = true;
 	acknowledge(a);
@@ -170,7 +188,7 @@ on_message(const void *msg, size_t len, void *arg)
 		on_snapshot(a, &e);
 		break;
 	case ATTACH_EV_EXIT:
-		leave(a, CLI_DONE, "\r\n[%s ended with status %d]\n", a->pane, e.status);
+		leave(a, CLI_DONE, "[%s ended with status %d]", a->pane, e.status);
 		break;
 	default:
 		break;
@@ -216,16 +234,14 @@ on_closed(int code, const char *reason, void *arg)
 	if (a->leaving)
 		return;
 	if (code == ATTACH_CLOSE_NO_PANE)
-		leave(a, CLI_ERROR, "panescry: %s: no such pane\n", a->pane);
+		leave(a, CLI_ERROR, "%s: no such pane", a->pane);
 	else if (code == ATTACH_CLOSE_ENDED)
-		leave(a, CLI_DONE, "\r\n[%s ended]\n", a->pane);
+		leave(a, CLI_DONE, "[%s ended]", a->pane);
 	else if (code >= 4000 || code == 1008)
-		leave(a, CLI_ERROR, "panescry: attach: %s\n",
-		    *reason != '\0' ? reason : "refused");
+		leave(a, CLI_ERROR, "attach: %s", *reason != '\0' ? reason : "refused");
 	else if (!a->ever_open)
 		leave(a, CLI_NO_DAEMON,
-		    "panescry: no daemon answers at %s: start one with panescry serve\n",
-		    a->socket);
+		    "no daemon answers at %s: start one with panescry serve", a->socket);
 	else
 		try_again(a);
 }
@@ -261,7 +277,7 @@ type(struct attach *a, const char *in, size_t len)
 	buf_putc(&b, ATTACH_INPUT);
 	for (size_t i = 0; i < len; i++) {
 		if (a->typed == TILDE && in[i] == '.') {
-			leave(a, CLI_DONE, "\r\n[detached]\n");
+			leave(a, CLI_DONE, "[detached]");
 			break;
 		}
 		if (a->typed == LINE_START && in[i] == '~') {
@@ -291,7 +307,7 @@ on_input(uv_poll_t *h, int status, int events)
 	if (n > 0)
 		type(a, in, reports_remove(in, (size_t)n));
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		leave(a, CLI_DONE, "\r\n[detached]\n");
+		leave(a, CLI_DONE, "[detached]");
 }
 
 static void
@@ -324,9 +340,9 @@ say_last(const struct attach *a)
 	if (a->last[0] == '\0')
 		return;
 	if (a->status == CLI_DONE)
-		fputs(a->last, stdout);
+		printf("\r\n%s\n", a->last);
 	else
-		fputs(a->last, stderr);
+		cli_error("%s", a->last);
 }
 
 static int
@@ -376,6 +392,8 @@ run_attach(int argc, char **argv)
 		return rc;
 	a.pane = argv[w.operand];
 	a.socket = paths_socket();
+	queries_init(&a.queries);
+	buf_init(&a.quiet, BUF_NO_MAX);
 	/* The process ends here; the loop and what is on it end with it. */
 	return run_loop(&a);
 }

@@ -14,6 +14,7 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/paths.h"
+#include "cli/put.h"
 #include "net/client.h"
 #include "proto/json.h"
 
@@ -286,7 +287,7 @@ run_doctor(int argc, char **argv)
 	cJSON_AddBoolToObject(o, "ok", r.worst == CLI_DONE);
 	text = json_print_take(o);
 	if (r.json)
-		puts(text);
+		put_json_line(text);
 	free(text);
 	return r.worst;
 }

@@ -20,6 +20,7 @@
 #include "cli/flow_print.h"
 #include "cli/job_text.h"
 #include "cli/paths.h"
+#include "cli/put.h"
 #include "cli/toml_json.h"
 #include "proto/json.h"
 
@@ -178,10 +179,14 @@ on_seen(void *arg, int rc, int status, const char *body, size_t len)
 		uv_timer_start(&w->again, on_watch_again, LOOK_MS, 0);
 		return;
 	}
-	if (w->quiet)
-		printf("%.*s\n", (int)len, body);
-	else
+	if (w->quiet) {
+		char *text = xstrndup(body, len);
+
+		put_json_line(text);
+		free(text);
+	} else {
 		flow_print_run(run);
+	}
 	watch_end(
 	    w, strcmp(json_string(run, "state"), "completed") == 0 ? CLI_DONE : CLI_NOTHING);
 }
@@ -204,7 +209,7 @@ on_watch_interrupt(uv_signal_t *h, int signum)
 
 	(void)signum;
 	if (w->interrupted) {
-		fprintf(stderr, "panescry: %s goes on: panescry flow show %s\n", w->id, w->id);
+		cli_error("%s goes on: panescry flow show %s", w->id, w->id);
 		watch_end(w, 130);
 		return;
 	}
@@ -252,10 +257,13 @@ go_on(const struct flow_args *a, const struct buf *out)
 	if (id == NULL) {
 		rc = cli_error("flow: the daemon's answer is none");
 	} else if (a->on[DETACH]) {
-		puts(a->on[JSON] ? out->data : id);
+		if (a->on[JSON])
+			put_json_line(out->data);
+		else
+			put_line(id);
 	} else {
 		if (!a->on[JSON]) {
-			puts(id);
+			put_line(id);
 			fflush(stdout);
 		}
 		rc = watch(id, a->on[JSON]);
@@ -338,7 +346,7 @@ run_show(const struct flow_args *a, const char *id)
 	buf_init(&out, BUF_NO_MAX);
 	rc = ask_flow("GET", id, "", NULL, &out);
 	if (rc == CLI_DONE && a->on[JSON]) {
-		puts(out.data);
+		put_json_line(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
 		add_costs(o);
 		flow_print_run(o);
@@ -363,7 +371,7 @@ run_ls(const struct flow_args *a)
 	buf_init(&out, BUF_NO_MAX);
 	rc = cli_ask("GET", path, NULL, &out);
 	if (rc == CLI_DONE && a->on[JSON]) {
-		puts(out.data);
+		put_json_line(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
 		flow_print_list(cJSON_GetObjectItemCaseSensitive(o, "flows"));
 		cJSON_Delete(o);

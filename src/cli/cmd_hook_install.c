@@ -23,6 +23,7 @@
 #include "cli/cli.h"
 #include "cli/cmd_hook.h"
 #include "cli/diff.h"
+#include "cli/put.h"
 #include "os/os.h"
 
 enum { SETTINGS_MAX = 4 * 1024 * 1024, STEPS_MAX = 1000 };
@@ -311,8 +312,10 @@ back_up(const char *path, const char *text, mode_t mode)
 	rc = file_replace(name, text, strlen(text));
 	if (rc == 0)
 		rc = chmod(name, mode) != 0 ? -errno : 0;
-	if (rc == 0)
-		printf("The settings as they were: %s\n", name);
+	if (rc == 0) {
+		fputs("The settings as they were: ", stdout);
+		put_line(name);
+	}
 	free(name);
 	return rc;
 }

@@ -25,6 +25,7 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/paths.h"
+#include "cli/put.h"
 #include "net/client.h"
 #include "os/os.h"
 #include "proto/json.h"
@@ -137,8 +138,9 @@ print_answer(const struct buf *answer, const char *file)
 	json_u64(o, "lines", 0, JSON_INT_MAX, &lines);
 	json_u64(o, "passed_over", 0, JSON_INT_MAX, &passed);
 	cli_print_safe(file, 0, 0);
-	printf(": %s, %llu lines, %llu passed over, sessions:",
-	    format != NULL ? format : "nothing", (unsigned long long)lines,
+	fputs(": ", stdout);
+	cli_print_safe(format != NULL ? format : "nothing", 0, 0);
+	printf(", %llu lines, %llu passed over, sessions:", (unsigned long long)lines,
 	    (unsigned long long)passed);
 	cJSON_ArrayForEach (id, ids)
 		printf(" %.0f", id->valuedouble);
@@ -166,7 +168,7 @@ sessions_import_file(const char *file, const char *format, bool json)
 	buf_init(&s.answer, BUF_NO_MAX);
 	rc = send_all(&s, fd);
 	if (rc == CLI_DONE && json)
-		puts(s.answer.data);
+		put_json_line(s.answer.data);
 	else if (rc == CLI_DONE)
 		print_answer(&s.answer, file);
 	if (!s.live)

@@ -18,6 +18,7 @@
 #include "cli/job_output.h"
 #include "cli/jobs_print.h"
 #include "cli/paths.h"
+#include "cli/put.h"
 #include "cli/talk.h"
 #include "net/client.h"
 #include "proto/json.h"
@@ -72,7 +73,7 @@ run_ls(const struct jobs_args *a)
 	buf_append(&path, a->query.data, a->query.len);
 	rc = cli_ask("GET", path.data, NULL, &out);
 	if (rc == CLI_DONE && a->json) {
-		puts(out.data);
+		put_json_line(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
 		jobs_print_list(cJSON_GetObjectItemCaseSensitive(o, "jobs"));
 		cJSON_Delete(o);
@@ -92,7 +93,7 @@ run_show(const struct jobs_args *a, const char *id)
 	buf_init(&out, BUF_NO_MAX);
 	rc = ask_job("GET", id, "", NULL, &out);
 	if (rc == CLI_DONE && a->json) {
-		puts(out.data);
+		put_json_line(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
 		jobs_print_job(o);
 		cJSON_Delete(o);
@@ -114,10 +115,10 @@ run_action(const struct jobs_args *a, const char *id, const char *suffix, bool m
 	buf_init(&out, BUF_NO_MAX);
 	rc = ask_job("POST", id, suffix, body, &out);
 	if (rc == CLI_DONE && a->json) {
-		puts(out.data != NULL ? out.data : "{}");
+		put_json_line(out.data != NULL ? out.data : "{}");
 	} else if (rc == CLI_DONE && made && (o = json_parse(out.data, out.len)) != NULL) {
 		if (json_string(o, "id") != NULL)
-			puts(json_string(o, "id"));
+			put_line(json_string(o, "id"));
 		cJSON_Delete(o);
 	}
 	buf_release(&out);

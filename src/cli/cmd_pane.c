@@ -14,6 +14,7 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/keys.h"
+#include "cli/put.h"
 #include "cli/terminal.h"
 #include "proto/attach.h"
 #include "proto/json.h"
@@ -114,8 +115,10 @@ new_ask(const struct new_args *a, char **command, cJSON *body)
 	buf_init(&out, BUF_NO_MAX);
 	rc = cli_ask("POST", "/api/v1/panes", body, &out);
 	o = rc == CLI_DONE ? json_parse(out.data, out.len) : NULL;
-	if (o != NULL && json_string(o, "id") != NULL)
-		puts(a->json ? out.data : json_string(o, "id"));
+	if (json_string(o, "id") != NULL && a->json)
+		put_json_line(out.data);
+	else if (json_string(o, "id") != NULL)
+		put_line(json_string(o, "id"));
 	cJSON_Delete(o);
 	buf_release(&out);
 	return rc;
@@ -264,7 +267,7 @@ run_ls(int argc, char **argv)
 	buf_init(&out, BUF_NO_MAX);
 	rc = cli_ask("GET", "/api/v1/panes", NULL, &out);
 	if (rc == CLI_DONE && json) {
-		puts(out.data);
+		put_json_line(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
 		const cJSON *panes = cJSON_GetObjectItemCaseSensitive(o, "panes");
 		int width = id_width(panes);
@@ -295,6 +298,18 @@ static const struct cli_option capture_options[] = {
     {0},
 };
 
+/* Sequences that were asked for are what they are. */
+static void
+put_capture(const char *format, const struct buf *out)
+{
+	if (strcmp(format, "text") == 0)
+		put_lines(out->data, out->len);
+	else if (strcmp(format, "json") == 0)
+		put_json(stdout, out->data);
+	else
+		fwrite(out->data, 1, out->len, stdout);
+}
+
 static int
 run_capture(int argc, char **argv)
 {
@@ -322,7 +337,9 @@ run_capture(int argc, char **argv)
 	}
 	buf_init(&out, BUF_NO_MAX);
 	rc = cli_ask_pane("GET", argv[w.operand], suffix.data, NULL, &out);
-	if (rc == CLI_DONE && out.len != 0 && fwrite(out.data, 1, out.len, stdout) != out.len)
+	if (rc == CLI_DONE && out.len != 0)
+		put_capture(values[1], &out);
+	if (rc == CLI_DONE && (fflush(stdout) != 0 || ferror(stdout) != 0))
 		rc = cli_error("standard output: write failed");
 	buf_release(&out);
 	buf_release(&suffix);

@@ -18,6 +18,7 @@
 #include "cli/cli.h"
 #include "cli/job_output.h"
 #include "cli/job_text.h"
+#include "cli/put.h"
 #include "cli/run_live.h"
 #include "cli/run_post.h"
 #include "cli/talk.h"
@@ -350,7 +351,7 @@ print_deferred(const char *id)
 	cJSON_AddTrueToObject(o, "deferred");
 	json_add_text(o, "job", id);
 	text = json_print_take(o);
-	puts(text);
+	put_json_line(text);
 	free(text);
 }
 
@@ -359,7 +360,7 @@ print_job(const cJSON *job)
 {
 	char *text = cJSON_PrintUnformatted(job);
 
-	puts(text);
+	put_json_line(text);
 	cJSON_free(text);
 }
 
@@ -400,7 +401,7 @@ run_made(const struct run_args *a, cJSON **job, bool input, uint64_t begun_us)
 		if (a->on[JSON])
 			print_job(*job);
 		else
-			puts(id);
+			put_line(id);
 		rc = CLI_DONE;
 	} else if (a->on[WAIT]) {
 		rc = run_waiting(a, job, id, begun_us);

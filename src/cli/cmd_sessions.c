@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/cmd_import.h"
+#include "cli/put.h"
 #include "cli/sessions_export.h"
 #include "proto/json.h"
 
@@ -59,7 +60,10 @@ add_queries(struct buf *path, const struct sessions_args *a)
 static void
 print_time(const char *iso)
 {
-	printf("%-17.10s", iso != NULL ? iso : "-");
+	char day[11];
+
+	snprintf(day, sizeof day, "%s", iso != NULL ? iso : "-");
+	cli_print_safe(day, 17, 1);
 }
 
 static void
@@ -98,7 +102,7 @@ run_ls(const struct sessions_args *a)
 	add_queries(&path, a);
 	rc = cli_ask("GET", path.data, NULL, &out);
 	if (rc == CLI_DONE && a->json) {
-		puts(out.data);
+		put_json_line(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
 		printf("%-6s %-9s %-17s%-18s %5s  %-28s %s\n", "ID", "AGENT", "UPDATED",
 		    "STATE", "TURNS", "PROJECT", "TITLE");
@@ -135,7 +139,8 @@ print_message(const cJSON *m)
 
 	if (text == NULL || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(m, "hidden")))
 		return;
-	printf("%s:\n", role != NULL ? role : "?");
+	cli_print_safe(role != NULL ? role : "?", 0, 0);
+	puts(":");
 	print_text(text, "    ");
 }
 
@@ -160,7 +165,7 @@ run_show(const struct sessions_args *a, const char *id)
 		rc = cli_ask("GET", path.data, NULL, &out);
 		o = rc == CLI_DONE ? json_parse(out.data, out.len) : NULL;
 		if (o != NULL && a->json)
-			puts(out.data);
+			put_json_line(out.data);
 		else
 			cJSON_ArrayForEach (m, cJSON_GetObjectItemCaseSensitive(o, "data"))
 				print_message(m);

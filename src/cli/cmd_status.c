@@ -20,6 +20,7 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/paths.h"
+#include "cli/put.h"
 #include "net/client.h"
 #include "proto/json.h"
 
@@ -237,7 +238,8 @@ run_status(int argc, char **argv)
 	buf_init(&b, BUF_NO_MAX);
 	buf_puts(&b, "");
 	expand(&b, format, format + strlen(format), &v, false);
-	if (puts(b.data) < 0 || fflush(stdout) != 0)
+	put_line(b.data);
+	if (ferror(stdout) != 0 || fflush(stdout) != 0)
 		rc = cli_error("standard output: %s", strerror(errno));
 	buf_release(&b);
 	return rc;

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/put.h"
 #include "cli/qr.h"
 #include "proto/json.h"
 
@@ -56,10 +57,10 @@ print_answer(const struct buf *out, bool json, bool qr)
 	const char *token = json_string(o, "token"), *link = json_string(o, "link");
 
 	if (json) {
-		puts(out->data);
+		put_json_line(out->data);
 	} else if (token != NULL && link != NULL) {
-		puts(token);
-		puts(link);
+		put_line(token);
+		put_line(link);
 		if (qr)
 			qr_print(link);
 	}

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/put.h"
 #include "proto/json.h"
 
 enum option { BY, SINCE, UNTIL, TIMEZONE, JSON, CACHE };
@@ -172,7 +173,7 @@ run_usage(int argc, char **argv)
 	buf_release(&query);
 	rc = cli_ask("GET", path.data, NULL, &out);
 	if (rc == CLI_DONE && json) {
-		puts(out.data);
+		put_json_line(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
 		(cache ? print_cache : print_table)(o);
 		cJSON_Delete(o);

@@ -22,6 +22,7 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/paths.h"
+#include "cli/put.h"
 #include "net/client.h"
 #include "proto/json.h"
 
@@ -103,11 +104,11 @@ print_match(const struct wait *w, const struct buf *out)
 	const char *line = json_string(o, "content");
 
 	if (w->json) {
-		puts(out->data);
+		put_json_line(out->data);
 	} else {
-		puts(line != NULL ? line : "");
+		put_line(line);
 		cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(o, "captures"))
-			puts(cJSON_IsString(item) ? item->valuestring : "");
+			put_line(cJSON_GetStringValue(item));
 	}
 	cJSON_Delete(o);
 }

@@ -13,6 +13,7 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/in_tmux.h"
+#include "cli/put.h"
 #include "proto/json.h"
 
 static const struct cli_option watch_options[] = {
@@ -106,10 +107,10 @@ add(struct watch *w, const char *pattern)
 	rc = cli_ask("POST", "/api/v1/watches", w->wish, &out);
 	w->wish = NULL;
 	if (rc == CLI_DONE && w->json) {
-		puts(out.data);
+		put_json_line(out.data);
 	} else if (rc == CLI_DONE) {
 		o = json_parse(out.data, out.len);
-		puts(json_string(o, "id"));
+		put_line(json_string(o, "id"));
 		cJSON_Delete(o);
 	}
 	buf_release(&out);
@@ -127,7 +128,7 @@ list(const struct watch *w)
 	buf_init(&out, BUF_NO_MAX);
 	rc = cli_ask("GET", "/api/v1/watches", NULL, &out);
 	if (rc == CLI_DONE && w->json) {
-		puts(out.data);
+		put_json_line(out.data);
 	} else if (rc == CLI_DONE) {
 		o = json_parse(out.data, out.len);
 		printf("%-6s %6s %-24s %-12s %s\n", "ID", "FIRED", "LAST", "PANES", "PATTERN");

@@ -9,16 +9,6 @@
 #include "base/utf8.h"
 #include "term/width.h"
 
-static bool
-is_harmless(uint32_t cp)
-{
-	if (cp < 0x20 || (cp >= 0x7F && cp < 0xA0))
-		return false;
-	if (cp >= 0x2028 && cp <= 0x202E)
-		return false;
-	return cp < 0x2066 || cp > 0x2069;
-}
-
 /* The character at text: its bytes, its columns, and whether it may be shown. */
 static size_t
 next(const char *text, size_t len, unsigned *width, bool *harmless)
@@ -27,7 +17,7 @@ next(const char *text, size_t len, unsigned *width, bool *harmless)
 	size_t n = utf8_decode(text, len, &cp);
 
 	*harmless =
-	    n != 0 && is_harmless(cp) &&
+	    n != 0 && utf8_is_plain(cp) &&
 	    (cp != UTF8_REPLACEMENT || (n == 3 && memcmp(text, "\xEF\xBF\xBD", 3) == 0));
 	*width = *harmless ? width_of(cp) : 1;
 	return n != 0 ? n : 1;

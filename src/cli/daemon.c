@@ -21,6 +21,7 @@
 #include "cli/cli.h"
 #include "cli/conf.h"
 #include "cli/paths.h"
+#include "cli/put.h"
 #include "cli/qr.h"
 #include "net/server.h"
 #include "os/os.h"
@@ -59,7 +60,7 @@ daemon_keeper_program(void)
 static void
 announce(const struct daemon *d, const char *link)
 {
-	puts(link);
+	put_line(link);
 	if (d->qr)
 		qr_print(link);
 	fflush(stdout);

@@ -21,6 +21,7 @@
 #include "cli/job_text.h"
 #include "cli/lane.h"
 #include "cli/paths.h"
+#include "cli/put.h"
 #include "cli/terminal.h"
 #include "proto/json.h"
 
@@ -57,8 +58,7 @@ end(struct live *l, int status)
 static void
 say_how_back(const struct live *l)
 {
-	fprintf(stderr,
-	    "panescry: %s goes on: panescry jobs output %s --follow, panescry jobs cancel %s\n",
+	cli_error("%s goes on: panescry jobs output %s --follow, panescry jobs cancel %s",
 	    l->how.id, l->how.id, l->how.id);
 }
 
@@ -127,8 +127,7 @@ on_interrupt(uv_signal_t *h, int signum)
 	l->interrupted = true;
 	cancel(l, "interrupted");
 	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "panescry: %s is being cancelled; once more leaves it\n",
-		    l->how.id);
+		cli_error("%s is being cancelled; once more leaves it", l->how.id);
 }
 
 /* The size of the terminal. */
@@ -296,15 +295,12 @@ run_live_say(const char *id, const cJSON *job)
 		return;
 	if (error == NULL && strcmp(state, "failed") == 0)
 		return;
-	fprintf(stderr, "panescry: %s: ", id);
-	fputs(strcmp(state, "timed_out") == 0 ? "timed out" : state, stderr);
-	if (error != NULL) {
-		char *safe = cli_safe_text(error);
-
-		fprintf(stderr, ": %s", safe);
-		free(safe);
-	}
-	fputc('\n', stderr);
+	if (strcmp(state, "timed_out") == 0)
+		state = "timed out";
+	if (error != NULL)
+		cli_error("%s: %s: %s", id, state, error);
+	else
+		cli_error("%s: %s", id, state);
 }
 
 static void
@@ -315,7 +311,7 @@ on_done(void *arg, int rc, const char *message, const cJSON *job)
 	if (rc == 0) {
 		if (l->how.quiet) {
 			char *text = cJSON_PrintUnformatted(job);
-			puts(text);
+			put_json_line(text);
 			cJSON_free(text);
 		} else {
 			run_live_say(l->how.id, job);

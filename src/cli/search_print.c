@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/xmalloc.h"
 #include "cli/columns.h"
+#include "cli/put.h"
 #include "cli/search.h"
 #include "proto/json.h"
 
@@ -70,12 +71,11 @@ print_prefix(const struct search_style *s, const char *pane, uint64_t line, cons
 /* Objects */
 
 static void
-print_json(const struct search_style *s, cJSON *take)
+print_json(cJSON *take)
 {
 	char *text = json_print_take(take);
 
-	put(s, text, strlen(text));
-	putchar('\n');
+	put_json_line(text);
 	free(text);
 }
 
@@ -87,7 +87,7 @@ print_hit_json(const struct search_style *s, const struct search_hit *h)
 		cJSON_DeleteItemFromArray(h->before, 0);
 	for (unsigned n = h->nafter; n > s->after; n--)
 		cJSON_DeleteItemFromArray(h->after, (int)n - 1);
-	print_json(s, cJSON_Duplicate(h->json, 1));
+	print_json(cJSON_Duplicate(h->json, 1));
 }
 
 /* Lines */
@@ -286,7 +286,7 @@ print_pane(const struct search_style *s, const char *pane, size_t count)
 			cJSON_AddStringToObject(o, "pane", pane);
 		if (s->what == SEARCH_COUNTS)
 			cJSON_AddNumberToObject(o, "count", (double)count);
-		print_json(s, o);
+		print_json(o);
 		return;
 	}
 	if (s->pane || s->what == SEARCH_PANES)

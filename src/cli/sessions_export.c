@@ -13,8 +13,10 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
+#include "cli/put.h"
 #include "proto/json.h"
 
 enum { TITLE_MAX = 160 };
@@ -84,7 +86,7 @@ print_json(struct export *x, const cJSON *o)
 {
 	char *text = cJSON_PrintUnformatted(o);
 
-	fputs(text != NULL ? text : "null", x->f);
+	put_json(x->f, text != NULL ? text : "null");
 	free(text);
 }
 
@@ -127,22 +129,26 @@ struct look {
 	void (*end)(struct export *x);
 };
 
-/* Text with control characters replaced, of C1 too; `html`: escaped. */
+/* Text with what is no plain character (base/utf8.h) replaced; `html`: escaped. */
 static void
 put_text(FILE *f, const char *text, bool html)
 {
-	for (const unsigned char *s = (const unsigned char *)text; *s != '\0'; s++) {
-		if (*s == 0xC2 && s[1] >= 0x80 && s[1] < 0xA0) {
-			fputs("\xef\xbf\xbd", f);
-			s++;
-		} else if ((*s < ' ' && *s != '\n' && *s != '\t') || *s == 0x7F) {
-			if (*s != '\r' || s[1] != '\n')
-				fputs("\xef\xbf\xbd", f);
-		} else if (html && strchr("&<>\"'", *s) != NULL) {
-			fprintf(f, "&#%d;", *s);
-		} else {
-			fputc(*s, f);
+	size_t len = strlen(text), n;
+	uint32_t cp;
+
+	for (; len != 0; text += n, len -= n) {
+		if ((n = utf8_decode(text, len, &cp)) == 0) {
+			n = len;
+			cp = '\0';
 		}
+		if (cp == '\r' && text[1] == '\n')
+			continue;
+		if (!utf8_is_plain(cp) && cp != '\n' && cp != '\t')
+			fputs("\xef\xbf\xbd", f);
+		else if (html && cp < 0x80 && strchr("&<>\"'", *text) != NULL)
+			fprintf(f, "&#%d;", *text);
+		else
+			fwrite(text, 1, n, f);
 	}
 }
 
@@ -309,7 +315,9 @@ md_message(struct export *x, const cJSON *m)
 {
 	const char *role = text_or(m, "role", "?");
 
-	fprintf(x->f, "**%s**\n\n", role);
+	fputs("**", x->f);
+	md_line(x->f, role);
+	fputs("**\n\n", x->f);
 	if (strcmp(role, "thinking") == 0 || strcmp(role, "system") == 0) {
 		md_fenced(x->f, text_or(m, "text", ""));
 		return;
@@ -323,7 +331,8 @@ md_tool(struct export *x, const cJSON *t)
 {
 	fputs("**tool** ", x->f);
 	md_line(x->f, text_or(t, "name", "?"));
-	fprintf(x->f, " \xc2\xb7 %s", text_or(t, "outcome", "no result"));
+	fputs(" \xc2\xb7 ", x->f);
+	md_line(x->f, text_or(t, "outcome", "no result"));
 	put_duration(x->f, number(t, "latency_ms"));
 	fputs("\n\n", x->f);
 	if (json_string(t, "input") != NULL)

@@ -70,9 +70,8 @@ leave(struct talk_live *t)
 {
 	talk_show_line(&t->show, "");
 	fflush(stdout);
-	fprintf(stderr,
-	    "panescry: %s goes on: panescry jobs talk %s, panescry jobs cancel %s\n", t->id,
-	    t->id, t->id);
+	cli_error(
+	    "%s goes on: panescry jobs talk %s, panescry jobs cancel %s", t->id, t->id, t->id);
 	end(t, CLI_DONE);
 }
 

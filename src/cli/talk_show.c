@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
+#include "cli/put.h"
 #include "proto/json.h"
 
 enum { TOOL_WIDTH = 100 };
@@ -110,7 +111,7 @@ talk_show_line(struct talk_show *s, const char *text)
 {
 	begin_line(s);
 	if (*text != '\0')
-		puts(text);
+		put_line(text);
 	fflush(stdout);
 }
 

@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
+#include "cli/put.h"
 #include "net/client.h"
 #include "os/os.h"
 #include "proto/json.h"
@@ -109,7 +110,8 @@ said(const cJSON *info)
 	uint64_t pid = 0;
 
 	json_u64(info, "pid", 1, INT_MAX, &pid);
-	printf("worker %u, version %s\n", (unsigned)pid, json_string(info, "version"));
+	printf("worker %u, version ", (unsigned)pid);
+	put_line(json_string(info, "version"));
 	return CLI_DONE;
 }
 
