@@ -55,6 +55,7 @@ const struct http_route app_routes[] = {
     {"GET", "/metrics", AUTH_READ, 0, info_metrics, "counters, as Prometheus text"},
     {"GET", "/api/v1/info", AUTH_READ, 0, info_get, "what the daemon is and holds"},
     {"GET", "/api/v1/status", AUTH_READ, 0, info_status, "a few numbers, for a status bar"},
+    {"GET", "/api/v1/routes", AUTH_READ, 0, routes_list, "this table"},
     {"GET", "/api/v1/panes", AUTH_READ, 0, panes_list, "every pane"},
     {"POST", "/api/v1/panes", AUTH_WRITE, 256 * K, panes_create, "start a command in a pane"},
     {"GET", "/api/v1/panes/:id", AUTH_READ, 0, panes_get, "one pane"},

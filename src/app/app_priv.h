@@ -208,6 +208,9 @@ void info_metrics(struct http_req *r, void *arg);
 void info_get(struct http_req *r, void *arg);
 void info_status(struct http_req *r, void *arg);
 void info_upgrade(struct http_req *r, void *arg);
+
+/* routes.c */
+void routes_list(struct http_req *r, void *arg);
 void tokens_create(struct http_req *r, void *arg);
 void search_all(struct http_req *r, void *arg);
 void search_pane(struct http_req *r, void *arg);

@@ -146,6 +146,7 @@ describe('what the daemon sends is what the schema says:', () => {
     assert.equal(await get('/metrics'), null);
     await get('info');
     await get('status');
+    assert.ok((await get('routes')).routes.length >= 70);
     assert.equal((await d.request('GET', `/?token=${d.token}`, { token: null })).status, 303);
     const page = await d.request('GET', '/');
     const asset = `/${page.text.match(/assets\/app-\w+\.js/)[0]}`;

@@ -180,6 +180,27 @@ export interface Status {
   collisions: number;
 }
 
+export interface Route {
+  method: 'GET' | 'POST' | 'DELETE';
+  /** A segment with a colon is any one. */
+  path: string;
+  access: 'open' | 'read_only' | 'read_write' | 'local';
+  max_body: number;
+  help: string;
+}
+
+export interface Socket {
+  path: string;
+  subprotocol: string;
+  max_message: number;
+}
+
+/** Everything that can be asked for, as the daemon's own tables have it. */
+export interface Routes {
+  routes: Route[];
+  sockets: Socket[];
+}
+
 export interface StoreInfo {
   state: 'opening' | 'ready' | 'full' | 'disabled';
   cause: string | null;

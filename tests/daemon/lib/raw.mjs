@@ -3,8 +3,10 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { randomBytes } from 'node:crypto';
+import { attachPath, frame, OP, requestText, SUBPROTOCOL } from './frames.mjs';
 import { until, within } from './until.mjs';
-import { attachPath, SUBPROTOCOL } from './viewer.mjs';
+
+export { frame, OP, requestText };
 
 export class Raw {
   constructor(where) {
@@ -70,29 +72,6 @@ export class Raw {
   close() {
     this.socket.destroy();
   }
-}
-
-/** Text of a request; `headers` is a list of lines. */
-export const requestText = (method, path, headers = [], body = '', version = 'HTTP/1.1') =>
-  `${method} ${path} ${version}\r\n${[...headers, ...(body ? [`Content-Length: ${Buffer.byteLength(body)}`] : [])]
-    .map((h) => `${h}\r\n`)
-    .join('')}\r\n${body}`;
-
-export const OP = { CONTINUE: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 };
-
-/** A client's frame. */
-export function frame(op, payload = '', { fin = true, mask = true, rsv = 0, length } = {}) {
-  const data = Buffer.from(payload);
-  const n = length ?? data.length;
-  const head = [(fin ? 0x80 : 0) | rsv | op];
-  const bit = mask ? 0x80 : 0;
-  if (n < 126) head.push(bit | n);
-  else if (n < 65536) head.push(bit | 126, n >> 8, n & 255);
-  else head.push(bit | 127, 0, 0, 0, 0, (n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255);
-  if (!mask) return Buffer.concat([Buffer.from(head), data]);
-  const key = randomBytes(4);
-  const masked = Buffer.from(data.map((b, i) => b ^ key[i & 3]));
-  return Buffer.concat([Buffer.from(head), key, masked]);
 }
 
 /** A WebSocket without a library on it. */

@@ -4,23 +4,13 @@
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 import { checkControl, fault } from './schema.mjs';
+import { attachPath, controlFrame, inputFrame, SUBPROTOCOL } from './frames.mjs';
 import { until, within } from './until.mjs';
 
-export const SUBPROTOCOL = 'panescry.attach.v1';
+export { attachPath, controlFrame, inputFrame, SUBPROTOCOL } from './frames.mjs';
+
 export const WINDOW = 1024 * 1024;
 const ACK_EVERY = 64 * 1024;
-
-export const inputFrame = (data) => Buffer.concat([Buffer.from([1]), Buffer.from(data)]);
-export const controlFrame = (o) =>
-  Buffer.concat([Buffer.from([3]), Buffer.from(typeof o === 'string' ? o : JSON.stringify(o))]);
-
-export function attachPath(pane, { offset, cols, rows, mode, query } = {}) {
-  const q = new URLSearchParams();
-  for (const [name, value] of Object.entries({ offset, cols, rows, mode }))
-    if (value !== undefined) q.set(name, String(value));
-  const text = query ?? q.toString();
-  return `/ws/panes/${encodeURIComponent(pane)}${text ? `?${text}` : ''}`;
-}
 
 export class Viewer {
   /**
