@@ -18,6 +18,7 @@
 #include "app/mux.h"
 #include "app/search_json.h"
 #include "app/webhook.h"
+#include "agent/secrets.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -36,6 +37,7 @@
 enum {
 	FILE_MAX = 32 * 1024 * 1024, /* more than all that can be kept, escapes included */
 	COMMAND_MAX = 4096,
+	COMMAND_ARGS = 64,
 	TEXT_MAX = 4096,   /* bytes of a line that a command is given */
 	EVERY_MS = 1000,   /* default */
 	EVERY_MAX = 86400, /* s */
@@ -45,8 +47,9 @@ struct watch {
 	struct watch *prev, *next;
 	struct app *app;
 	uint64_t id;
-	char *pane, *command, *url; /* or NULL */
-	cJSON *wish;                /* as it was asked for: what is kept */
+	char *pane, *url; /* or NULL */
+	char **argv;      /* what is run, or NULL */
+	cJSON *wish;      /* as it was asked for: what is kept */
 	struct pattern *pattern;
 	uint64_t every_ms;
 	struct post *posts;         /* utlist */
@@ -80,7 +83,7 @@ run_command(struct watch *w, const struct sighting *s)
 	    xasprintf("PANESCRY_LINE=%llu", (unsigned long long)s->line),
 	    xasprintf("PANESCRY_TEXT=%.*s", utf8_prefix(s->text, TEXT_MAX), s->text), NULL};
 	struct env_spec env = {s->pane, w->app->socket_path, NULL, extra};
-	char sh[] = "/bin/sh", c[] = "-c", *argv[] = {sh, c, w->command, NULL}, **envp;
+	char **envp;
 	unsigned i = 0;
 	int rc;
 
@@ -90,7 +93,7 @@ run_command(struct watch *w, const struct sighting *s)
 		log_warn("watch", "w%llu: %d commands run already: this one is left out",
 		    (unsigned long long)w->id, COMMANDS_MAX);
 	} else {
-		struct spawn_spec how = {.argv = argv,
+		struct spawn_spec how = {.argv = w->argv,
 		    .envp = (envp = env_make(&env)),
 		    .in = -1,
 		    .out = -1,
@@ -121,16 +124,35 @@ id_of(const struct watch *w)
 	return xasprintf("w%llu", (unsigned long long)w->id);
 }
 
+/* It is shown on pages and may leave the machine. A part of the line that is not in it any more was
+ * in a secret, or around one. */
+static void
+mask_match(cJSON *match)
+{
+	cJSON *item;
+	char *masked = secrets_masked(json_string(match, "content"));
+
+	if (masked == NULL)
+		return;
+	cJSON_ReplaceItemInObjectCaseSensitive(match, "content", cJSON_CreateString(masked));
+	cJSON_ReplaceItemInObjectCaseSensitive(match, "spans", json_array());
+	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(match, "captures"))
+		if (cJSON_IsString(item) && strstr(masked, item->valuestring) == NULL)
+			cJSON_SetValuestring(item, SECRETS_MASK);
+	free(masked);
+}
+
 static cJSON *
 fired_json(const struct watch *w, const struct sighting *s)
 {
-	cJSON *o = json_object();
+	cJSON *o = json_object(), *match = sighting_json(s);
 	char *id = id_of(w);
 
+	mask_match(match);
 	cJSON_AddStringToObject(o, "type", "fired");
 	cJSON_AddStringToObject(o, "watch", id);
 	cJSON_AddNumberToObject(o, "suppressed", (double)w->suppressed);
-	cJSON_AddItemToObject(o, "match", sighting_json(s));
+	cJSON_AddItemToObject(o, "match", match);
 	free(id);
 	return o;
 }
@@ -153,12 +175,14 @@ on_found(struct lookout *l, const struct sighting *s, void *arg)
 	w->fired++;
 	w->last_ms = now;
 	free(w->last_text);
-	w->last_text = xstrdup(s->text);
-	if (w->command != NULL)
+	w->last_text = secrets_masked(s->text);
+	if (w->last_text == NULL)
+		w->last_text = xstrdup(s->text);
+	if (w->argv != NULL)
 		run_command(w, s);
 	if (w->url != NULL) {
 		text = json_print_take(fired_json(w, s));
-		webhook_post(w->app->loop, w->url, text);
+		webhook_post(w->app->loop, w->url, w->app->cfg.limits.webhooks_remote, text);
 		free(text);
 	}
 	events_add(w->app, "watches", fired_json(w, s));
@@ -173,7 +197,9 @@ free_watch(struct watch *w)
 	pattern_free(w->pattern);
 	cJSON_Delete(w->wish);
 	free(w->pane);
-	free(w->command);
+	for (char **arg = w->argv; arg != NULL && *arg != NULL; arg++)
+		free(*arg);
+	free(w->argv);
 	free(w->url);
 	free(w->last_text);
 	free(w);
@@ -225,23 +251,61 @@ watches_pane(struct entry *e)
 
 /* Making and removing. */
 
+/* An array is run as it is; a text is the shell's, and nothing of a line is ever put into it. */
+static const char *
+read_command(struct watch *w, const cJSON *o)
+{
+	static const char wrong[] =
+	    "command must be a string of 1 to 4096 bytes, or an array of up to 64 such, "
+	    "4096 bytes in all";
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, "command"), *arg;
+	int n = cJSON_IsArray(item) ? cJSON_GetArraySize(item) : 1;
+	size_t bytes = 0;
+	char **to;
+
+	if (item == NULL || cJSON_IsNull(item))
+		return NULL;
+	if (n == 0 || n > COMMAND_ARGS)
+		return wrong;
+	to = w->argv = xcalloc((size_t)n + 3, sizeof *w->argv);
+	if (!cJSON_IsArray(item)) {
+		if (!cJSON_IsString(item) || *item->valuestring == '\0' ||
+		    strlen(item->valuestring) > COMMAND_MAX)
+			return wrong;
+		*to++ = xstrdup("/bin/sh");
+		*to++ = xstrdup("-c");
+		*to = xstrdup(item->valuestring);
+		return NULL;
+	}
+	cJSON_ArrayForEach (arg, item) {
+		if (!cJSON_IsString(arg) ||
+		    (bytes += strlen(arg->valuestring) + 1) > COMMAND_MAX)
+			return wrong;
+		*to++ = xstrdup(arg->valuestring);
+	}
+	return *w->argv[0] != '\0' ? NULL : wrong;
+}
+
 static const char *
 read_wish(struct watch *w, const cJSON *o)
 {
-	static const char *const names[] = {"pane", "command", "url"};
-	char **to[] = {&w->pane, &w->command, &w->url};
+	static const char *const names[] = {"pane", "url"};
+	char **to[] = {&w->pane, &w->url};
+	const char *wrong;
 	uint64_t every = 0;
 	int rc;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 2; i++) {
 		const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, names[i]);
 		if (item == NULL || cJSON_IsNull(item))
 			continue;
 		if (!cJSON_IsString(item) || strlen(item->valuestring) > COMMAND_MAX ||
 		    *item->valuestring == '\0')
-			return "pane, command and url must be strings of 1 to 4096 bytes";
+			return "pane and url must be strings of 1 to 4096 bytes";
 		*to[i] = xstrdup(item->valuestring);
 	}
+	if ((wrong = read_command(w, o)) != NULL)
+		return wrong;
 	rc = json_u64(o, "every_s", 0, EVERY_MAX, &every);
 	if (rc == -EINVAL)
 		return "every_s must be a number of seconds, at most a day's";
@@ -257,7 +321,7 @@ keep_member(cJSON *to, const cJSON *from, const char *name)
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, name);
 
 	if (item != NULL)
-		cJSON_AddItemToObject(to, name, cJSON_Duplicate(item, false));
+		cJSON_AddItemToObject(to, name, cJSON_Duplicate(item, true));
 }
 
 static cJSON *

@@ -5,10 +5,13 @@
  * that it means there is a lookout (app/lookout.h). What it does, besides the event "fired" of the
  * topic watches that it always is:
  *
- *	command	sh -c, with PANESCRY_WATCH, PANESCRY_PANE, PANESCRY_LINE and PANESCRY_TEXT in its
- *		environment; at most COMMANDS_MAX at a time
+ *	command	an array is executed as it is, a string by /bin/sh -c, with PANESCRY_WATCH,
+ *		PANESCRY_PANE, PANESCRY_LINE and PANESCRY_TEXT in its environment and nowhere
+ *		else; at most COMMANDS_MAX at a time
  *	url	POST of the event as JSON by plain http, to this machine unless
- *		panescry.conf allows others
+ *		panescry.conf allows others (app/webhook.h)
+ *
+ * What the event and the list tell of a line has its secrets masked (agent/secrets.h).
  *
  * There are no more than max_watches of panescry.conf(5). Not more often than every `every_ms`; what comes sooner is counted. Loop's thread.
  */

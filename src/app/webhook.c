@@ -22,7 +22,7 @@ struct webhook {
 	char answer[64];
 	size_t len;
 	unsigned handles; /* that are open */
-	bool ended, looking;
+	bool ended, looking, anywhere;
 };
 
 struct target {
@@ -80,6 +80,24 @@ is_loopback(const char *host)
 	if (uv_inet_pton(AF_INET, host, &v4) == 0)
 		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
 	return strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
+bool
+webhook_is_loopback(const struct sockaddr *address)
+{
+	const struct in6_addr *v6;
+
+	if (address->sa_family == AF_INET) {
+		struct sockaddr_in in;
+
+		memcpy(&in, address, sizeof in);
+		return ntohl(in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	if (address->sa_family != AF_INET6)
+		return false;
+	v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+	return IN6_IS_ADDR_LOOPBACK(v6) ||
+	       (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
 }
 
 const char *
@@ -193,13 +211,19 @@ static void
 on_found(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 {
 	struct webhook *w = req->data;
+	const struct addrinfo *at = res;
 
 	w->looking = false;
+	/* A name is what whoever answers for it says, and may be another machine by now. */
+	while (at != NULL && !w->anywhere && !webhook_is_loopback(at->ai_addr))
+		at = at->ai_next;
 	if (!w->ended) {
 		if (status != 0)
 			end(w, uv_strerror(status));
+		else if (at == NULL)
+			end(w, "its address is not of this machine's loopback: not called");
 		else if ((status = uv_tcp_connect(
-			      &w->connect, &w->tcp, res->ai_addr, on_connected)) != 0)
+			      &w->connect, &w->tcp, at->ai_addr, on_connected)) != 0)
 			end(w, uv_strerror(status));
 	}
 	uv_freeaddrinfo(res);
@@ -207,7 +231,7 @@ on_found(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 }
 
 void
-webhook_post(uv_loop_t *loop, const char *url, const char *json)
+webhook_post(uv_loop_t *loop, const char *url, bool anywhere, const char *json)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct webhook *w;
@@ -220,6 +244,7 @@ webhook_post(uv_loop_t *loop, const char *url, const char *json)
 	under_way++;
 	w = xcalloc(1, sizeof *w);
 	w->url = xstrdup(url);
+	w->anywhere = anywhere;
 	w->request = xasprintf("POST %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: panescry\r\n"
 			       "Content-Type: application/json\r\nConnection: close\r\n"
 			       "Content-Length: %zu\r\n\r\n%s",

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 typedef struct uv_loop_s uv_loop_t;
+struct sockaddr;
 
 enum { WEBHOOK_MS = 5000, WEBHOOKS_MAX = 8, WEBHOOK_URL_MAX = 1000 };
 
@@ -17,7 +18,12 @@ enum { WEBHOOK_MS = 5000, WEBHOOKS_MAX = 8, WEBHOOK_URL_MAX = 1000 };
  * loopback where only that is allowed. */
 const char *webhook_check(const char *url, bool anywhere);
 
-/* The body is copied. Failures go to the log; WEBHOOKS_MAX at a time, more are dropped. */
-void webhook_post(uv_loop_t *loop, const char *url, const char *json);
+/* The body is copied. Failures go to the log; WEBHOOKS_MAX at a time, more are dropped. What the host
+ * is now is looked up in a thread, and unless `anywhere`, only an address of the loopback is
+ * connected to, whatever its name; redirections are not followed. */
+void webhook_post(uv_loop_t *loop, const char *url, bool anywhere, const char *json);
+
+/* Whether the address is of this machine's loopback, also as IPv6 has those of IPv4. */
+bool webhook_is_loopback(const struct sockaddr *address);
 
 #endif

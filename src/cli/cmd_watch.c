@@ -13,12 +13,14 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/in_tmux.h"
+#include "cli/job_text.h"
 #include "cli/put.h"
 #include "proto/json.h"
 
 static const struct cli_option watch_options[] = {
     {"pane", 'p', "GLOB", "panes whose id or name matches (default: all)"},
-    {"command", 'c', "COMMAND", "run by sh, with PANESCRY_PANE, _LINE and _TEXT"},
+    {"command", 'c', "COMMAND",
+	"run by sh, with PANESCRY_PANE, _LINE and _TEXT (without sh: --, and its arguments)"},
     {"url", 'u', "URL", "POST the match there as JSON"},
     {"every", 'e', "SECONDS", "act at most once in that time (default 1)"},
     {"fixed", 'F', NULL, "PATTERN is a string"},
@@ -70,10 +72,12 @@ print_watch(const cJSON *o)
 {
 	const char *pane = json_string(o, "pane"), *last = json_string(o, "last_fired"),
 		   *what = json_string(o, "command");
+	bool list = cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(o, "command"));
+	char *argv = list ? cli_job_command(o) : NULL;
 	uint64_t fired = 0;
 
 	if (what == NULL)
-		what = json_string(o, "url");
+		what = argv != NULL ? argv : json_string(o, "url");
 	json_u64(o, "fired", 0, JSON_INT_MAX, &fired);
 	cli_print_safe(json_string(o, "id"), 6, 1);
 	printf(" %6u ", (unsigned)fired);
@@ -87,10 +91,11 @@ print_watch(const cJSON *o)
 		cli_print_safe(what, 0, 0);
 	}
 	putchar('\n');
+	free(argv);
 }
 
 static int
-add(struct watch *w, const char *pattern)
+add(struct watch *w, const char *pattern, char *const *command)
 {
 	struct buf out;
 	char *pane = NULL;
@@ -103,6 +108,8 @@ add(struct watch *w, const char *pattern)
 		json_add_text(w->wish, "pane", pane);
 	free(pane);
 	json_add_text(w->wish, "pattern", pattern);
+	if (*command != NULL)
+		cJSON_AddItemToObject(w->wish, "command", json_texts(command));
 	buf_init(&out, BUF_NO_MAX);
 	rc = cli_ask("POST", "/api/v1/watches", w->wish, &out);
 	w->wish = NULL;
@@ -155,6 +162,13 @@ take_away(const char *id)
 	return rc;
 }
 
+/* A command line of its own follows: getopt has put what was in between before it. */
+static bool
+is_separate(char *const *argv, int operand)
+{
+	return operand > 1 && strcmp(argv[operand - 1], "--") == 0 && argv[operand + 1] != NULL;
+}
+
 static int
 run_watch(int argc, char **argv)
 {
@@ -169,17 +183,17 @@ run_watch(int argc, char **argv)
 	verb = n > 0 ? argv[walk.operand] : "";
 	if (rc != CLI_DONE)
 		;
-	else if (strcmp(verb, "add") == 0 && n == 2)
-		rc = add(&w, argv[walk.operand + 1]);
+	else if (strcmp(verb, "add") == 0 && (n == 2 || is_separate(argv, walk.operand)))
+		rc = add(&w, argv[walk.operand + 1], argv + walk.operand + 2);
 	else if (strcmp(verb, "ls") == 0 && n == 1)
 		rc = list(&w);
 	else if (strcmp(verb, "rm") == 0 && n == 2)
 		rc = take_away(argv[walk.operand + 1]);
 	else
-		rc = cli_usage(&cmd_watch, "takes add PATTERN, ls, or rm ID");
+		rc = cli_usage(&cmd_watch, "takes add PATTERN [-- COMMAND...], ls, or rm ID");
 	cJSON_Delete(w.wish);
 	return rc;
 }
 
-const struct cli_command cmd_watch = {"watch", "add PATTERN | ls | rm ID",
+const struct cli_command cmd_watch = {"watch", "add PATTERN [-- COMMAND...] | ls | rm ID",
     "Act when a pane prints a line that matches", watch_options, run_watch, 0};

@@ -1,11 +1,13 @@
 // Watches: patterns that stay, what they do when they are seen, and that they stay.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { privateDir, startDaemon, useDaemon } from './lib/daemon.mjs';
@@ -159,6 +161,48 @@ describe('a watch', () => {
     }
   });
 
+  it('runs an array as it is, without a shell, and never puts the line into a command', async () => {
+    const file = join(d.dir, 'argv');
+    const owned = join(d.dir, 'owned');
+    const evil = `it $(touch ${owned}) \`touch ${owned}\`; touch ${owned} & '"$PANESCRY_LINE"' | x`;
+    const tell = ['sh', '-c', 'printf "%s|" "$@" "$PANESCRY_TEXT" >"$0.new"; mv "$0.new" "$0"', file, '$(id)', '${PANESCRY_TEXT}', '; x', ''];
+    const w = await add(d, { pattern: '^it ', every_s: 0, command: tell });
+    assert.deepEqual((await one(d, w.id)).command, tell);
+    await say(d, id, evil);
+    await until('the command', () => existsSync(file));
+    assert.equal(readFileSync(file, 'utf8'), `$(id)|\${PANESCRY_TEXT}|; x||${evil}|`);
+    const text = await add(d, { pattern: '^it ', every_s: 0, command: `printf %s "$PANESCRY_TEXT" >'${file}.text.new'; mv '${file}.text.new' '${file}.text'` });
+    await say(d, id, evil);
+    await until('the command', () => existsSync(`${file}.text`));
+    assert.equal(readFileSync(`${file}.text`, 'utf8'), evil);
+    // By the command, and over a restart's file.
+    const own = assertDone(await d.cli(['watch', 'add', 'never', '--every', '0', '--', 'printf', '-n', '$x; y'])).trim();
+    assert.deepEqual((await one(d, own)).command, ['printf', '-n', '$x; y']);
+    assert.match(assertDone(await d.cli(['watch', 'ls'])), /never  ->  printf -n \$x; y/);
+    assert.deepEqual(JSON.parse(readFileSync(join(d.dir, 'watches.json'), 'utf8')).watches.map((x) => x.command), [tell, text.command, ['printf', '-n', '$x; y']]);
+    assert.ok(!existsSync(owned), 'a part of the line was executed');
+    await removeAll(d);
+  });
+
+  it('tells of a line without its secrets, but gives it to its command whole', async () => {
+    const r = await receiver();
+    const file = join(d.dir, 'whole');
+    const secret = `ghp_${'a1B2'.repeat(9)}`;
+    const w = await add(d, { pattern: '^leak (\\S+)=(\\S+) (end)', every_s: 0, url: `http://127.0.0.1:${r.port}/`, command: ['sh', '-c', 'printf %s "$PANESCRY_TEXT" >"$0.new"; mv "$0.new" "$0"', file] });
+    await say(d, id, `leak token=${secret} end`);
+    await until('the request', () => r.got.length === 1);
+    assert.ok(!r.got[0].text.includes(secret.slice(8)), r.got[0].text);
+    const { match } = JSON.parse(r.got[0].text);
+    assert.match(match.content, /^leak token=.*\[masked\] end$/);
+    assert.deepEqual([match.spans, match.captures[0], match.captures[2]], [[], 'token', 'end']);
+    assert.match(match.captures[1], /\[masked\]/);
+    assert.equal((await one(d, w.id)).last_content, match.content);
+    await until('the command', () => existsSync(file));
+    assert.equal(readFileSync(file, 'utf8'), `leak token=${secret} end`);
+    await removeAll(d);
+    await r.close();
+  });
+
   it('runs eight commands at a time, and more when these have ended', async () => {
     const file = join(d.dir, 'pids');
     const gate = join(d.dir, 'gate');
@@ -268,12 +312,13 @@ describe('a watch', () => {
     };
     for (const pattern of [undefined, '', 5, null, 'a'.repeat(1001)]) await bad({ pattern }, 'bad_params', /pattern/);
     for (const pattern of ['(', '\\C', '(*NO_JIT)a']) await bad({ pattern }, 'bad_pattern');
+    for (const command of [[''], [], ['a', 5], ['a', null], ['a', ['b']], {}, Array(65).fill('a'), ['x'.repeat(4096)]]) await bad({ pattern: 'x', command }, 'bad_params', /command/);
     for (const name of ['pane', 'command', 'url']) for (const v of ['', 5, [], 'x'.repeat(4097)]) await bad({ pattern: 'x', [name]: v }, 'bad_params', new RegExp(name));
     for (const v of [-1, 1.5, '1', 86401, null]) await bad({ pattern: 'x', every_s: v }, 'bad_params', /every_s/);
     for (const name of ['icase', 'fixed']) for (const v of [1, 'x', null]) await bad({ pattern: 'x', [name]: v }, 'bad_params', new RegExp(name));
     for (const url of ['https://127.0.0.1/', 'ftp://127.0.0.1', 'http://', 'http:///x', 'http://127.0.0.1:0/', 'http://127.0.0.1:65536/', 'http://127.0.0.1:/', 'http://127.0.0.1x:1', 'http://127.0.0.1/a b', 'http://127.0.0.1/\r\nX: y', 'http://user@127.0.0.1/', 'http://127.0.0.1@example.com/', 'http://[::1/', 'http://127.0.0.1?x', `http://127.0.0.1/${'x'.repeat(1000)}`, '127.0.0.1'])
       await bad({ pattern: 'x', url }, 'bad_params', /url/);
-    for (const url of ['http://example.com/', 'http://10.0.0.1/', 'http://127.example.com/', 'http://127.0.0.1.example.com/', 'http://localhost.example.com/', 'http://[::2]/', 'http://[fe80::1]/', 'http://0.0.0.0/', 'http://[127.example.com]/', 'http://127.1.example.com:80/'])
+    for (const url of ['http://example.com/', 'http://10.0.0.1/', 'http://127.example.com/', 'http://127.0.0.1.example.com/', 'http://localhost.example.com/', 'http://[::2]/', 'http://[fe80::1]/', 'http://0.0.0.0/', 'http://[127.example.com]/', 'http://127.1.example.com:80/', 'http://0x7f.1/', 'http://0x7f000001/', 'http://2130706433/', 'http://127.1/', 'http://0177.0.0.1/', 'http://0/', 'http://[::]/', 'http://[::ffff:1.2.3.4]/', 'http://[::ffff:127.0.0.1]/', 'http://[::1%25lo]/', 'http://localhost./', 'http://LOCALHOST.example.com/'])
       await bad({ pattern: 'x', url }, 'bad_params', /url/);
     for (const body of ['[]', '{', '"x"']) assert.equal((await d.request('POST', '/api/v1/watches', { body })).status, 400);
     const { token } = await d.ok('POST', 'tokens', { read_only: true });
@@ -391,4 +436,33 @@ it('a watch may call other machines where that is allowed', async () => {
   const r = await d.request('POST', '/api/v1/watches', { json: { pattern: 'x', url: 'https://example.invalid/' } });
   assert.equal(r.status, 400);
   await d.stop();
+});
+
+// Names are found where the machine says: in a mount namespace of its own it says something else.
+it('a watch calls no other machine, whatever the name of this one is found to be', async (t) => {
+  const dir = await privateDir();
+  const hosts = join(dir, 'hosts');
+  const elsewhere = Object.values(networkInterfaces()).flat().find((i) => i.family === 'IPv4' && !i.internal)?.address ?? '192.0.2.1';
+  const under = ['unshare', '-rm', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hosts];
+  await writeFile(hosts, `${elsewhere} localhost\n`);
+  if (spawnSync(under[0], [...under.slice(1), 'true']).status !== 0) {
+    t.skip('no namespaces here');
+    return;
+  }
+  const got = [];
+  const s = net.createServer((c) => got.push(c) && c.destroy());
+  s.listen(0, '0.0.0.0');
+  await once(s, 'listening');
+  const d = await startDaemon({ under });
+  try {
+    const id = await talker(d);
+    const w = await add(d, { pattern: '^call', every_s: 0, url: `http://localhost:${s.address().port}/` });
+    await say(d, id, 'call');
+    await fired(d, w.id, 1);
+    await until('the refusal', () => d.stderr().includes('not of this machine'));
+    assert.equal(got.length, 0);
+  } finally {
+    await d.stop();
+    s.close();
+  }
 });

@@ -1198,7 +1198,8 @@ export interface Watch {
   icase?: boolean;
   fixed?: boolean;
   pane?: string | null;
-  command?: string | null;
+  /** A string is for /bin/sh -c, an array is executed as it is. */
+  command?: string | string[] | null;
   url?: string | null;
   every_s?: number;
   fired: number;
