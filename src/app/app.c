@@ -38,6 +38,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "base/xmalloc.h"
 #include "store/sessions_places.h"
 
@@ -155,7 +156,9 @@ const struct http_route app_routes[] = {
     {"DELETE", "/api/v1/watches/:id", AUTH_WRITE, 0, watches_delete, "watch no more"},
     {"POST", "/api/v1/upgrade", AUTH_LOCAL, 8 * K, info_upgrade,
 	"replace the worker, from the Unix socket only"},
+    {"GET", "/api/v1/tokens", AUTH_WRITE, 0, tokens_list, "access tokens, without secrets"},
     {"POST", "/api/v1/tokens", AUTH_WRITE, K, tokens_create, "make an access token"},
+    {"DELETE", "/api/v1/tokens/:id", AUTH_WRITE, 0, tokens_delete, "end an access token"},
     {"GET", "/assets/:file", AUTH_NONE, 0, page_get, "the page's files"},
     {"GET", "/", AUTH_NONE, 0, page_get, "the page; with ?token= a login"},
     {0},
@@ -241,6 +244,7 @@ start_server(struct app *a, char **cause)
 	    .auth = a->auth,
 	    .routes = app_routes,
 	    .endpoints = a->endpoints,
+	    .in_scope = tokens_in_scope,
 	    .arg = a,
 	};
 
@@ -292,6 +296,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		free_parts(a);
 		return rc;
 	}
+	tokens_start(a);
 	uv_timer_init(loop, &a->last_words);
 	uv_signal_init(loop, &a->child);
 	a->last_words.data = a->child.data = a;
@@ -317,6 +322,7 @@ close_all(struct app *a)
 	if (a->closed)
 		return;
 	a->closed = true;
+	tokens_stop(a);
 	searches_cancel(a);
 	job_channels_stop(a);
 	job_events_close(a);
@@ -411,14 +417,16 @@ app_free(struct app *a)
 /* Links. */
 
 char *
-app_make_link(struct app *a, const char *token)
+app_make_link(struct app *a, const char *token, const char *pane)
 {
 	const char *scheme = a->tls_cert != NULL ? "https" : "http";
-	int port = server_port(a->server);
+	char *place = *pane != '\0' ? str_url_encode(pane) : NULL, *link;
 
-	if (token == NULL)
-		return xasprintf("%s://%s:%d/", scheme, a->host, port);
-	return xasprintf("%s://%s:%d/?token=%s", scheme, a->host, port, token);
+	link = xasprintf("%s://%s:%d/%s%s%s%s", scheme, a->host, server_port(a->server),
+	    token != NULL ? "?token=" : "", token != NULL ? token : "",
+	    place != NULL ? "#" : "", place != NULL ? place : "");
+	free(place);
+	return link;
 }
 
 struct link {
@@ -442,21 +450,23 @@ void
 app_link(struct app *a, void (*done)(const char *link, const char *cause, void *), void *arg)
 {
 	struct link *l = xcalloc(1, sizeof *l);
+	struct auth_token t = {
+	    .access = AUTH_WRITE, .expires_ms = clock_wall_ms() + LINK_DAYS_MS};
 	char token[AUTH_TOKEN_LEN + 1];
 
 	*l = (struct link){NULL, done, arg};
 	if (a->cfg.no_auth) {
-		l->text = app_make_link(a, NULL);
+		l->text = app_make_link(a, NULL, "");
 		link_saved(0, l);
 		return;
 	}
 	/* Each start makes one; the links of old ones must not add up. */
 	auth_make_room(a->auth);
-	if (auth_mint(a->auth, false, clock_wall_ms() + LINK_DAYS_MS, token) != 0) {
+	if (auth_mint(a->auth, &t, token) != 0) {
 		done(NULL, "no new token could be made", arg);
 		free(l);
 		return;
 	}
-	l->text = app_make_link(a, token);
+	l->text = app_make_link(a, token, "");
 	tokens_save(a, link_saved, l);
 }

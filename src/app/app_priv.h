@@ -70,6 +70,8 @@ struct app {
 	struct app_config cfg;
 	char *host, *token_file, *state_dir, *socket_path, *tls_cert, *tls_key;
 	struct auth *auth;
+	uv_timer_t token_uses; /* saves when tokens were used */
+	bool tokens_unsaved;   /* a save has failed, and is tried again */
 	struct server *server;
 	struct entry *entries; /* utlist, oldest first */
 	unsigned entry_count, viewer_count, wait_count;
@@ -212,6 +214,8 @@ void info_upgrade(struct http_req *r, void *arg);
 /* routes.c */
 void routes_list(struct http_req *r, void *arg);
 void tokens_create(struct http_req *r, void *arg);
+void tokens_list(struct http_req *r, void *arg);
+void tokens_delete(struct http_req *r, void *arg);
 void search_all(struct http_req *r, void *arg);
 void search_pane(struct http_req *r, void *arg);
 void search_older(struct http_req *r, void *arg);
@@ -247,8 +251,20 @@ void saves_set_aside(const char *path, const char *outcome);
 /* tokens.c */
 int tokens_load(struct app *a, char **cause);
 
+void tokens_start(struct app *a); /* from now on, their last uses are saved */
+void tokens_stop(struct app *a);
+
 /* Writes the tokens to the state directory, off the loop, then calls done. */
 void tokens_save(struct app *a, void (*done)(int err, void *), void *arg);
+
+/* What was open to one pane alone goes with it. */
+void tokens_pane_gone(struct app *a, const char *pane);
+
+/* As server_config wants it. */
+bool tokens_in_scope(const struct http_req *r, const char *pane, void *arg);
+
+/* The GET of a link: a cookie, and the page itself. */
+void tokens_login(struct http_req *r, struct app *a, const char *token);
 
 /* The entry that the route's first parameter names, or NULL: an error has been sent then. */
 struct entry *panes_resolve(struct http_req *r, struct app *a);
@@ -256,7 +272,8 @@ struct entry *panes_resolve(struct http_req *r, struct app *a);
 extern const struct ws_endpoint attach_endpoint, events_endpoint;
 extern const struct http_route app_routes[];
 
-char *app_make_link(struct app *a, const char *token);
+/* A link to the page: of that pane, where it is not "". */
+char *app_make_link(struct app *a, const char *token, const char *pane);
 
 /* A pane has ended, or a viewer has left: while stopping, it may be the last. */
 void app_check_stopped(struct app *a);

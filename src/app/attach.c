@@ -68,13 +68,18 @@ attach_open(struct ws_conn *c, const struct ws_request *req, void *arg, void **d
     const char **reason)
 {
 	static const struct viewer_callbacks callbacks = {on_wake, on_hold};
-	const char *ref = ws_request_param(req);
+	const char *ref = ws_request_param(req), *only = ws_request_pane(req);
 	struct viewer_spec spec = {0};
 	struct attachment *t;
 	struct app *a = arg;
-	struct entry *e;
+	struct entry *e = NULL;
+	bool found = str_id_valid(ref) && registry_find(a, ref, &e) == 0;
 
-	if (!str_id_valid(ref) || registry_find(a, ref, &e) != 0) {
+	if (*only != '\0' && (!found || strcmp(only, pane_id(e->pane)) != 0)) {
+		*reason = "this token is for another pane";
+		return WS_CLOSE_UNAUTHORISED;
+	}
+	if (!found) {
 		*reason = "no such pane";
 		return ATTACH_CLOSE_NO_PANE;
 	}

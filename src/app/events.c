@@ -23,6 +23,7 @@
 struct event {
 	char topic[EVENT_TOPIC_MAX];
 	char *alias; /* another topic that it belongs to, or NULL */
+	char *pane;  /* that it tells of, or NULL; known of topic "panes" */
 	char *text;  /* JSON */
 	size_t len;
 };
@@ -47,7 +48,8 @@ struct listener {
 	struct ws_conn *conn;
 	struct topic topics[EVENT_TOPICS_MAX];
 	unsigned ntopics;
-	uint64_t next_seq; /* the next to be sent */
+	char only[ID_MAX + 1]; /* the pane that it may hear of; "": everything */
+	uint64_t next_seq;     /* the next to be sent */
 	bool subscribed, reset;
 	const char *error;
 };
@@ -77,6 +79,7 @@ events_free(struct events *e)
 	for (size_t i = 0; i < EVENTS_KEPT; i++) {
 		free(e->kept[i].text);
 		free(e->kept[i].alias);
+		free(e->kept[i].pane);
 	}
 	free(e);
 }
@@ -116,7 +119,17 @@ drop_first(struct events *e)
 	e->bytes -= event->len;
 	free(event->text);
 	free(event->alias);
+	free(event->pane);
 	*event = (struct event){0};
+}
+
+static char *
+pane_of(const char *topic, const cJSON *event)
+{
+	const cJSON *pane = cJSON_GetObjectItemCaseSensitive(event, "pane");
+	const char *id = json_string(pane != NULL ? pane : event, "id");
+
+	return id != NULL && strcmp(topic, "panes") == 0 ? xstrdup(id) : NULL;
 }
 
 void
@@ -132,6 +145,7 @@ events_add_alias(struct app *a, const char *topic, const char *alias, cJSON *tak
 	cJSON_AddStringToObject(take, "topic", topic);
 	snprintf(slot->topic, sizeof slot->topic, "%s", topic);
 	slot->alias = alias != NULL ? xstrdup(alias) : NULL;
+	slot->pane = pane_of(topic, take);
 	slot->text = json_print_take(take);
 	slot->len = strlen(slot->text);
 	e->bytes += slot->len;
@@ -173,6 +187,8 @@ events_listeners(const struct app *a, const char *topic)
 static bool
 wants(const struct listener *l, const struct event *event, uint64_t seq)
 {
+	if (*l->only != '\0' && (event->pane == NULL || strcmp(event->pane, l->only) != 0))
+		return false;
 	for (unsigned i = 0; i < l->ntopics; i++) {
 		const struct topic *t = &l->topics[i];
 
@@ -191,7 +207,6 @@ events_open(struct ws_conn *c, const struct ws_request *req, void *arg, void **d
 	struct app *a = arg;
 	struct listener *l;
 
-	(void)req;
 	if (a->events->nlisteners >= a->cfg.limits.subscribers_max) {
 		*reason = "too many subscribers";
 		return 1013;
@@ -199,6 +214,7 @@ events_open(struct ws_conn *c, const struct ws_request *req, void *arg, void **d
 	l = xcalloc(1, sizeof *l);
 	l->app = a;
 	l->conn = c;
+	strcpy(l->only, ws_request_pane(req));
 	DL_APPEND(a->events->listeners, l);
 	a->events->nlisteners++;
 	*data = l;
@@ -245,6 +261,11 @@ read_topics(struct listener *l, const cJSON *list)
 			return false;
 	}
 	cJSON_ArrayForEach (item, list)
+		if (*l->only != '\0' && strcmp(item->valuestring, "panes") != 0) {
+			l->error = "this token is for one pane, of which topic panes tells";
+			return false;
+		}
+	cJSON_ArrayForEach (item, list)
 		l->topics[l->ntopics++] = (struct topic){
 		    .name = xstrdup(item->valuestring), .app = l->app, .conn = l->conn};
 	return true;
@@ -289,7 +310,8 @@ subscribe(struct listener *l, const cJSON *o)
 	memcpy(before, l->topics, sizeof before);
 	l->ntopics = 0;
 	if (!read_topics(l, cJSON_GetObjectItemCaseSensitive(o, "topics"))) {
-		l->error = "topics must be an array of at most 32 strings";
+		if (l->error == NULL)
+			l->error = "topics must be an array of at most 32 strings";
 		forget_topics(before, &nbefore);
 		return;
 	}
@@ -327,7 +349,7 @@ put(struct buf *b, cJSON *take)
 }
 
 static cJSON *
-state_of(struct app *a, const char *topic, uint64_t seq)
+state_of(struct app *a, const char *topic, const char *only, uint64_t seq)
 {
 	cJSON *o = head(seq, topic, "state"), *list;
 	const struct entry *e;
@@ -335,7 +357,7 @@ state_of(struct app *a, const char *topic, uint64_t seq)
 	if (strcmp(topic, "panes") == 0) {
 		list = cJSON_AddArrayToObject(o, "panes");
 		DL_FOREACH (a->entries, e) {
-			if (e->listed)
+			if (e->listed && (*only == '\0' || strcmp(only, pane_id(e->pane)) == 0))
 				cJSON_AddItemToArray(list, pane_json(e));
 		}
 	} else if (strcmp(topic, "watches") == 0) {
@@ -399,7 +421,7 @@ pull_state(struct listener *l, struct buf *b)
 			ask(t);
 		} else if (t->due == DUE) {
 			t->due = TOLD;
-			put(b, state_of(l->app, t->name, l->next_seq - 1));
+			put(b, state_of(l->app, t->name, l->only, l->next_seq - 1));
 			return true;
 		} else if (t->due == ANSWERED) {
 			t->due = TOLD;

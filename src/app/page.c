@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "app/app_priv.h"
-#include "base/clock.h"
 #include "net/assets.h"
 
 /* xterm.js sets styles of its own at run time, which no hash or nonce could name. */
@@ -12,21 +11,6 @@ static const char csp[] =
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/* The token leaves the address bar at once: a cookie is set and the page asked for again. */
-static void
-login(struct http_req *r, struct app *a, const char *token)
-{
-	if (auth_check(a->auth, token, clock_wall_ms()) == AUTH_NONE) {
-		http_reply_error(r, 401, "unauthorised",
-		    "this link is not valid or no longer; panescry token makes a new one");
-		return;
-	}
-	http_login(r, token);
-	http_add_header(r, "location", "/");
-	http_add_header(r, "cache-control", "no-store");
-	http_reply(r, 303, NULL, NULL, 0);
-}
 
 static const struct asset *
 find(const char *dir, const char *name)
@@ -89,7 +73,7 @@ page_get(struct http_req *r, void *arg)
 	const struct asset *f;
 
 	if (token != NULL && *name == '\0') {
-		login(r, arg, token);
+		tokens_login(r, arg, token);
 		return;
 	}
 	f = *name == '\0' ? find("/", "") : find("/assets/", name);

@@ -102,11 +102,14 @@ panes_list(struct http_req *r, void *arg)
 	struct entry *e;
 
 	DL_FOREACH (a->entries, e) {
+		if (*http_pane(r) != '\0' && strcmp(http_pane(r), pane_id(e->pane)) != 0)
+			continue;
 		if (e->listed || (all && e->job != NULL))
 			cJSON_AddItemToArray(list, pane_json(e));
 	}
 	alarms = cJSON_AddArrayToObject(o, "alarms");
-	app_alarms(a, alarms);
+	if (*http_pane(r) == '\0')
+		app_alarms(a, alarms);
 	http_reply_json_take(r, 200, o);
 }
 

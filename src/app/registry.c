@@ -41,6 +41,7 @@ registry_unlist(struct entry *e)
 	e->listed = false;
 	if (e->app->closed)
 		return;
+	tokens_pane_gone(e->app, pane_id(e->pane));
 	o = json_object();
 	cJSON_AddStringToObject(o, "type", "removed");
 	cJSON_AddStringToObject(o, "id", pane_id(e->pane));

@@ -240,7 +240,15 @@ search_pane(struct http_req *r, void *arg)
 	if (e == NULL)
 		return;
 	spec.pane = pane_id(e->pane);
-	if (read_spec(r, &spec))
+	if (!read_spec(r, &spec))
+		return;
+	/* The archive and the sessions know panes of earlier runs by the same id. */
+	if (*http_pane(r) != '\0')
+		spec.sources &= SEARCH_RING | SEARCH_CAPTURE | SEARCH_FALLBACK;
+	if (spec.sources == 0)
+		http_reply_error(
+		    r, 403, "other_pane", "this token is for the pane alone, not for its past");
+	else
 		search_start(arg, r, &spec);
 }
 

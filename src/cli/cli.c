@@ -268,6 +268,21 @@ cli_ask_pane(
 	return rc;
 }
 
+int
+cli_delete(const char *path, const char *name)
+{
+	char *part = str_url_encode(name), *whole = xasprintf("%s/%s", path, part);
+	struct buf out;
+	int rc;
+
+	buf_init(&out, BUF_NO_MAX);
+	rc = cli_ask("DELETE", whole, NULL, &out);
+	buf_release(&out);
+	free(whole);
+	free(part);
+	return rc;
+}
+
 void
 cli_print_safe(const char *text, int width, int pad)
 {

@@ -85,6 +85,9 @@ int cli_no_daemon(const char *socket);
 int cli_ask_pane(
     const char *method, const char *pane, const char *suffix, cJSON *body, struct buf *out);
 
+/* DELETEs what is called that below the path. */
+int cli_delete(const char *path, const char *name);
+
 /* Writes text to standard output with control characters made harmless, at most `width`
  * columns where width is not 0, and padded to it if `pad`. */
 void cli_print_safe(const char *text, int width, int pad);

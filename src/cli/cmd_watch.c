@@ -10,7 +10,6 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/in_tmux.h"
 #include "cli/job_text.h"
@@ -147,21 +146,6 @@ list(const struct watch *w)
 	return rc;
 }
 
-static int
-take_away(const char *id)
-{
-	char *name = str_url_encode(id), *path = xasprintf("/api/v1/watches/%s", name);
-	struct buf out;
-	int rc;
-
-	buf_init(&out, BUF_NO_MAX);
-	rc = cli_ask("DELETE", path, NULL, &out);
-	buf_release(&out);
-	free(path);
-	free(name);
-	return rc;
-}
-
 /* A command line of its own follows: getopt has put what was in between before it. */
 static bool
 is_separate(char *const *argv, int operand)
@@ -188,7 +172,7 @@ run_watch(int argc, char **argv)
 	else if (strcmp(verb, "ls") == 0 && n == 1)
 		rc = list(&w);
 	else if (strcmp(verb, "rm") == 0 && n == 2)
-		rc = take_away(argv[walk.operand + 1]);
+		rc = cli_delete("/api/v1/watches", argv[walk.operand + 1]);
 	else
 		rc = cli_usage(&cmd_watch, "takes add PATTERN [-- COMMAND...], ls, or rm ID");
 	cJSON_Delete(w.wish);

@@ -72,49 +72,61 @@ access_refusal(struct lws *wsi, bool check_origin)
 	return wrong;
 }
 
-static enum auth_access
-bearer_access(const struct server *s, struct lws *wsi)
+static bool
+offer(const struct server *s, const char *token, struct who *out)
+{
+	struct auth_token t;
+
+	if (auth_check(s->cfg.auth, token, clock_wall_ms(), &t) != AUTH_GOOD)
+		return false;
+	if (t.access > out->access)
+		*out = (struct who){t.access, t};
+	return true;
+}
+
+static bool
+bearer_access(const struct server *s, struct lws *wsi, struct who *out)
 {
 	char *header = wsi_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
-	enum auth_access access = AUTH_NONE;
+	bool good = header != NULL && strncasecmp(header, "Bearer ", 7) == 0 &&
+		    offer(s, header + 7, out);
 
-	if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0)
-		access = auth_check(s->cfg.auth, header + 7, clock_wall_ms());
 	free(header);
-	return access;
+	return good;
 }
 
 /* A browser sends several of one name when hosts or paths differ; a stale one must not hide a
  * good one. */
-static enum auth_access
-cookie_access(const struct server *s, struct lws *wsi)
+static void
+cookie_access(const struct server *s, struct lws *wsi, struct who *out)
 {
 	char *header = wsi_header(wsi, WSI_TOKEN_HTTP_COOKIE), *save = NULL;
-	enum auth_access best = AUTH_NONE, access;
 	size_t n = strlen(s->cookie);
 
 	for (char *c = header != NULL ? strtok_r(header, "; ", &save) : NULL; c != NULL;
 	     c = strtok_r(NULL, "; ", &save)) {
-		if (strncmp(c, s->cookie, n) != 0 || c[n] != '=')
-			continue;
-		access = auth_check(s->cfg.auth, c + n + 1, clock_wall_ms());
-		if (access > best)
-			best = access;
+		if (strncmp(c, s->cookie, n) == 0 && c[n] == '=')
+			offer(s, c + n + 1, out);
 	}
 	free(header);
-	return best;
 }
 
-enum auth_access
-access_of(struct lws *wsi)
+void
+access_of(struct lws *wsi, struct who *out)
 {
 	struct server *s = server_of(wsi);
-	enum auth_access access;
 
+	*out = (struct who){.access = AUTH_NONE};
 	if (wsi_is_local(wsi))
-		return AUTH_LOCAL;
-	if (s->cfg.no_auth)
-		return AUTH_WRITE;
-	access = bearer_access(s, wsi);
-	return access != AUTH_NONE ? access : cookie_access(s, wsi);
+		out->access = AUTH_LOCAL;
+	else if (s->cfg.no_auth)
+		out->access = AUTH_WRITE;
+	else if (!bearer_access(s, wsi, out))
+		cookie_access(s, wsi, out);
+}
+
+bool
+access_is_over(const struct server *s, const struct who *w, int64_t now_ms)
+{
+	return *w->token.id != '\0' && auth_find(s->cfg.auth, w->token.id, now_ms) == NULL;
 }

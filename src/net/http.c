@@ -36,7 +36,7 @@ struct http_req {
 	char *params[HTTP_PARAMS_MAX];
 	struct query query;
 	char *if_none_match, *accept_encoding, *range;
-	enum auth_access access;
+	struct who who;
 	bool head, dispatched, body_done, waits, leaving;
 	struct buf body;
 	void (*gone)(void *);
@@ -101,7 +101,19 @@ http_param(const struct http_req *r, unsigned n)
 enum auth_access
 http_access(const struct http_req *r)
 {
-	return r->access;
+	return r->who.access;
+}
+
+const char *
+http_pane(const struct http_req *r)
+{
+	return r->who.token.pane;
+}
+
+const struct http_route *
+http_route(const struct http_req *r)
+{
+	return r->route;
 }
 
 const char *
@@ -175,6 +187,7 @@ http_on_gone(struct http_req *r, void (*gone)(void *), void *arg)
 		return;
 	r->waits = true;
 	DL_APPEND(s->waiting, r);
+	server_watch_expiry(s, &r->who);
 	if (!uv_is_active((uv_handle_t *)&s->absence))
 		uv_timer_start(&s->absence, http_absence, ABSENCE_MS, ABSENCE_MS);
 }
@@ -198,6 +211,29 @@ http_absence(uv_timer_t *t)
 	}
 	if (s->waiting == NULL)
 		uv_timer_stop(t);
+}
+
+void
+http_end_tokens(struct server *s, int64_t now_ms)
+{
+	struct http_req *r;
+
+	DL_FOREACH (s->waiting, r)
+		if (access_is_over(s, &r->who, now_ms))
+			lws_set_timeout(
+			    r->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+}
+
+int64_t
+http_first_expiry(const struct server *s)
+{
+	const struct http_req *r;
+	int64_t first = INT64_MAX;
+
+	DL_FOREACH (s->waiting, r)
+		if (r->who.token.expires_ms != 0 && r->who.token.expires_ms < first)
+			first = r->who.token.expires_ms;
+	return first;
 }
 
 struct server *
@@ -395,6 +431,15 @@ dispatch(struct http_req *r)
 }
 
 static bool
+in_scope(const struct http_req *r)
+{
+	const struct server_config *cfg = &r->server->cfg;
+	const char *pane = r->who.token.pane;
+
+	return *pane == '\0' || (cfg->in_scope != NULL && cfg->in_scope(r, pane, cfg->arg));
+}
+
+static bool
 check_access(struct http_req *r)
 {
 	bool changes = strcmp(r->route->method, "GET") != 0;
@@ -408,14 +453,17 @@ check_access(struct http_req *r)
 	}
 	if (r->route->access == AUTH_NONE)
 		return true;
-	r->access = access_of(r->wsi);
-	if (r->access >= r->route->access)
+	access_of(r->wsi, &r->who);
+	if (r->who.access >= r->route->access && in_scope(r))
 		return true;
 	r->server->stats.refused++;
-	if (r->access == AUTH_NONE) {
+	if (r->who.access == AUTH_NONE) {
 		http_add_header(r, "www-authenticate", "Bearer");
 		http_reply_error(
 		    r, 401, "unauthorised", "a token is needed; panescry token makes one");
+	} else if (!in_scope(r)) {
+		http_reply_error(
+		    r, 403, "other_pane", "this token is for pane %s alone", r->who.token.pane);
 	} else {
 		http_reply_error(r, 403, "read_only", "this token may only read");
 	}

@@ -39,6 +39,12 @@ const char *http_param(const struct http_req *r, unsigned n);
 /* What whoever asks may do; AUTH_NONE where the route asks for nothing. */
 enum auth_access http_access(const struct http_req *r);
 
+/* The only pane that whoever asks may see; "": all. */
+const char *http_pane(const struct http_req *r);
+
+/* What is asked for; NULL: nothing that there is. */
+const struct http_route *http_route(const struct http_req *r);
+
 /* A query argument, decoded; NULL where it is missing. */
 const char *http_query(const struct http_req *r, const char *name);
 

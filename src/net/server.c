@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
@@ -260,6 +261,53 @@ on_sweep(uv_timer_t *t)
 	ws_sweep(t->data);
 }
 
+/* Tokens that end while something is open by them. */
+
+enum { EXPIRY_MS_MAX = 60 * 1000 }; /* the wall clock may be set */
+
+static void on_expiry(uv_timer_t *t);
+
+static void
+set_expiry(struct server *s, int64_t at_ms)
+{
+	int64_t wait = at_ms - clock_wall_ms();
+
+	wait = wait < 0 ? 0 : wait >= EXPIRY_MS_MAX ? EXPIRY_MS_MAX : wait + 1;
+	uv_update_time(s->loop);
+	uv_timer_start(&s->expiry, on_expiry, (uint64_t)wait, 0);
+	s->expires_ms = at_ms;
+}
+
+void
+server_tokens_ended(struct server *s)
+{
+	int64_t now = clock_wall_ms(), http, ws;
+
+	http_end_tokens(s, now);
+	ws_end_tokens(s, now);
+	http = http_first_expiry(s);
+	ws = ws_first_expiry(s);
+	uv_timer_stop(&s->expiry);
+	s->expires_ms = INT64_MAX;
+	if (http != INT64_MAX || ws != INT64_MAX)
+		set_expiry(s, http < ws ? http : ws);
+}
+
+static void
+on_expiry(uv_timer_t *t)
+{
+	server_tokens_ended(t->data);
+}
+
+void
+server_watch_expiry(struct server *s, const struct who *w)
+{
+	int64_t at = w->token.expires_ms;
+
+	if (at != 0 && (!uv_is_active((uv_handle_t *)&s->expiry) || at < s->expires_ms))
+		set_expiry(s, at);
+}
+
 /* protocols[0] is HTTP; each endpoint's subprotocol follows. */
 static struct lws_protocols *
 make_protocols(const struct server_config *cfg)
@@ -335,7 +383,8 @@ server_new(uv_loop_t *loop, const struct server_config *cfg, struct server **out
 	buf_init(&s->message, BUF_NO_MAX);
 	uv_timer_init(loop, &s->sweep);
 	uv_timer_init(loop, &s->absence);
-	s->sweep.data = s->absence.data = s;
+	uv_timer_init(loop, &s->expiry);
+	s->sweep.data = s->absence.data = s->expiry.data = s;
 	uv_timer_start(&s->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	s->protocols = make_protocols(&s->cfg);
 	s->context = make_context(loop, s->tls);
@@ -376,6 +425,7 @@ server_stop(struct server *s)
 	close_door(&s->local);
 	uv_close((uv_handle_t *)&s->sweep, NULL);
 	uv_close((uv_handle_t *)&s->absence, NULL);
+	uv_close((uv_handle_t *)&s->expiry, NULL);
 	if (s->context != NULL)
 		lws_context_destroy(s->context);
 }

@@ -16,6 +16,7 @@
 typedef struct uv_loop_s uv_loop_t;
 
 struct auth;
+struct http_req;
 struct http_route;
 struct server;
 struct ws_endpoint;
@@ -31,7 +32,9 @@ struct server_config {
 	struct auth *auth;                   /* borrowed */
 	const struct http_route *routes;     /* borrowed; ends with a NULL method */
 	const struct ws_endpoint *endpoints; /* borrowed; ends with a NULL subprotocol */
-	void *arg;                           /* for handlers */
+	/* Whether one who holds a token for that pane may ask this; nobody may where it is NULL. */
+	bool (*in_scope)(const struct http_req *r, const char *pane, void *arg);
+	void *arg; /* for handlers and in_scope */
 };
 
 struct server_stats {
@@ -46,6 +49,10 @@ int server_new(
 
 /* Accepts connections, or leaves them waiting; it does not accept before it is told to. */
 void server_accept(struct server *s, bool accept);
+
+/* Tokens were ended: what is open by them closes, WebSockets with 4401. Those that expire need no
+ * word. */
+void server_tokens_ended(struct server *s);
 
 /* Asks every WebSocket client to come again: its connection closes with that code. */
 void server_send_away(struct server *s, int code, const char *reason);

@@ -36,6 +36,8 @@ struct server {
 	uv_timer_t sweep;         /* pings */
 	struct http_req *waiting; /* utlist: for an answer that comes later */
 	uv_timer_t absence;       /* while there are any */
+	uv_timer_t expiry;        /* of the first token by which something is open.. */
+	int64_t expires_ms;       /* ..then, if it is under way */
 	struct buf message;       /* the one that is being written */
 	struct server_stats stats;
 };
@@ -64,16 +66,36 @@ void query_release(struct query *q);
 
 /* access.c: who may pass. NULL when Host and Origin are right, or what is wrong with them. */
 const char *access_refusal(struct lws *wsi, bool check_origin);
-enum auth_access access_of(struct lws *wsi);
+
+/* Whoever asks, and by which token: one without an id is none. */
+struct who {
+	enum auth_access access;
+	struct auth_token token;
+};
+void access_of(struct lws *wsi, struct who *out);
+
+/* Whether the token's end has come, or it was ended. */
+bool access_is_over(const struct server *s, const struct who *w, int64_t now_ms);
 
 int http_callback(
     struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 size_t http_session_size(void);
 void http_absence(uv_timer_t *t);
+
+/* Ends what waits for an answer to somebody who may no longer have it. */
+void http_end_tokens(struct server *s, int64_t now_ms);
+void ws_end_tokens(struct server *s, int64_t now_ms);
+
+/* When the first of the tokens by which something is open expires; INT64_MAX: none does. */
+int64_t http_first_expiry(const struct server *s);
+int64_t ws_first_expiry(const struct server *s);
 struct server *http_server(const struct http_req *r);
 int ws_callback(
     struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 size_t ws_session_size(void);
+
+/* Something is open by a token that may expire. */
+void server_watch_expiry(struct server *s, const struct who *w);
 
 /* Before an upgrade is accepted: 0, or the HTTP status that refuses it. */
 int ws_check_upgrade(struct lws *wsi);

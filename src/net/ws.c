@@ -35,6 +35,7 @@ struct ws_conn {
 	const char *close_reason;
 	struct buf rx; /* a message that came in pieces */
 	uint64_t heard_us;
+	struct who who;
 	int close_code; /* 0: none */
 	bool opened, rx_binary, ping, held, close_sent, broken;
 };
@@ -42,7 +43,7 @@ struct ws_conn {
 struct ws_request {
 	char *params[HTTP_PARAMS_MAX];
 	struct query query;
-	enum auth_access access;
+	const struct who *who;
 };
 
 size_t
@@ -66,7 +67,13 @@ ws_request_query(const struct ws_request *r, const char *name)
 enum auth_access
 ws_request_access(const struct ws_request *r)
 {
-	return r->access;
+	return r->who->access;
+}
+
+const char *
+ws_request_pane(const struct ws_request *r)
+{
+	return r->who->token.pane;
 }
 
 void
@@ -171,7 +178,7 @@ ws_check_upgrade(struct lws *wsi)
 static void
 on_established(struct lws *wsi, struct ws_conn *c)
 {
-	struct ws_request r = {.access = access_of(wsi)};
+	struct ws_request r = {.who = &c->who};
 	char *path = request_path(wsi);
 	const char *reason = NULL;
 	int code = 1008;
@@ -184,7 +191,9 @@ on_established(struct lws *wsi, struct ws_conn *c)
 	DL_APPEND(c->server->conns, c);
 	c->server->stats.websockets++;
 	query_read(&r.query, wsi);
-	if (r.access == AUTH_NONE) {
+	access_of(wsi, &c->who);
+	server_watch_expiry(c->server, &c->who);
+	if (c->who.access == AUTH_NONE) {
 		code = WS_CLOSE_UNAUTHORISED;
 		reason = "a token is needed";
 	} else if (path != NULL && path_match(c->endpoint->path, path, r.params)) {
@@ -374,6 +383,33 @@ ws_sweep(struct server *s)
 			lws_callback_on_writable(c->wsi);
 		}
 	}
+}
+
+void
+ws_end_tokens(struct server *s, int64_t now_ms)
+{
+	struct ws_conn *c;
+
+	DL_FOREACH (s->conns, c) {
+		if (c->close_code != 0 || !access_is_over(s, &c->who, now_ms))
+			continue;
+		ws_close(c, WS_CLOSE_UNAUTHORISED, "the token has ended");
+		/* Where its socket has no room, the close frame never leaves. */
+		lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_S);
+	}
+}
+
+int64_t
+ws_first_expiry(const struct server *s)
+{
+	const struct ws_conn *c;
+	int64_t first = INT64_MAX;
+
+	DL_FOREACH (s->conns, c)
+		if (c->close_code == 0 && c->who.token.expires_ms != 0 &&
+		    c->who.token.expires_ms < first)
+			first = c->who.token.expires_ms;
+	return first;
 }
 
 int

@@ -31,6 +31,7 @@ struct ws_request;
 const char *ws_request_param(const struct ws_request *r); /* the :id of the path */
 const char *ws_request_query(const struct ws_request *r, const char *name);
 enum auth_access ws_request_access(const struct ws_request *r);
+const char *ws_request_pane(const struct ws_request *r); /* the only one it may see; "": all */
 
 struct ws_endpoint {
 	const char *subprotocol;

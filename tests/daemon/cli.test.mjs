@@ -146,7 +146,7 @@ describe('serve', () => {
     process.kill(pid, 'SIGTERM');
     await until('the daemon to end', async () => !(await alive(pid)));
     assert.equal(await alive(pane.json.pid), false);
-    await assert.rejects(stat(join(dir, 's.sock')), { code: 'ENOENT' });
+    await until('the keeper to end, too', () => stat(join(dir, 's.sock')).then(() => false, (e) => e.code === 'ENOENT'));
     assert.ok((await stat(join(dir, 'panescry.log'))).size > 0);
   });
 

@@ -21,7 +21,9 @@ const ROUTES = [
   { method: 'POST', path: '/api/v1/panes/p1/signal', writes: true },
   { method: 'GET', path: '/api/v1/panes/p1/capture' },
   { method: 'GET', path: '/api/v1/panes/p1/commands' },
+  { method: 'GET', path: '/api/v1/tokens', writes: true },
   { method: 'POST', path: '/api/v1/tokens', writes: true },
+  { method: 'DELETE', path: '/api/v1/tokens/nobody', writes: true },
   { method: 'GET', path: '/', open: true },
 ];
 
@@ -107,7 +109,7 @@ describe('routes', () => {
   it('405 for a path that has other methods', async () => {
     for (const [method, path] of [['DELETE', '/api/v1/panes'], ['PUT', '/api/v1/panes/p1'],
       ['PATCH', '/api/v1/panes/p1'], ['GET', '/api/v1/panes/p1/input'], ['POST', '/healthz'],
-      ['GET', '/api/v1/tokens'], ['OPTIONS', '/api/v1/panes']])
+      ['PUT', '/api/v1/tokens'], ['OPTIONS', '/api/v1/panes']])
       assertError(await d.request(method, path, {}), 405, 'bad_method');
   });
 

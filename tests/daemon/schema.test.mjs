@@ -156,6 +156,12 @@ describe('what the daemon sends is what the schema says:', () => {
     await ask(304, 'GET', '/', { headers: { 'if-none-match': page.headers.etag } });
     await post(201, 'tokens', { read_only: true, expires_in: 60 });
     await post(201, 'tokens', {});
+    const visitor = await post(201, 'tokens', { name: 'visitor', once: true });
+    const { id: shown } = await d.new(['cat']);
+    await post(201, 'tokens', { pane: shown });
+    await d.remove(shown);
+    await get('tokens');
+    await ask(200, 'DELETE', `tokens/${visitor.id}`);
     await ask(204, 'POST', '/api/v1/hooks', { local: true, json: {} });
   });
 

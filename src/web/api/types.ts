@@ -45,6 +45,7 @@ export type ErrorCode =
   | 'no_such_place'
   | 'no_such_session'
   | 'no_such_step'
+  | 'no_such_token'
   | 'no_such_watch'
   | 'no_terminal'
   | 'no_tmux'
@@ -59,6 +60,7 @@ export type ErrorCode =
   | 'not_waiting'
   | 'not_written'
   | 'offset'
+  | 'other_pane'
   | 'pane_exited'
   | 'queue_full'
   | 'read_only'
@@ -69,6 +71,7 @@ export type ErrorCode =
   | 'stopping'
   | 'store_unavailable'
   | 'timeout'
+  | 'token_file'
   | 'too_large'
   | 'too_many'
   | 'too_many_flows'
@@ -1212,10 +1215,40 @@ export interface Watches {
 }
 
 export interface Token {
-  token: string;
-  link: string;
+  id: string;
+  name: string | null;
+  /** The only one that it opens; null: everything. */
+  pane: string | null;
   read_only: boolean;
+  /** A link that nobody has opened yet. */
+  once: boolean;
+  created: Time | null;
   expires: Time | null;
+  last_used: Time | null;
+}
+
+export interface TokenList {
+  tokens: Token[];
+}
+
+export interface NewToken {
+  /** Null for a link that is opened once. */
+  token: string | null;
+  link: string;
+  id: string;
+  name: string | null;
+  /** The only one that it opens; null: everything. */
+  pane: string | null;
+  read_only: boolean;
+  /** A link that nobody has opened yet. */
+  once: boolean;
+  created: Time | null;
+  expires: Time | null;
+  last_used: Time | null;
+}
+
+export interface TokenEnded {
+  id: string;
 }
 
 export interface AttachHello {

@@ -7,10 +7,10 @@ import { until, within } from './until.mjs';
 
 export class Listener {
   /** `after` as in a subscribe; undefined: none. */
-  static async on(d, topics, after) {
+  static async on(d, topics, after, { token = d.token } = {}) {
     const l = new Listener();
     Object.assign(l, { all: [], last: 0, faults: [] });
-    l.ws = new WebSocket(`ws://127.0.0.1:${d.port}/ws/events`, ['panescry.events.v1'], { headers: { authorization: `Bearer ${d.token}` }, perMessageDeflate: false });
+    l.ws = new WebSocket(`ws://127.0.0.1:${d.port}/ws/events`, ['panescry.events.v1'], { headers: { authorization: `Bearer ${token}` }, perMessageDeflate: false });
     l.ws.on('message', (data) => {
       const o = JSON.parse(data.toString());
       if (o.seq < l.last) l.faults.push(`${o.seq} after ${l.last}`);
