@@ -283,6 +283,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		free_parts(a);
 		return rc;
 	}
+	saves_open(a);
 	if ((rc = stored_open(a, cause)) != 0 || (rc = archiver_open(a, cause)) != 0 ||
 	    (rc = jobs_open(a, cause)) != 0 || (rc = start_server(a, cause)) != 0) {
 		if (a->server != NULL)
@@ -290,6 +291,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		archiver_close(a);
 		stored_close(a);
 		jobs_close(a);
+		saves_close(a);
 		collisions_close(a);
 		uv_run(loop, UV_RUN_DEFAULT);
 		server_free(a->server);
@@ -340,6 +342,7 @@ close_all(struct app *a)
 	collisions_close(a);
 	if (a->keep != NULL)
 		worker_stop(a);
+	saves_close(a);
 	uv_close((uv_handle_t *)&a->child, NULL);
 	uv_close((uv_handle_t *)&a->last_words, NULL);
 }

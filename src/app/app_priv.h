@@ -75,7 +75,9 @@ struct app {
 	struct server *server;
 	struct entry *entries; /* utlist, oldest first */
 	unsigned entry_count, viewer_count, wait_count;
-	struct save *saves; /* utlist; the first is under way */
+	struct save *saves;   /* utlist; the first is under way */
+	struct save *unsaved; /* utlist; what failed, and is tried again */
+	uv_timer_t save_again;
 	uint64_t next_id;
 	uint64_t started_us;
 	uint64_t panes_started, output_gone; /* output_gone: bytes of panes that were removed */
@@ -236,7 +238,10 @@ cJSON *sighting_json(const struct sighting *s);
 void searches_cancel(struct app *a);
 
 /* saves.c: what `dump` gives when it is its turn goes to the file of that name in the state
- * directory, off the loop; then `done` (may be NULL) is called. */
+ * directory, off the loop; then `done` (may be NULL) is called. After a failure it is tried again
+ * by itself, until it is written. */
+void saves_open(struct app *a);
+void saves_close(struct app *a);
 void saves_add(struct app *a, const char *name, char *(*dump)(struct app *),
     void (*done)(int err, void *), void *arg);
 

@@ -168,9 +168,13 @@ info_metrics(struct http_req *r, void *arg)
 	const struct app *a = arg;
 	struct counts c = count(a);
 	struct server_stats s = server_stats(a->server);
+	struct archive_status archive;
+	struct store_status store;
 	unsigned running, queued;
 
 	jobs_count(a, &running, &queued);
+	archive_status(a->archive, &archive);
+	store_status(a->store, &store);
 	const struct {
 		const char *name, *type, *help;
 		double value;
@@ -196,6 +200,17 @@ info_metrics(struct http_req *r, void *arg)
 		(double)c.input_pending},
 	    {"panescry_jobs_running", "gauge", "Jobs whose command runs.", running},
 	    {"panescry_jobs_queued", "gauge", "Jobs that wait.", queued},
+	    {"panescry_store_full", "gauge", "1 while the database cannot be written.",
+		store.state == STORE_FULL || store.state == STORE_DISABLED},
+	    {"panescry_store_dropped_total", "counter",
+		"Operations that could not be kept until the database could be written.",
+		(double)store.dropped},
+	    {"panescry_archive_full", "gauge", "1 while nothing can be archived.",
+		archive.state == ARCHIVE_FULL},
+	    {"panescry_archive_queued_bytes", "gauge",
+		"What was taken for the archive and is not written.", (double)archive.queued},
+	    {"panescry_archive_lines_missing_total", "counter",
+		"Lines that the archive could not take in time.", (double)archive.dropped},
 	    {"panescry_viewers", "gauge", "Attached viewers.", a->viewer_count},
 	    {"panescry_waits", "gauge", "Requests that wait for a line.", a->wait_count},
 	    {"panescry_connections", "gauge", "Open client connections.", s.connections},
@@ -214,6 +229,8 @@ info_metrics(struct http_req *r, void *arg)
 	};
 	struct buf b;
 
+	archive_status_release(&archive);
+	store_status_release(&store);
 	buf_init(&b, BUF_NO_MAX);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		metric(&b, rows[i].name, rows[i].type, rows[i].help, rows[i].value);

@@ -137,7 +137,7 @@ refuse(struct asked *q, int rc)
 static void
 submit(struct asked *q)
 {
-	struct job_submit how = {q->force, on_stored, q};
+	struct job_submit how = {q->force, on_stored, q, true};
 	uint64_t ended;
 	struct job *j;
 	int rc;

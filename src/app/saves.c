@@ -1,5 +1,6 @@
 /* Small files of the state directory, written on the thread pool, one after the other: they may
- * share a temporary file, and an older text must not replace a newer one. */
+ * share a temporary file, and an older text must not replace a newer one. One that could not be
+ * written, as on a full disk, is tried again until it can. */
 #include "config.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
+
+enum { AGAIN_MS = 2000 };
 
 struct save {
 	struct save *prev, *next;
@@ -36,6 +39,8 @@ save_work(uv_work_t *w)
 }
 
 static void save_done(uv_work_t *w, int status);
+static void add(struct app *a, const char *path, char *(*dump)(struct app *),
+    void (*done)(int err, void *), void *arg);
 
 static void
 save_first(struct app *a)
@@ -49,6 +54,62 @@ save_first(struct app *a)
 }
 
 static void
+free_save(struct save *s)
+{
+	free(s->path);
+	free(s->text);
+	free(s);
+}
+
+static struct save *
+find_unsaved(struct app *a, const char *path)
+{
+	struct save *s;
+
+	DL_FOREACH (a->unsaved, s)
+		if (strcmp(s->path, path) == 0)
+			break;
+	return s;
+}
+
+static void
+on_again(uv_timer_t *t)
+{
+	struct app *a = t->data;
+	struct save *s, *next;
+
+	DL_FOREACH_SAFE (a->unsaved, s, next)
+		add(a, s->path, s->dump, NULL, NULL);
+}
+
+/* What is not written is said once, and its place kept until it is. */
+static void
+note(struct save *s)
+{
+	struct app *a = s->app;
+	struct save *before = find_unsaved(a, s->path), *kept;
+
+	if (s->err == 0 && before != NULL) {
+		log_info("app", "%s can be written again", s->path);
+		DL_DELETE(a->unsaved, before);
+		free_save(before);
+	}
+	if (s->err == 0)
+		return;
+	if (before == NULL)
+		log_error("app", "cannot write %s: %s", s->path, strerror(-s->err));
+	if (a->closed)
+		return;
+	if (before == NULL) {
+		kept = xcalloc(1, sizeof *kept);
+		kept->path = xstrdup(s->path);
+		kept->dump = s->dump;
+		DL_APPEND(a->unsaved, kept);
+	}
+	uv_timer_start(&a->save_again, on_again, AGAIN_MS, 0);
+}
+
+static void
 save_done(uv_work_t *w, int status)
 {
 	struct save *s = w->data;
@@ -57,23 +118,20 @@ save_done(uv_work_t *w, int status)
 	save_first(s->app);
 	if (status != 0)
 		s->err = status;
-	if (s->err != 0)
-		log_error("app", "cannot write %s: %s", s->path, strerror(-s->err));
+	note(s);
 	if (s->done != NULL)
 		s->done(s->err, s->arg);
-	free(s->path);
-	free(s->text);
-	free(s);
+	free_save(s);
 }
 
-void
-saves_add(struct app *a, const char *name, char *(*dump)(struct app *),
-    void (*done)(int err, void *), void *arg)
+static void
+add(struct app *a, const char *path, char *(*dump)(struct app *), void (*done)(int err, void *),
+    void *arg)
 {
 	struct save *s = xcalloc(1, sizeof *s);
 
 	s->app = a;
-	s->path = xasprintf("%s/%s", a->state_dir, name);
+	s->path = xstrdup(path);
 	s->dump = dump;
 	s->done = done;
 	s->arg = arg;
@@ -81,6 +139,34 @@ saves_add(struct app *a, const char *name, char *(*dump)(struct app *),
 	DL_APPEND(a->saves, s);
 	if (a->saves == s)
 		save_first(a);
+}
+
+void
+saves_open(struct app *a)
+{
+	uv_timer_init(a->loop, &a->save_again);
+	a->save_again.data = a;
+}
+
+void
+saves_close(struct app *a)
+{
+	struct save *s, *next;
+
+	DL_FOREACH_SAFE (a->unsaved, s, next)
+		free_save(s);
+	a->unsaved = NULL;
+	uv_close((uv_handle_t *)&a->save_again, NULL);
+}
+
+void
+saves_add(struct app *a, const char *name, char *(*dump)(struct app *),
+    void (*done)(int err, void *), void *arg)
+{
+	char *path = xasprintf("%s/%s", a->state_dir, name);
+
+	add(a, path, dump, done, arg);
+	free(path);
 }
 
 /* A request whose answer waits until the file is written. */

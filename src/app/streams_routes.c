@@ -114,7 +114,7 @@ create(struct app *a, struct http_req *r, struct job_spec *take, const bool *wan
 	s->creator = r;
 	http_on_gone(r, creator_gone, s);
 	a->job_streams->working++;
-	jobs_add(a->store, &s->row, on_added, s);
+	jobs_add(a->store, &s->row, true, on_added, s);
 }
 
 /* A request that came before those of the worker before were read. */

@@ -201,7 +201,7 @@ submit(struct talk_creation *c)
 	    .idle_end_ms = c->idle_end_ms,
 	    .resume = c->resume,
 	};
-	struct job_submit how = {false, on_stored, c};
+	struct job_submit how = {false, on_stored, c, true};
 	char id[TALK_ID_MAX];
 	struct talking *l;
 	struct job *j;

@@ -289,7 +289,7 @@ put_on_record(struct job *j)
 	row.created_ms = j->created_ms;
 	row.usage = jobs_usage_unknown;
 	job_op(j);
-	jobs_add(j->runner->cfg.store, &row, on_stored, j);
+	jobs_add(j->runner->cfg.store, &row, j->priv->submit.prompt, on_stored, j);
 	free(row.spec);
 }
 

@@ -129,6 +129,7 @@ struct job_submit {
 	bool force; /* whatever there is with this key */
 	void (*stored)(void *arg, struct job *j, int rc);
 	void *arg;
+	bool prompt; /* rather not at all than when the disk has room again */
 };
 int runner_submit(struct runner *r, struct job_spec *take, const struct job_submit *how,
     struct job **out, bool *existing, uint64_t *ended);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -157,10 +158,33 @@ database_sync(struct database *d)
 	return log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) == SQLITE_OK ? 0 : -EIO;
 }
 
-void
+int
 database_cut_log(struct database *d)
 {
-	sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	return sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+		       SQLITE_OK
+		   ? 0
+		   : sql_error(d->db);
+}
+
+bool
+database_needs_room(const struct database *d)
+{
+	int code = sqlite3_errcode(d->db) & 0xFF;
+
+	return code == SQLITE_FULL || code == SQLITE_IOERR;
+}
+
+bool
+database_is_cramped(const struct database *d)
+{
+	sqlite3_file *log = log_file(d->db);
+	sqlite3_int64 size = 0;
+	struct statvfs fs;
+
+	return log != NULL && log->pMethods->xFileSize(log, &size) == SQLITE_OK && size > 0 &&
+	       statvfs(d->path, &fs) == 0 &&
+	       (uint64_t)size > (uint64_t)fs.f_bavail * fs.f_frsize / 2;
 }
 
 void

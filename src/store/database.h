@@ -49,8 +49,15 @@ enum fault database_prepare(struct database *d, char **cause);
 /* What was committed stays even when the power goes. */
 int database_sync(struct database *d);
 
-/* Takes the log in and cuts it, unless a reader that does not end is in the way. */
-void database_cut_log(struct database *d);
+/* Takes the log in and cuts it: 0, -EBUSY when a reader that does not end is in the way, or as
+ * store/sql.h. */
+int database_cut_log(struct database *d);
+
+/* The last call failed as it does where there is no room. */
+bool database_needs_room(const struct database *d);
+
+/* The log has more than half of what is free on the disk. */
+bool database_is_cramped(const struct database *d);
 
 /* Closes the connection. Without `checkpoint` the write-ahead log stays as it is, for the next
  * one to take up, and the file is not written to. */

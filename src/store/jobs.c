@@ -52,6 +52,7 @@ struct act {
 	jobs_expired_cb expired;
 	void *arg;
 	size_t size;
+	bool prompt;
 };
 
 static struct act *
@@ -119,8 +120,12 @@ act_done(int rc, void *data)
 static void
 act_submit(struct store *s, struct act *take, int (*run)(sqlite3 *, void *), bool erase)
 {
-	const struct store_op op = {
-	    .run = run, .done = act_done, .data = take, .size = take->size, .erase = erase};
+	const struct store_op op = {.run = run,
+	    .done = act_done,
+	    .data = take,
+	    .size = take->size,
+	    .erase = erase,
+	    .prompt = take->prompt};
 
 	store_submit(s, &op);
 }
@@ -228,10 +233,11 @@ add(sqlite3 *db, void *data)
 }
 
 void
-jobs_add(struct store *s, const struct jobs_row *row, jobs_done_cb done, void *arg)
+jobs_add(struct store *s, const struct jobs_row *row, bool prompt, jobs_done_cb done, void *arg)
 {
 	struct act *a = act_new(row->id, done, arg);
 
+	a->prompt = prompt;
 	keep_row(a, row);
 	act_submit(s, a, add, false);
 }

@@ -79,8 +79,9 @@ struct jobs_channel {
 
 /* With its channels. What is looked for (struct jobs_query) is read from the spec. Numbers rise: -EEXIST if
  * it is not above all that were given. -EINVAL: number 0, a spec that is no JSON object, or a channel
- * that is not of 1..JOBS_CHANNELS_MAX. */
-void jobs_add(struct store *s, const struct jobs_row *row, jobs_done_cb done, void *arg);
+ * that is not of 1..JOBS_CHANNELS_MAX. `prompt` as in struct store_op. */
+void jobs_add(
+    struct store *s, const struct jobs_row *row, bool prompt, jobs_done_cb done, void *arg);
 /* RUNNING, with a try that begins; no pid yet. -ENOENT: it is terminal, or there is none. -EEXIST: it
  * has had such a try. */
 void jobs_try_begin(

@@ -83,6 +83,8 @@ admit(struct store *s, const struct job *j)
 		return -EROFS;
 	if (s->has_ended)
 		return -ECANCELED;
+	if (s->st.state == STORE_FULL && j->op.prompt)
+		return -ENOSPC;
 	if (s->ops >= s->config.max_ops || j->op.size > s->config.max_bytes - s->bytes)
 		return -ENOSPC;
 	return 0;
@@ -91,7 +93,7 @@ admit(struct store *s, const struct job *j)
 static void
 refuse(struct store *s, struct job *j, int rc)
 {
-	if (!j->flush) {
+	if (!j->flush && !j->op.prompt) {
 		s->st.dropped++;
 		if (s->gap.dropped++ == 0)
 			s->gap.from_ms = clock_wall_ms();

@@ -22,8 +22,12 @@
  *	STORE_FULL      the last attempt to write failed: the disk is full, or cannot be written, or
  *	                another process keeps it locked. It is tried again every retry_ms, or
  *	                less and less often, up to 32 times that, while it cannot be opened.
+ *	                Before that, what waits is tried by halves, down to a single operation.
  *	STORE_DISABLED  nothing is written any more: the file is of a newer version of the program
  *	                (then it is left as it is, to the byte), or its second damage was found
+ *
+ * The log grows to some 40 MB before it is taken in; on a disk that is nearly full it is so as
+ * soon as it has half of what is free, so that there is always room for what it has.
  *
  * A damaged file is set aside as panescry.db.damaged-<time>, with its log, and a new one begun;
  * so it is once more when damage shows up later. Operations that wait are kept over this; what
@@ -85,6 +89,9 @@ struct store_op {
 	/* What it deletes is to be gone from the log as well: before `done`, that is taken in and cut,
 	 * as far as readers let it. */
 	bool erase;
+	/* Somebody waits for it: it is not kept over STORE_FULL, but gets -ENOSPC then, which is
+	 * in no gap. */
+	bool prompt;
 };
 
 /* Copies *op. Never calls back from here. */

@@ -30,7 +30,7 @@ enum { OPEN_BACKOFF_MAX = 5 };
 struct batch {
 	struct job *jobs; /* utlist */
 	size_t n;
-	bool flush, erase;
+	bool flush, erase, no_room; /* no_room: that is what it failed for, or may be */
 	struct gap gap;
 };
 
@@ -94,6 +94,25 @@ close_file(struct store *s, bool checkpoint)
 	database_close(&s->d, checkpoint);
 }
 
+/* Those whom somebody waits for hear so now. */
+static void
+refuse_prompt(struct store *s)
+{
+	struct job *j, *next;
+
+	pthread_mutex_lock(&s->mutex);
+	DL_FOREACH_SAFE (s->queue, j, next) {
+		if (!j->op.prompt)
+			continue;
+		DL_DELETE(s->queue, j);
+		s->ops--;
+		s->bytes -= j->op.size;
+		store_finish(s, j, -ENOSPC);
+	}
+	pthread_mutex_unlock(&s->mutex);
+	notify(s);
+}
+
 static void
 wait_to_retry(struct store *s, unsigned backoff, char *cause_take)
 {
@@ -103,6 +122,7 @@ wait_to_retry(struct store *s, unsigned backoff, char *cause_take)
 	}
 	s->retry_us = clock_mono_us() + ((uint64_t)s->config.retry_ms * 1000 << backoff);
 	set_state(s, STORE_FULL, cause_take);
+	refuse_prompt(s);
 }
 
 static unsigned
@@ -249,6 +269,7 @@ write_batch(struct store *s, struct batch *b, char **cause)
 		return f;
 	}
 	database_explain(&s->d, "write", cause);
+	b->no_room = f == FAULT_WAIT && database_needs_room(&s->d);
 	if (!sqlite3_get_autocommit(s->d.db))
 		exec(s, "ROLLBACK");
 	return f;
@@ -326,6 +347,31 @@ leave_damaged(struct store *s, char *cause_take)
 	set_aside(s, cause_take);
 }
 
+/* On a disk that has little room the log is taken in early: as long as it has at most half of
+ * what is free, the file can grow by all that is in it. A reader may be in the way, and is not
+ * waited for each time. */
+static void
+mind_room(struct store *s)
+{
+	uint64_t now = clock_mono_us();
+
+	if (now < s->cut_us || !database_is_cramped(&s->d))
+		return;
+	if (database_cut_log(&s->d) != 0)
+		s->cut_us = now + (uint64_t)s->config.retry_ms * 1000;
+}
+
+/* Whether there may be room by now, as the log was cut or less is written at once. */
+static bool
+makes_room(struct store *s, const struct batch *b)
+{
+	if (!b->no_room || (b->n == 1 && s->cut))
+		return false;
+	s->cut = b->n == 1;
+	database_cut_log(&s->d);
+	return true;
+}
+
 /* A disk that has little room takes less at a time: what would not fit as a whole is tried again
  * by halves, and after a success by more. */
 static void
@@ -339,7 +385,9 @@ write_some(struct store *s)
 	f = write_batch(s, &b, &cause);
 	if (f == FAULT_NONE) {
 		s->limit = s->limit < SIZE_MAX / 2 ? s->limit * 2 : SIZE_MAX;
+		s->cut = false;
 		complete(s, &b);
+		mind_room(s);
 		return;
 	}
 	put_back(s, &b);
@@ -348,7 +396,12 @@ write_some(struct store *s)
 		return;
 	}
 	s->limit = b.n > 1 ? b.n / 2 : 1;
-	wait_to_retry(s, 0, cause);
+	if (!makes_room(s, &b)) {
+		s->cut = false;
+		wait_to_retry(s, 0, cause);
+		return;
+	}
+	free(cause);
 }
 
 /* The next three with the mutex held. */

@@ -76,7 +76,7 @@ rec_queued(uint64_t id, char *spec)
 int
 rec_add_row(struct owner *o, const struct jobs_row *row)
 {
-	jobs_add(o->store, row, rec_done, NULL);
+	jobs_add(o->store, row, false, rec_done, NULL);
 	return rec_outcome(o);
 }
 

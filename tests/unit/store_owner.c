@@ -149,7 +149,7 @@ submit_row(struct owner *o, int n, size_t bytes, bool fails)
 	struct row *r = malloc(sizeof *r);
 
 	*r = (struct row){o, n, bytes, fails};
-	store_submit(o->store, &(struct store_op){row_run, row_done, r, bytes, false});
+	store_submit(o->store, &(struct store_op){row_run, row_done, r, bytes, false, false});
 }
 
 void
@@ -174,7 +174,7 @@ ignore(int rc, void *data)
 void
 owner_run(struct owner *o, int (*run)(sqlite3 *db, void *data), void *data)
 {
-	store_submit(o->store, &(struct store_op){run, ignore, data, 0, false});
+	store_submit(o->store, &(struct store_op){run, ignore, data, 0, false, false});
 }
 
 static long

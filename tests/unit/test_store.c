@@ -158,8 +158,8 @@ a_reader_sees_what_is_done(void **state)
 
 	owner_open(o);
 	for (int i = 0; i < 50; i++) {
-		store_submit(
-		    o->store, &(struct store_op){put_row, look_at_rows, &seen, 0, false});
+		store_submit(o->store,
+		    &(struct store_op){put_row, look_at_rows, &seen, 0, false, false});
 		store_collect(o->store);
 	}
 	assert_true(owner_until(o, has_seen, (long)&seen));

@@ -70,7 +70,7 @@ put_row(struct owner *o, int n)
 	struct row r = {o, n};
 
 	o->ndone = 0;
-	store_submit(o->store, &(struct store_op){row_run, row_done, &r, 0, false});
+	store_submit(o->store, &(struct store_op){row_run, row_done, &r, 0, false, false});
 	assert_true(owner_await_done(o, 1));
 }
 

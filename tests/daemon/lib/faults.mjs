@@ -1,0 +1,86 @@
+// A daemon whose state directory is a small disk of its own, in a private mount namespace.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { privateDir } from './daemon.mjs';
+import { startKept } from './keeper.mjs';
+
+/** A tmpfs in a mount namespace of one's own: as root, or where user namespaces allow it. */
+export const canMount = () => {
+  try {
+    execFileSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs -o size=64k none /mnt'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Runs a command within the mounts that a process has. */
+export const nsenter = (pid, ...command) => execFileSync('nsenter', ['-t', String(pid), '-m', ...command], { stdio: ['ignore', 'pipe', 'pipe'] }).toString();
+
+/** The disk from outside, through the root that the process `pid` sees. */
+class Disk {
+  constructor(pid, path) {
+    this.pid = pid;
+    this.at = path;
+    this.path = `/proc/${pid}/root${path}`;
+  }
+
+  /** Leaves that many MiB; none: to the last byte. */
+  fill(leave = 0) {
+    const file = join(this.path, 'ballast');
+    const { bsize, bavail } = statfsSync(this.path);
+    const blocks = Math.max(0, bavail - Math.ceil((leave * 1024 * 1024) / bsize));
+    writeFileSync(file, Buffer.alloc(blocks * bsize));
+    if (leave === 0) execFileSync('sh', ['-c', 'cat /dev/zero >>"$0" 2>/dev/null || :', file]);
+  }
+
+  free() {
+    rmSync(join(this.path, 'ballast'), { force: true });
+  }
+
+  remount(options) {
+    nsenter(this.pid, 'mount', '-o', `remount,${options}`, this.at);
+  }
+
+  read(name) {
+    try {
+      return readFileSync(join(this.path, name), 'utf8');
+    } catch {
+      return null;
+    }
+  }
+
+  size(name) {
+    try {
+      return statSync(join(this.path, name)).size;
+    } catch {
+      return 0;
+    }
+  }
+
+  list() {
+    return readdirSync(this.path, { recursive: true }).map((n) => `${n} ${this.size(n)}`).join(', ');
+  }
+}
+
+/** `size` MiB; `mount` runs in the namespace before the daemon. */
+export async function startOnDisk(size, { mount = '', ...more } = {}) {
+  const dir = await privateDir();
+  const at = join(dir, 'state');
+  mkdirSync(at, { mode: 0o700 });
+  try {
+    const d = await startKept({
+      ...more,
+      dir,
+      args: ['--state-dir', at, ...(more.args ?? [])],
+      under: ['unshare', '-m', 'sh', '-c', `mount -t tmpfs -o size=${size}m,mode=700 none "$0" && ${mount || ':'} && exec "$@"`, at],
+    });
+    d.disk = new Disk(d.pid, at);
+    return d;
+  } catch (e) {
+    rmSync(dir, { recursive: true, force: true });
+    throw e;
+  }
+}
