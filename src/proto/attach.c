@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "proto/json.h"
 
 void
@@ -69,7 +70,7 @@ attach_put_hello(struct buf *b, const struct attach_hello *h)
 	cJSON_AddStringToObject(o, "pane", h->pane);
 	cJSON_AddNumberToObject(o, "cols", h->cols);
 	cJSON_AddNumberToObject(o, "rows", h->rows);
-	cJSON_AddNumberToObject(o, "offset", (double)h->offset);
+	json_add_u64(o, "offset", h->offset);
 	cJSON_AddStringToObject(o, "mode", h->read_only ? "ro" : "rw");
 	cJSON_AddNumberToObject(o, "window", ATTACH_WINDOW);
 	put_control(b, o);
@@ -144,7 +145,7 @@ attach_put_client_ack(struct buf *b, uint64_t offset)
 {
 	cJSON *o = control("ack");
 
-	cJSON_AddNumberToObject(o, "offset", (double)offset);
+	json_add_u64(o, "offset", offset);
 	put_control(b, o);
 }
 
@@ -261,8 +262,10 @@ parse_server_control(const cJSON *o, struct attach_event *out)
 	}
 	if (strcmp(type, "error") == 0) {
 		out->kind = ATTACH_EV_ERROR;
-		text = json_string(o, "message");
-		snprintf(out->message, sizeof out->message, "%s", text != NULL ? text : "");
+		if ((text = json_string(o, "message")) == NULL)
+			text = "";
+		snprintf(out->message, sizeof out->message, "%.*s",
+		    utf8_prefix(text, sizeof out->message - 1), text);
 	}
 	return 0;
 }

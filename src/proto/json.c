@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +130,15 @@ json_add_item(cJSON *array, const char *text)
 
 	cJSON_AddItemToArray(array, checked(cJSON_CreateString(clean)));
 	free(clean);
+}
+
+void
+json_add_u64(cJSON *o, const char *name, uint64_t value)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+	checked(cJSON_AddRawToObject(o, name, digits));
 }
 
 cJSON *

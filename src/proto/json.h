@@ -36,6 +36,10 @@ int json_u64(const cJSON *o, const char *name, uint64_t lo, uint64_t hi, uint64_
 void json_add_text(cJSON *o, const char *name, const char *text);
 void json_add_item(cJSON *array, const char *text);
 
+/* Adds an integer to the last digit: of cJSON's numbers, those from 2^52 on may lose it. It is text
+ * in the tree, and no number for who looks at that. */
+void json_add_u64(cJSON *o, const char *name, uint64_t value);
+
 /* An array of such strings, which end with a NULL. */
 cJSON *json_texts(char *const *texts);
 

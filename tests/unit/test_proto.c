@@ -3,10 +3,12 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include <cjson/cJSON.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "proto/attach.h"
 #include "proto/json.h"
 
@@ -111,6 +113,51 @@ events_come_back(void **state)
 	buf_release(&b);
 }
 
+/* cJSON takes numbers of that size for equal to their neighbours when it prints them. */
+static void
+offsets_are_exact(void **state)
+{
+	struct attach_request r;
+	struct attach_event e;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, BUF_NO_MAX);
+	attach_put_client_ack(&b, JSON_INT_MAX);
+	assert_int_equal(attach_parse_request(b.data, b.len, &r, NULL), 0);
+	assert_true(r.offset == JSON_INT_MAX);
+	buf_reset(&b);
+	attach_put_hello(&b, &(struct attach_hello){"p1", 80, 24, JSON_INT_MAX, false});
+	assert_int_equal(attach_parse_event(b.data, b.len, &e), 0);
+	assert_true(e.offset == JSON_INT_MAX);
+	buf_release(&b);
+}
+
+static void
+a_long_error_is_cut_between_characters(void **state)
+{
+	char text[301];
+	struct attach_event e;
+	struct buf b;
+
+	(void)state;
+	for (size_t i = 0; i < 300; i += 3)
+		memcpy(text + i, "\xE4\xB8\xAD", 3);
+	text[300] = '\0';
+	buf_init(&b, BUF_NO_MAX);
+	for (size_t i = 0; i < 3; i++) {
+		char shifted[310];
+
+		snprintf(shifted, sizeof shifted, "%.*s%s", (int)i, "ab", text);
+		buf_reset(&b);
+		attach_put_error(&b, "code", shifted);
+		assert_int_equal(attach_parse_event(b.data, b.len, &e), 0);
+		assert_true(utf8_valid(e.message, strlen(e.message)));
+		assert_in_range(strlen(e.message), 250, sizeof e.message - 1);
+	}
+	buf_release(&b);
+}
+
 int
 main(void)
 {
@@ -119,6 +166,8 @@ main(void)
 	    cmocka_unit_test(requests),
 	    cmocka_unit_test(json_depth_is_bounded),
 	    cmocka_unit_test(events_come_back),
+	    cmocka_unit_test(offsets_are_exact),
+	    cmocka_unit_test(a_long_error_is_cut_between_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
