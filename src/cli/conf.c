@@ -22,6 +22,11 @@ enum { FILE_MAX_BYTES = 64 * 1024 };
 
 enum kind { COUNT, SWITCH, TMUX, NAMES, PATH, SECONDS, BACKOFF };
 
+/* What is put into a message when it is no name of a setting. */
+#define NAME_CHARS \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" \
+	"_-. "
+
 #define AT(member) offsetof(struct app_limits, member)
 
 /* Habits; the bounds have a table of their own (app/bounds.h). */
@@ -46,7 +51,9 @@ static const struct key {
 
 struct load {
 	struct app_limits *limits;
-	char *wrong; /* what is wrong with the first line that is */
+	const char *at; /* what has not been read */
+	int line;       /* number of the last that was */
+	char *wrong;    /* what is wrong with it; nothing is read behind it */
 };
 
 static int
@@ -221,7 +228,9 @@ on_key(void *user, const char *section, const char *name, const char *value)
 	while (k != end && strcmp(k->name, name) != 0)
 		k++;
 	if (*section != '\0' || k == end) {
-		l->wrong = xasprintf("there is no setting %s", name);
+		bool fit = name[strspn(name, NAME_CHARS)] == '\0';
+
+		l->wrong = xasprintf("there is no setting %s", fit ? name : "of that name");
 		return 0;
 	}
 	if (k->kind == SWITCH)
@@ -255,15 +264,37 @@ on_key(void *user, const char *section, const char *name, const char *value)
 	return 0;
 }
 
+/* For inih, which goes on behind a line that is wrong, and takes what does not fit for a line. */
+static char *
+read_line(char *line, int size, void *user)
+{
+	struct load *l = user;
+	size_t n = strcspn(l->at, "\n");
+
+	if (l->wrong != NULL || *l->at == '\0')
+		return NULL;
+	l->line++;
+	if (n + 2 > (size_t)size) {
+		l->wrong = xasprintf("the line is longer than %d bytes", size - 2);
+		return NULL;
+	}
+	memcpy(line, l->at, n);
+	memcpy(line + n, "\n", 2);
+	l->at += n + (l->at[n] == '\n');
+	return line;
+}
+
 static int
 load_text(const char *path, const char *text, struct app_limits *limits, char **cause)
 {
-	struct load l = {.limits = limits};
-	int line = ini_parse_string(text, on_key, &l), rc = 0;
+	struct load l = {.limits = limits, .at = text};
+	int line = ini_parse_stream(read_line, &l, on_key, &l), rc = 0;
 
-	if (line != 0)
-		rc = err_set(cause, -EINVAL, "%s:%d: %s", path, line,
-		    l.wrong != NULL ? l.wrong : "not of the form key = value");
+	if (l.wrong != NULL && (line == 0 || line == l.line))
+		rc = err_set(cause, -EINVAL, "%s:%d: %s", path, l.line, l.wrong);
+	else if (line != 0)
+		rc = err_set(
+		    cause, -EINVAL, "%s:%d: %s", path, line, "not of the form key = value");
 	free(l.wrong);
 	return rc;
 }
