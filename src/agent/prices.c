@@ -19,15 +19,17 @@
 #include "agent/jv.h"
 #include "agent/prices_table.h"
 #include "base/err.h"
+#include "base/utf8.h"
 #include "base/xmalloc.h"
 
 #define TIER 200000
 #define TOKEN_MAX 0.01 /* USD for one token; the dearest models take 0.0006 */
 
 enum {
-	NAME_MIN = 4,
-	ROWS_MAX = 100000
-}; /* NAME_MIN: shorter ones are found only by themselves */
+	NAME_MIN = 4, /* shorter ones are found only by themselves */
+	ROWS_MAX = 100000,
+	SHOWN_MAX = 80, /* bytes of a name in a message */
+};
 
 struct model {
 	char *name, *plain; /* plain: as names are compared */
@@ -124,6 +126,22 @@ lay_over(struct prices *p, const char *name, struct jv v)
 	set_price(m, PRICE_SEARCH, jv_double(search, -1));
 }
 
+/* A name as it stands in the text, which may be anything, so that it can be shown. */
+static int
+refuse(struct jv name, char **cause)
+{
+	size_t len = (size_t)(name.e - name.s);
+	char *shown = utf8_sanitize(name.s, len < SHOWN_MAX ? len : SHOWN_MAX);
+	int rc;
+
+	for (char *p = shown; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7F)
+			*p = '?';
+	rc = err_set(cause, -EINVAL, "prices: %s is not an object", shown);
+	free(shown);
+	return rc;
+}
+
 int
 prices_new(const char *overrides, size_t len, struct prices **out, char **cause)
 {
@@ -143,8 +161,7 @@ prices_new(const char *overrides, size_t len, struct prices **out, char **cause)
 		return err_set(cause, -EINVAL, "prices: not a JSON object");
 	for (struct jv at = all; jv_next(&at, &name, &v);)
 		if (!jv_is_object(v))
-			return err_set(cause, -EINVAL, "prices: %.*s is not an object",
-			    (int)(name.e - name.s > 80 ? 80 : name.e - name.s), name.s);
+			return refuse(name, cause);
 	while (jv_next(&all, &name, &v)) {
 		char *s = jv_text(name);
 		if (*s != '\0' && strcmp(s, "sample_spec") != 0) /* that one is documentation */

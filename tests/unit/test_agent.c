@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "agent/agent.h"
 #include "agent/ledger.h"
 #include "agent/prices.h"
@@ -499,7 +500,7 @@ prices_are_laid_over(void **state)
 	    "\"litellm_provider\":\"anthropic\"},"
 	    "\"gpt-5\":{\"input_cost_per_token\":-1,\"output_cost_per_token\":5},"
 	    "\"half\":{\"input_cost_per_token\":1e-06}}";
-	static const char *const bad[] = {"", "[]", "{\"a\":1}", "x"};
+	static const char *const bad[] = {"", "[]", "{\"a\":1}", "x", "{\"\xC1\x1B[2J\":1}"};
 	struct prices *p;
 	char *cause;
 
@@ -514,6 +515,8 @@ prices_are_laid_over(void **state)
 		cause = NULL;
 		assert_int_equal(prices_new(bad[i], strlen(bad[i]), &p, &cause), -EINVAL);
 		assert_non_null(cause);
+		assert_true(utf8_valid(cause, strlen(cause)));
+		assert_null(strchr(cause, '\x1B'));
 		assert_true(cost(p, "gpt-5", 1, 1, false) > 0);
 		free(cause);
 		prices_free(p);
