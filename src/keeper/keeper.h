@@ -90,6 +90,7 @@ struct keeper {
 	bool first;         /* no worker has been started yet */
 	char *socket;       /* path of the Unix one */
 	char **worker_argv; /* [0] is the program, which an upgrade replaces */
+	char *program;      /* by this */
 
 	struct worker worker; /* the one that serves, or is to */
 	struct worker next;   /* the one that is to replace it */

@@ -295,7 +295,8 @@ take_over(struct keeper *k)
 		set_due(&k->next, KEEP_QUIT);
 		enter(&k->next, LEAVING, LEAVE_MS);
 	}
-	k->worker_argv[0] = k->next_program;
+	free(k->program);
+	k->worker_argv[0] = k->program = k->next_program;
 	k->next_program = NULL;
 	k->down = false; /* the old one may have died once too often meanwhile */
 	k->ncrashes = 0;
