@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "fuzz.h"
-#include "pane.h"
 
 #ifndef CORPUS
 #define CORPUS "term"
@@ -25,7 +25,7 @@ replay(const char *path)
 	size_t len;
 
 	if (d == NULL) {
-		if ((data = read_file(path, &len)) == NULL)
+		if (file_read(path, 16 * 1024 * 1024, &data, &len) != 0)
 			return;
 		LLVMFuzzerTestOneInput((const uint8_t *)data, len);
 		free(data);
