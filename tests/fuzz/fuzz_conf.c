@@ -16,6 +16,7 @@
 
 #include "agent/prices.h"
 #include "app/app.h"
+#include "app/bounds.h"
 #include "base/utf8.h"
 #include "cli/conf.h"
 #include "cli/toml_json.h"
@@ -55,8 +56,8 @@ try_conf(const char *text, size_t size)
 		must(cause == NULL);
 		must(memchr(one.prices, '\0', sizeof one.prices) != NULL);
 		must(memchr(one.tmux_sockets, '\0', sizeof one.tmux_sockets) != NULL);
-		must(one.panes_max >= 1 && one.viewers_max >= 1 && one.ring_size >= 64 * 1024);
-		must(one.record.lines >= 1 && one.record.bytes >= HISTORY_BYTES_MIN);
+		for (const struct bound *b = bounds; b->name != NULL; b++)
+			must(bound_value(b, &one) >= b->least && bound_value(b, &one) <= b->most);
 		must(one.jobs_nbackoff >= 1 && one.jobs_nbackoff <= 8);
 		for (size_t i = 0; i < one.jobs_nbackoff; i++)
 			must(one.jobs_backoff_ms[i] >= 1000);
