@@ -57,7 +57,8 @@ try_conf(const char *text, size_t size)
 		must(memchr(one.prices, '\0', sizeof one.prices) != NULL);
 		must(memchr(one.tmux_sockets, '\0', sizeof one.tmux_sockets) != NULL);
 		for (const struct bound *b = bounds; b->name != NULL; b++)
-			must(bound_value(b, &one) >= b->least && bound_value(b, &one) <= b->most);
+			must(bound_value(b, &one) >= b->least &&
+			     bound_value(b, &one) <= b->most);
 		must(one.jobs_nbackoff >= 1 && one.jobs_nbackoff <= 8);
 		for (size_t i = 0; i < one.jobs_nbackoff; i++)
 			must(one.jobs_backoff_ms[i] >= 1000);
@@ -129,18 +130,28 @@ static void
 try_tokens(const char *text, size_t size)
 {
 	struct auth *a = auth_new(), *b = auth_new();
+	const struct auth_token *t;
+	struct auth_token found;
 	char *one, *two;
 
-	if (auth_load(a, text, size, 1000) == 0) {
+	if (auth_load(a, text, size, 7, 1000) == 0) {
 		must(auth_count(a) <= AUTH_TOKENS_MAX);
-		must(auth_check(a, "0123456789012345678901234567890123456789", 1000) ==
-		     AUTH_NONE);
-		one = auth_dump(a);
-		must(auth_load(b, one, strlen(one), 1000) == 0);
-		two = auth_dump(b);
+		must(auth_check(a, "0123456789012345678901234567890123456789", 1000, &found) ==
+		     AUTH_WRONG);
+		for (size_t i = 0; (t = auth_at(a, i)) != NULL; i++) {
+			must(t->expires_ms == 0 || t->expires_ms > 1000);
+			must(strlen(t->id) == AUTH_ID_LEN && str_id_valid(t->id));
+			must(auth_find(a, t->id, 1000) == t);
+			must(t->access == AUTH_READ || t->access == AUTH_WRITE);
+		}
+		one = auth_dump(a, 7);
+		must(auth_load(b, one, strlen(one), 7, 1000) == 0);
+		two = auth_dump(b, 7);
 		must(strcmp(one, two) == 0);
 		free(one);
 		free(two);
+	} else {
+		must(auth_count(a) == 0);
 	}
 	auth_free(a);
 	auth_free(b);
