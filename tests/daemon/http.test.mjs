@@ -279,6 +279,7 @@ describe('routes', () => {
     assert.match(csp, /default-src 'none'/);
     assert.match(csp, /frame-ancestors 'none'/);
     assert.match(csp, /script-src 'self'(;|$)/);
+    assert.match(csp, /require-trusted-types-for 'script'; trusted-types 'none'$/);
     assert.doesNotMatch(csp, /script-src[^;]*unsafe/);
     assert.equal(plain.headers['x-content-type-options'], 'nosniff');
     assert.equal(plain.headers['referrer-policy'], 'no-referrer');

@@ -5,6 +5,8 @@
 import { ClipboardAddon, type IClipboardProvider } from '@xterm/addon-clipboard';
 import type { Terminal } from '@xterm/xterm';
 
+const COPY_MAX = 1024 * 1024; // characters that a program may copy at once
+
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
@@ -34,6 +36,8 @@ function copyByCommand(text: string): boolean {
 }
 
 export interface ProgramCopies {
+  /** The person lets programs copy. */
+  allowed(): boolean;
   /** Output that is being replayed copied to the clipboard when it was new. */
   replaying(): boolean;
   /** The browser wants a person's click first. */
@@ -46,7 +50,7 @@ export function loadClipboard(term: Terminal, copies: ProgramCopies): void {
     writeText: (selection: string, text: string) => {
       // tmux leaves the selection empty; "p" alone is X11's and no clipboard.
       if (selection !== '' && !selection.includes('c')) return;
-      if (!text || copies.replaying()) return;
+      if (!text || text.length > COPY_MAX || !copies.allowed() || copies.replaying()) return;
       // Not awaited: xterm.js would stop parsing until the browser has made up its mind.
       navigator.clipboard?.writeText(text).catch(() => copies.refused(text));
       if (!navigator.clipboard) copies.refused(text);

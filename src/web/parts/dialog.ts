@@ -2,7 +2,10 @@
 
 import { button, el } from './dom';
 
-export function confirm(question: string, detail: string, yes: string): Promise<boolean> {
+/** `detail` may come from a program: it is text, and its direction its own. */
+export function confirm(
+  question: string, detail: string, yes: string, kind: 'danger' | 'primary' = 'danger',
+): Promise<boolean> {
   return new Promise((resolve) => {
     const finish = (answer: boolean): void => {
       dialog.close();
@@ -14,12 +17,12 @@ export function confirm(question: string, detail: string, yes: string): Promise<
       'dialog',
       { 'aria-labelledby': 'dialog-question' },
       el('h2', { id: 'dialog-question' }, question),
-      el('p', {}, detail),
+      el('p', { class: 'detail' }, detail),
       el(
         'div',
         { class: 'dialog-buttons' },
         cancel,
-        button(yes, { class: 'danger' }, () => finish(true)),
+        button(yes, { class: kind }, () => finish(true)),
       ),
     );
     dialog.addEventListener('cancel', (e) => {

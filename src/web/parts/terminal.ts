@@ -5,9 +5,11 @@ import { FitAddon } from '@xterm/addon-fit';
 import { Unicode11Addon } from '@xterm/addon-unicode11';
 import { WebLinksAddon } from '@xterm/addon-web-links';
 import { Terminal } from '@xterm/xterm';
+import { settings } from '../state/settings';
 import { Answers } from './answers';
 import { copyText, loadClipboard } from './clipboard';
 import { accelerate } from './gpu';
+import { openLink } from './link';
 import { Lane } from './pace';
 import { FONT, look, onLookChange } from './theme';
 
@@ -31,12 +33,6 @@ const RESTORED = 1000; // lines above the screen, after a flood; the daemon give
 // what follows: in between nothing is drawn.
 const ANEW = new TextEncoder().encode('\x18\x1bc');
 
-function openLink(event: MouseEvent, uri: string): void {
-  event.preventDefault();
-  if (!/^https?:\/\//i.test(uri)) return;
-  window.open(uri, '_blank', 'noopener,noreferrer');
-}
-
 export class PaneTerminal {
   readonly term: Terminal;
   readonly answers: Answers;
@@ -58,7 +54,8 @@ export class PaneTerminal {
       cursorInactiveStyle: 'outline',
       fontFamily: FONT,
       lineHeight: 1.15,
-      linkHandler: { activate: openLink },
+      // What it takes for a link is looked at by openLink, mail too.
+      linkHandler: { activate: (e, uri) => void openLink(e, uri), allowNonHttpProtocols: true },
       macOptionClickForcesSelection: true,
       scrollback: SCROLLBACK,
     });
@@ -67,8 +64,9 @@ export class PaneTerminal {
     term.loadAddon(this.fit);
     term.loadAddon(new Unicode11Addon());
     term.unicode.activeVersion = '11';
-    term.loadAddon(new WebLinksAddon(openLink));
+    term.loadAddon(new WebLinksAddon((e, uri) => void openLink(e, uri)));
     loadClipboard(term, {
+      allowed: () => settings.get().copies,
       replaying: () => this.answers.replaying,
       refused: (text) => events.copy(text),
     });

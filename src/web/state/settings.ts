@@ -14,6 +14,8 @@ export interface Settings {
   fontSize: number;
   /** The screen-reader mode of xterm.js. */
   reader: boolean;
+  /** Programs may copy to the clipboard (OSC 52); they never read it. */
+  copies: boolean;
   /** Notifications of the system when something waits, fires or ends. */
   notify: boolean;
   /** A sound with them. */
@@ -21,7 +23,7 @@ export interface Settings {
 }
 
 const DEFAULTS: Settings = {
-  scheme: 'system', theme: '', fontSize: 0, reader: false, notify: false, sound: false,
+  scheme: 'system', theme: '', fontSize: 0, reader: false, copies: true, notify: false, sound: false,
 };
 
 function load(): Settings {

@@ -59,6 +59,11 @@ function groups(stops: (() => void)[]): HTMLElement[] {
     'Terminals also say what they show; they get slower.',
     (on) => change({ reader: on }),
   );
+  const copies = toggle(
+    'Programs may copy',
+    'What runs in a terminal may write to the clipboard; it can never read it.',
+    (on) => change({ copies: on }),
+  );
   const theme = new ThemeField();
   const notices = new NoticeFields();
   stops.push(
@@ -66,13 +71,14 @@ function groups(stops: (() => void)[]): HTMLElement[] {
       scheme.show(now.scheme);
       size.show(fontSize(), now.fontSize === 0 ? 'as fits this device' : '');
       reader.show(now.reader);
+      copies.show(now.copies);
     }),
     theme.start(),
     notices.start(),
   );
   return [
     group('Page', scheme.element),
-    group('Terminal', size.element, theme.element, reader.element),
+    group('Terminal', size.element, theme.element, copies.element, reader.element),
     group('Notices', notices.element),
   ];
 }
