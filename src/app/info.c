@@ -382,14 +382,17 @@ info_upgrade(struct http_req *r, void *arg)
 {
 	struct app *a = arg;
 	cJSON *o = http_body_json(r), *answer;
+	const cJSON *item;
 	const char *program;
 
 	if (o == NULL)
 		return;
-	program = json_string(o, "program");
+	item = cJSON_GetObjectItemCaseSensitive(o, "program");
+	program = cJSON_GetStringValue(item);
 	if (a->keep == NULL) {
 		http_reply_error(r, 409, "no_keeper", "this daemon runs without a keeper");
-	} else if (program != NULL && *program != '/') {
+	} else if (item != NULL && !cJSON_IsNull(item) &&
+		   (program == NULL || *program != '/')) {
 		http_reply_error(r, 400, "bad_params", "program must be an absolute path");
 	} else {
 		keep_say_text(a->keep, KEEP_UPGRADE, 0, program != NULL ? program : "");

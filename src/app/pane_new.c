@@ -130,6 +130,29 @@ read_strings(const cJSON *o, struct wish *w)
 	return NULL;
 }
 
+/* A word that is not understood must not be taken for its default: a pane that was not to be
+ * archived would be. */
+static const char *
+read_place(const cJSON *o, struct wish *w)
+{
+	const cJSON *tmux = cJSON_GetObjectItemCaseSensitive(o, "tmux");
+	const cJSON *archive = cJSON_GetObjectItemCaseSensitive(o, "archive");
+
+	if (tmux != NULL && !cJSON_IsNull(tmux) && !cJSON_IsBool(tmux) && !cJSON_IsString(tmux))
+		return "tmux must be true, false or the name of a session";
+	if (archive != NULL && !cJSON_IsNull(archive) && !cJSON_IsBool(archive))
+		return "archive must be true or false";
+	w->session = json_string(o, "tmux");
+	w->tmux = w->session != NULL || cJSON_IsTrue(tmux);
+	w->unarchived = cJSON_IsFalse(archive);
+	if (w->tmux && w->unarchived)
+		return "a pane of tmux is kept out by its option @panescry, of the history, "
+		       "too";
+	if (w->session != NULL && !str_id_valid(w->session))
+		return "a session has 1 to 64 of the characters A-Z a-z 0-9 _ . % -";
+	return NULL;
+}
+
 /* NULL, or what is wrong with the object. */
 static const char *
 read_wish(const cJSON *o, struct wish *w)
@@ -144,16 +167,8 @@ read_wish(const cJSON *o, struct wish *w)
 		wrong = read_number(o, "rows", DEFAULT_ROWS, &w->rows);
 	if (wrong == NULL)
 		wrong = read_strings(o, w);
-	w->session = json_string(o, "tmux");
-	w->tmux =
-	    w->session != NULL || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "tmux"));
-	if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(o, "archive")))
-		w->unarchived = true;
-	if (wrong == NULL && w->tmux && w->unarchived)
-		wrong =
-		    "a pane of tmux is kept out by its option @panescry, of the history, too";
-	if (wrong == NULL && w->session != NULL && !str_id_valid(w->session))
-		wrong = "a session has 1 to 64 of the characters A-Z a-z 0-9 _ . % -";
+	if (wrong == NULL)
+		wrong = read_place(o, w);
 	return wrong;
 }
 

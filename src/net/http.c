@@ -163,8 +163,12 @@ http_body_json(struct http_req *r)
 
 	if (r->body.len == 0)
 		return json_object();
-	if ((o = json_parse(r->body.data, r->body.len)) == NULL)
+	/* cJSON would end a name or a string at a NUL, and so take one name for another. */
+	if (memchr(r->body.data, '\0', r->body.len) != NULL ||
+	    (o = json_parse(r->body.data, r->body.len)) == NULL) {
 		http_reply_error(r, 400, "bad_json", "the body is not a JSON object");
+		return NULL;
+	}
 	return o;
 }
 

@@ -141,15 +141,36 @@ offers(struct lws *wsi, const char *subprotocol)
 	return found;
 }
 
-/* libwebsockets would take any. */
+/* 16 bytes in base64: RFC 6455 4.2.1. */
 static bool
-is_version_13(struct lws *wsi)
+is_key(const char *key)
+{
+	enum { DIGITS = 22, PADDED = 24 };
+
+	return key != NULL && strlen(key) == PADDED && strcmp(key + DIGITS, "==") == 0 &&
+	       strspn(
+		   key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") ==
+		   DIGITS;
+}
+
+/* 0, or the HTTP status that refuses it. libwebsockets would take any version, any key and
+ * any HTTP. */
+static int
+handshake_fault(struct lws *wsi)
 {
 	char *version = wsi_header(wsi, WSI_TOKEN_VERSION);
-	bool yes = version != NULL && strcmp(version, "13") == 0;
+	char *key = wsi_header(wsi, WSI_TOKEN_KEY);
+	char *http = wsi_header(wsi, WSI_TOKEN_HTTP);
+	int status = 0;
 
+	if (version == NULL || strcmp(version, "13") != 0)
+		status = 426;
+	else if (!is_key(key) || http == NULL || strcmp(http, "HTTP/1.1") != 0)
+		status = 400;
 	free(version);
-	return yes;
+	free(key);
+	free(http);
+	return status;
 }
 
 int
@@ -158,13 +179,13 @@ ws_check_upgrade(struct lws *wsi)
 	const struct ws_endpoint *e = server_of(wsi)->cfg.endpoints;
 	char *params[HTTP_PARAMS_MAX] = {NULL}, *path = request_path(wsi);
 	const char *wrong = access_refusal(wsi, true);
-	int status = 404;
+	int status = 404, fault;
 
 	if (wrong != NULL) {
 		log_warn("net", "refused a WebSocket: %s", wrong);
 		status = 403;
-	} else if (!is_version_13(wsi)) {
-		status = 426;
+	} else if ((fault = handshake_fault(wsi)) != 0) {
+		status = fault;
 	}
 	for (; path != NULL && wrong == NULL && status == 404 && e->subprotocol != NULL; e++) {
 		if (path_match(e->path, path, params))

@@ -2,11 +2,11 @@
 // everything on: nothing may give way. And one that lets everybody in: that must be told.
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { startDaemon, useDaemon } from './lib/daemon.mjs';
+import { privateDir, startDaemon, useDaemon } from './lib/daemon.mjs';
 import { run } from './lib/run.mjs';
 import { schema } from './lib/schema.mjs';
 
@@ -26,6 +26,23 @@ describe('the table of routes', () => {
 });
 
 describe('attack', () => {
+  const d = useDaemon({ before, after });
+
+  it('finds nothing that gives way', async () => {
+    const dir = await privateDir();
+    const file = join(dir, 'token');
+    await writeFile(file, `${d.token}\n`);
+    const groups = ['paths', 'http', 'frames', 'patterns', 'local'];
+    const r = await attack('--token-file', file, '--socket', d.socket, '--json', ...groups.flatMap((g) => ['--only', g]), `http://127.0.0.1:${d.port}/`);
+    await rm(dir, { recursive: true });
+    const told = JSON.parse(r.out);
+    assert.deepEqual(told.groups.flatMap((g) => g.gave_way.map((x) => `${g.name}: ${x.what}: ${x.got}`)), []);
+    assert.equal(r.status, 0, r.err);
+    assert.ok(told.tried > 2500, `${told.tried}`);
+    assert.deepEqual(told.groups.map((g) => g.name), [...groups, 'health']);
+    assert.ok(told.groups.every((g) => g.refused + g.served > 0), 'each group has tried something');
+  });
+
   it('says how it is used, and what is wrong with its options', async () => {
     const help = await attack('--help');
     assert.equal(help.status, 0);

@@ -220,6 +220,9 @@ describe('bytes that are hardly HTTP', () => {
       [upgradeText(d, '/healthz'), 'a path that is no endpoint'],
       [upgradeText(d, `${path}/more`), 'a longer path'],
       [whole.replace('Upgrade: websocket', 'Upgrade: frob'), 'another upgrade'],
+      [whole.replace(/(Sec-WebSocket-Key: ).*/, '$1AAAA'), 'a key that is too short'],
+      [whole.replace(/(Sec-WebSocket-Key: )..../, '$1!!!!'), 'a key that is no base64'],
+      [whole.replace('HTTP/1.1', 'HTTP/1.0'), 'a version of HTTP that has no upgrade'],
     ]) {
       const got = await poke(d.tcp, text, { wait: 5000 });
       assert.match(got, /^HTTP\/1\.[01] (4\d\d|501) /, name);

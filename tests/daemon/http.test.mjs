@@ -115,7 +115,7 @@ describe('routes', () => {
 
   it('400 for a body that is not a JSON object', async () => {
     for (const body of ['{', 'null', '[]', '"x"', '7', '{"command":["true"]} x', '{"command":["true"]',
-      "{'command':['true']}", '\xff\xfe', Buffer.from([0x7b, 0xff, 0x7d]), '['.repeat(5000),
+      "{'command':['true']}", '\xff\xfe', Buffer.from([0x7b, 0xff, 0x7d]), '{"read_only\0":true}', '['.repeat(5000),
       `{"command":${'['.repeat(5000)}`])
       for (const path of ['/api/v1/panes', '/api/v1/panes/p1/resize', '/api/v1/tokens']) {
         const r = await d.request('POST', path, { body });
@@ -132,6 +132,8 @@ describe('routes', () => {
       { command: ['a\0b'] }, { env: { A: 'x\0y' } }, { cwd: '/tmp\0/x' }, { name: 'a\0b' }];
     for (const size of [0, 2001, 1.5, '80', -1, 1e20, null, true, [80], {}])
       bad.push({ cols: size }, { rows: size });
+    for (const archive of ['false', 0, [], {}]) bad.push({ archive });
+    for (const tmux of [1, ['x'], {}, 'a b']) bad.push({ tmux });
     const before = (await d.ok('GET', 'panes')).panes.length;
     for (const json of bad) {
       const r = await d.request('POST', '/api/v1/panes', { json: { command: ['true'], ...json } });

@@ -2,10 +2,18 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { after, before } from './health.mjs';
+import { bodies } from './bodies.mjs';
+import { frames } from './frames.mjs';
+import { guessing } from './guess.mjs';
+import { http } from './http.mjs';
+import { local } from './local.mjs';
+import { log, size } from './log.mjs';
+import { origins } from './origins.mjs';
+import { paths } from './paths.mjs';
+import { patterns } from './patterns.mjs';
 import { Group } from './report.mjs';
 import { Target } from './target.mjs';
 import { tokens } from './tokens.mjs';
-import { origins } from './origins.mjs';
 
 const USAGE = `usage: attack [options] URL
 
@@ -27,7 +35,15 @@ Groups:
 /* In this order: the last ones are those that use up what an address may do. */
 const GROUPS = [
   ['origins', 'foreign Origins and Hosts, re-bound names, headers of proxies', origins],
+  ['paths', 'paths that lead out of files and routes, and past the check of a token', paths],
+  ['http', 'requests within requests, lines of heads, odd methods, sizes, slow and endless bodies', http],
+  ['frames', 'frames and messages that no client may send, floods, wrong upgrades', frames],
+  ['bodies', 'JSON that is too deep, too large, or wrong at each member of each body', bodies],
+  ['patterns', 'patterns that run away, on every route that searches', patterns],
   ['tokens', 'every route and socket without the token that it needs', tokens],
+  ['local', 'the Unix socket and the modes of files', local],
+  ['guess', 'guessing at tokens', guessing],
+  ['log', 'lines and secrets in the log', log],
 ];
 
 function fail(what) {
@@ -63,7 +79,7 @@ function report(o, groups, summary) {
   const gaveWay = groups.flatMap((g) => g.gaveWay.map((x) => ({ group: g.name, ...x })));
   const tried = groups.reduce((n, g) => n + g.tried, 0);
   if (o.json) {
-    const rows = groups.map(({ name, about, tried: n, refused, served, gaveWay: bad, notes, ms }) => ({ name, about, tried: n, refused, served, gave_way: bad, notes, ms }));
+    const rows = groups.map(({ name, about, tried: n, refused, served, gaveWay: bad, known, notes, counts, ms }) => ({ name, about, tried: n, refused, served, gave_way: bad, known, notes, in_log: counts, ms }));
     process.stdout.write(`${JSON.stringify({ tried, gave_way: gaveWay.length, groups: rows, summary })}\n`);
     return gaveWay.length;
   }
@@ -73,7 +89,7 @@ function report(o, groups, summary) {
 }
 
 async function attack(o, t) {
-  const groups = [];
+  const { groups } = t;
   const say = (line) => o.json || process.stdout.write(`${line}\n`);
   const run = async (name, about, work) => {
     const g = new Group(name, about);
@@ -86,16 +102,21 @@ async function attack(o, t) {
     }
     g.ms = Date.now() - from;
     say(g.line);
+    for (const { what, why } of g.known) say(`          known: ${what}: ${why}`);
     for (const note of g.notes) say(`          not tried: ${note}`);
   };
   await t.prepare();
   const was = await before(t);
+  o.logFrom = await size(o.log);
   for (const [name, about, work] of GROUPS) if (!o.only.length || o.only.includes(name)) await run(name, about, (g) => work(t, g, o));
   let summary = '';
+  await t.finish(true);
   await run('health', 'the instance is as it was', async (g) => {
     summary = (await after(t, g, was)).line;
   });
   say(`          ${summary}`);
+  const told = groups.find((g) => g.counts)?.counts;
+  if (told) say(`          in the log: ${Object.entries(told).map(([kind, n]) => `${n} times "${kind}"`).join(', ') || 'no refusal'}`);
   return [groups, summary];
 }
 

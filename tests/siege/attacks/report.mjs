@@ -29,7 +29,7 @@ export function again(target, bytes, local = false) {
 
 export class Group {
   constructor(name, about) {
-    Object.assign(this, { name, about, tried: 0, refused: 0, served: 0, gaveWay: [], notes: [], ms: 0 });
+    Object.assign(this, { name, about, tried: 0, refused: 0, served: 0, gaveWay: [], known: [], notes: [], ms: 0 });
   }
 
   #took(ok, kind, what, got, repeat) {
@@ -49,6 +49,13 @@ export class Group {
     return this.#took(ok, 'served', what, got, repeat);
   }
 
+  /** What must not go through but is known to, and why that is borne with. */
+  bears(ok, what, why) {
+    this.tried++;
+    if (ok) this.refused++;
+    else this.known.push({ what, why });
+  }
+
   /** What was not tried, and why. */
   note(text) {
     this.notes.push(text);
@@ -56,6 +63,7 @@ export class Group {
 
   get line() {
     const n = `${this.tried} tried, ${this.refused} refused as they should, ${this.served} served as they should`;
-    return `${this.name.padEnd(9)} ${n}, ${this.gaveWay.length} gave way (${(this.ms / 1000).toFixed(1)} s)`;
+    const known = this.known.length ? `, ${this.known.length} known` : '';
+    return `${this.name.padEnd(9)} ${n}${known}, ${this.gaveWay.length} gave way (${(this.ms / 1000).toFixed(1)} s)`;
   }
 }

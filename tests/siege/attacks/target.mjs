@@ -30,6 +30,31 @@ export class Target {
     this.secrets = [['TOKEN', token]];
     this.made = [];
     this.requests = 0;
+    this.groups = [];
+  }
+
+  /**
+   * Where to connect. `from` is an address of this machine to come from, or true for one that has
+   * not been used: on 127.0.0.0/8 there are many, and one that guesses at tokens is shut out.
+   */
+  door(local, from) {
+    if (local) return { path: this.socket };
+    const address = from === true ? this.stranger() : from;
+    return address ? { ...this.tcp, localAddress: address } : this.tcp;
+  }
+
+  get strangers() {
+    return /^127\./.test(this.tcp.host) && process.platform === 'linux';
+  }
+
+  stranger() {
+    this.met = (this.met ?? 0) + 1;
+    return this.strangers ? `127.66.${this.met >> 8}.${(this.met & 255) || 1}` : undefined;
+  }
+
+  /** How often it was refused, as far as is known here. */
+  refusals() {
+    return this.groups.reduce((n, g) => n + g.refused, 0);
   }
 
   /** Text of a request. `headers` are lines; token, host and origin are null for none. */
@@ -50,9 +75,9 @@ export class Target {
    * One request on a connection of its own, and its answer: {status, headers, text, json, how,
    * bytes}. Status is 0 where the connection ended or nothing came; `how` says which.
    */
-  async ask({ raw, local = false, ms, ...request } = {}) {
+  async ask({ raw, local = false, from, ms, ...request } = {}) {
     const bytes = raw === undefined ? this.text(request) : Buffer.isBuffer(raw) ? raw : Buffer.from(raw, 'latin1');
-    const w = await Wire.open(local ? { path: this.socket } : this.tcp);
+    const w = await Wire.open(this.door(local, from));
     this.requests++;
     try {
       w.write(bytes);
@@ -62,7 +87,7 @@ export class Target {
       let json = null;
       if (/^application\/json/.test(a?.headers['content-type'] ?? ''))
         try {
-          json = JSON.parse(text);
+          json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(a.body));
         } catch {
           json = undefined;
         }
@@ -135,8 +160,17 @@ export class Target {
     return path.replace(/:(\w+)/g, (_, name) => (path.includes('/panes/:id') && name === 'id' ? this.pane : name === 'file' ? 'nothing.js' : name === 'n' ? '1' : 'nobody'));
   }
 
-  async finish() {
-    for (const path of this.made.reverse()) await this.ask({ method: 'DELETE', path }).catch(() => null);
+  /** Removes what was made, but for the panes that are worked on as long as `keep` is true. */
+  async finish(keep = false) {
+    const kept = keep ? [this.pane, this.other].map((id) => `/api/v1/panes/${id}`) : [];
+    const made = this.made.filter((path) => !kept.includes(path));
+    const runs = made.filter((path) => /\/(jobs|flows)\//.test(path));
+    for (const path of runs) await this.ask({ method: 'POST', path: `${path}/cancel`, body: '{}' });
+    for (const path of made.reverse()) {
+      // What has been cancelled takes a moment to end.
+      for (let i = 0; i < 100 && (await this.ask({ method: 'DELETE', path })).status === 409; i++) await pause(50);
+    }
+    this.made = kept;
   }
 
   /* WebSockets. */
@@ -159,7 +193,7 @@ export class Target {
   /** Asks for an upgrade: {status, socket}; `socket` where there is one. */
   async dial(path, options = {}) {
     const bytes = options.raw ?? this.upgrade(path, options);
-    const w = await Wire.open(options.local ? { path: this.socket } : this.tcp);
+    const w = await Wire.open(this.door(options.local, options.from));
     this.requests++;
     w.write(bytes);
     const a = await w.answer({ ms: options.ms });
