@@ -162,6 +162,7 @@ void entry_started(struct entry *e);
 int stored_open(struct app *a, char **cause);
 void stored_close(struct app *a); /* may wait for the disk, a little */
 /* Around work on other threads that reads the store. */
+bool stored_is_full(struct app *a); /* nothing can be written, for now or for good */
 void stored_use(struct app *a);
 void stored_unuse(struct app *a);
 /* A connection to read with, on such a thread; while the store is being opened it waits for that, two

@@ -55,4 +55,7 @@ void jobs_input(struct http_req *r, void *arg);
 void jobs_resize(struct http_req *r, void *arg);
 void jobs_signal(struct http_req *r, void *arg);
 
+/* Requests that wait for the record of jobs to be read: that will take some time. */
+void jobs_refuse_asked(struct app *a);
+
 #endif

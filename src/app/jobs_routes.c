@@ -130,6 +130,9 @@ refuse(struct asked *q, int rc)
 		    q->app->cfg.limits.jobs_queue);
 	else if (rc == -ESHUTDOWN)
 		http_reply_error(q->req, 503, "stopping", "the daemon is ending");
+	else if (stored_is_full(q->app))
+		http_reply_error(q->req, 503, "store_unavailable",
+		    "the record of jobs cannot be read or written");
 	else
 		http_reply_error(q->req, 503, "starting", "the record of jobs is being read");
 }
@@ -175,6 +178,19 @@ jobs_go_on(struct app *a)
 }
 
 void
+jobs_refuse_asked(struct app *a)
+{
+	struct asked *q, *next;
+
+	DL_FOREACH_SAFE (a->jobs->asked, q, next) {
+		if (q->submitted)
+			continue;
+		refuse(q, -EAGAIN);
+		finish(q);
+	}
+}
+
+void
 jobs_drop_asked(struct app *a)
 {
 	struct asked *q, *next;
@@ -211,7 +227,7 @@ ask(struct http_req *r, struct app *a, struct job_spec *take, bool force, uint64
 	http_on_gone(r, asker_gone, q);
 	if (runner_ready(a->jobs->runner))
 		submit(q);
-	else if (n >= ASKED_MAX || a->stopping) {
+	else if (n >= ASKED_MAX || a->stopping || stored_is_full(a)) {
 		refuse(q, a->stopping ? -ESHUTDOWN : -EAGAIN);
 		finish(q);
 	}

@@ -36,6 +36,8 @@ save_work(uv_work_t *w)
 	struct save *s = w->data;
 
 	s->err = file_replace(s->path, s->text, strlen(s->text));
+	if (s->err == -ENOENT && file_make_dirs(s->app->state_dir) == 0)
+		s->err = file_replace(s->path, s->text, strlen(s->text));
 }
 
 static void save_done(uv_work_t *w, int status);

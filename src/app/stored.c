@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 
 #include "app/app_priv.h"
+#include "app/jobs.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "proto/json.h"
@@ -22,10 +23,24 @@ run_of(const struct app *a)
 	return (struct store_run){a->cfg.daemon_started_ms, a->cfg.daemon_pid, PACKAGE_VERSION};
 }
 
+bool
+stored_is_full(struct app *a)
+{
+	struct store_status st;
+
+	store_status(a->store, &st);
+	store_status_release(&st);
+	return st.state == STORE_FULL || st.state == STORE_DISABLED;
+}
+
 static void
 on_stored(uv_async_t *h)
 {
-	store_collect(((struct app *)h->data)->store);
+	struct app *a = h->data;
+
+	store_collect(a->store);
+	if (a->jobs != NULL && stored_is_full(a))
+		jobs_refuse_asked(a);
 }
 
 static void

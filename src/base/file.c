@@ -100,3 +100,29 @@ file_make_dirs(const char *path)
 	free(copy);
 	return rc;
 }
+
+int
+file_open_dir(const char *path, int *fd)
+{
+	int new = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), rc = 0;
+
+	if (new < 0)
+		return -errno;
+	if (*fd < 0) {
+		*fd = new;
+		return 0;
+	}
+	if (dup3(new, *fd, O_CLOEXEC) < 0)
+		rc = -errno;
+	close(new);
+	return rc;
+}
+
+bool
+file_is_at(int fd, const char *path)
+{
+	struct stat there, here;
+
+	return stat(path, &there) == 0 && fstat(fd, &here) == 0 &&
+	       there.st_ino == here.st_ino && there.st_dev == here.st_dev;
+}

@@ -157,16 +157,12 @@ on_notice(uv_async_t *a)
 		uv_async_send(a);
 }
 
-static int
-open_dir(struct spool *s, const char *dir, char **cause)
+int
+spool_open_dir(struct spool *s)
 {
-	int rc = file_make_dirs(dir);
+	int rc = file_make_dirs(s->path);
 
-	if (rc == 0) {
-		s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		rc = s->dir < 0 ? -errno : 0;
-	}
-	return rc == 0 ? 0 : err_sys(cause, rc, "cannot open %s", dir);
+	return rc == 0 ? file_open_dir(s->path, &s->dir) : rc;
 }
 
 static int
@@ -207,6 +203,7 @@ release(struct spool *s)
 			close(s->wake[i]);
 	free(s->polls);
 	free(s->polled);
+	free(s->path);
 	free(s->buffer);
 	pthread_mutex_destroy(&s->lock);
 	if (s->notice.data != NULL)
@@ -227,9 +224,11 @@ spool_new(uv_loop_t *loop, const char *dir, const struct spool_callbacks *cb,
 	s->dir = s->wake[0] = s->wake[1] = -1;
 	s->buffer = xmalloc(SPOOL_PIECE);
 	pthread_mutex_init(&s->lock, NULL);
-	rc = open_dir(s, dir, cause);
-	if (rc == 0)
+	s->path = xstrdup(dir);
+	if ((rc = spool_open_dir(s)) == 0)
 		rc = start(s, cause);
+	else
+		err_sys(cause, rc, "cannot open %s", dir);
 	if (rc != 0) {
 		release(s);
 		return rc;

@@ -68,6 +68,7 @@ struct spool {
 	uv_async_t notice;
 	struct spool_callbacks cb;
 	int dir;
+	char *path; /* of it */
 	int wake[2];
 	pthread_t thread;
 
@@ -97,6 +98,9 @@ void spool_make_ready(struct spool_channel *c);
 
 void *spool_run(void *spool);
 void spool_dispose(struct spool_channel *c); /* closes and frees */
+
+/* The directory, made if need be; again when it is not what lies at its path any more. */
+int spool_open_dir(struct spool *s);
 
 /* A channel's file below a directory. A descriptor, or a negative errno value: -ENOENT where there is
  * none and it is not to be made, -ELOOP for a link, -EINVAL for what is no file. Any thread. */

@@ -11,6 +11,7 @@
 
 #include <utlist.h>
 
+#include "base/file.h"
 #include "base/clock.h"
 #include "base/xmalloc.h"
 #include "job/spool_priv.h"
@@ -91,9 +92,16 @@ static bool
 open_file(struct spool_channel *c, bool make)
 {
 	char name[CHANNEL_NAME_MAX];
+	int rc;
 
 	if (c->file >= 0)
 		return true;
+	/* The directory may have been removed, or replaced. */
+	if (make && !file_is_at(c->spool->dir, c->spool->path) &&
+	    (rc = spool_open_dir(c->spool)) != 0) {
+		fail_file(c, rc);
+		return false;
+	}
 	spool_name(c->job, c->number, name);
 	c->file = spool_open(c->spool->dir, name, O_RDWR | (make ? O_CREAT : 0), &c->end);
 	if (c->file >= 0 || (c->file == -ENOENT && !make))

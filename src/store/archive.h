@@ -34,6 +34,9 @@
  * Small records, as a pane leaves that prints a line now and then, are merged into large ones
  * when their segment is complete.
  *
+ * A directory, or a newest segment, that is removed or replaced while it is open is said to be
+ * so, and another begun in its place.
+ *
  * A record that is damaged on the disk is passed over, counted, and logged once.
  */
 #ifndef STORE_ARCHIVE_H

@@ -14,6 +14,7 @@
 #include <utlist.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "store/archive_priv.h"
@@ -37,12 +38,14 @@ struct scan {
 static int
 take_lock(struct archive *a, char **cause)
 {
-	if (mkdir(a->path, 0700) != 0 && errno != EEXIST)
-		return err_sys(cause, -errno, "make %s", a->path);
-	if (a->dir < 0)
-		a->dir = open(a->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (a->dir < 0)
-		return err_sys(cause, -errno, "open %s", a->path);
+	int rc = file_make_dirs(a->path);
+
+	if (rc != 0)
+		return err_sys(cause, rc, "make %s", a->path);
+	/* What it is on may have been read-only when it was opened. Readers may be using it. */
+	if ((a->lock < 0 || !file_is_at(a->dir, a->path)) &&
+	    (rc = file_open_dir(a->path, &a->dir)) != 0)
+		return err_sys(cause, rc, "open %s", a->path);
 	if (a->lock < 0)
 		a->lock =
 		    openat(a->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -251,6 +254,22 @@ archive_open_dir(struct archive *a, char **cause)
 	if (rc != 0)
 		forget(a);
 	return rc;
+}
+
+bool
+archive_has_moved(const struct archive *a)
+{
+	struct stat st;
+
+	return !file_is_at(a->dir, a->path) ||
+	       (a->fd >= 0 && fstat(a->fd, &st) == 0 && st.st_nlink == 0);
+}
+
+void
+archive_leave_dir(struct archive *a)
+{
+	archive_close_dir(a);
+	forget(a);
 }
 
 void

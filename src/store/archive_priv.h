@@ -97,7 +97,7 @@ struct archive {
 	struct archive_segment *segments; /* the oldest first */
 	size_t nsegments;
 	unsigned queries;
-	int dir; /* of the directory, or -1; only opened once */
+	int dir; /* of the directory, or -1; its number stays */
 
 	/* The writer's: */
 	int lock, fd; /* of the newest segment while it is appended to, or -1 */
@@ -139,6 +139,9 @@ void pending_free(struct archive *a, struct pending *p); /* off all lists */
  * lock. */
 int archive_open_dir(struct archive *a, char **cause);
 void archive_close_dir(struct archive *a);
+/* The directory, or the newest segment, is not there any more; to leave it, to be opened again. */
+bool archive_has_moved(const struct archive *a);
+void archive_leave_dir(struct archive *a);
 
 /* archive_keep.c: which segments there are. */
 int archive_begin_segment(struct archive *a, char **cause); /* if none is appended to */

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/xmalloc.h"
 #include "store/archive_priv.h"
 #include "store/thread.h"
 
@@ -65,6 +66,20 @@ open_archive(struct archive *a)
 	}
 	a->retry_us = after_ms(rc == -EBUSY ? LOCK_POLL_MS : a->config.retry_ms);
 	set_state(a, rc == -EBUSY ? ARCHIVE_OPENING : ARCHIVE_FULL, cause);
+}
+
+/* What was in it is lost to readers; what waits goes into what is made in its place. */
+static void
+leave_moved(struct archive *a)
+{
+	log_warn(
+	    "archive", "%s has been removed or replaced: what it had is lost here", a->path);
+	archive_leave_dir(a);
+	pthread_mutex_lock(&a->mutex);
+	a->opened = false;
+	pthread_mutex_unlock(&a->mutex);
+	a->retry_us = after_ms(0);
+	set_state(a, ARCHIVE_OPENING, xasprintf("opening %s", a->path));
 }
 
 /* Records of what waits in p: what is missing before it, and its lines. */
@@ -248,6 +263,8 @@ archive_writer(void *arg)
 		pthread_mutex_unlock(&a->mutex);
 		if (!opened)
 			open_archive(a);
+		else if (archive_has_moved(a))
+			leave_moved(a);
 		else if (waits)
 			write_one(a);
 		else

@@ -168,6 +168,16 @@ database_cut_log(struct database *d)
 }
 
 bool
+database_has_moved(const struct database *d)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(d->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
+		   SQLITE_OK &&
+	       moved != 0;
+}
+
+bool
 database_needs_room(const struct database *d)
 {
 	int code = sqlite3_errcode(d->db) & 0xFF;

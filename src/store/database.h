@@ -53,6 +53,9 @@ int database_sync(struct database *d);
  * store/sql.h. */
 int database_cut_log(struct database *d);
 
+/* The file has been removed, renamed or replaced: what is written goes nowhere. */
+bool database_has_moved(const struct database *d);
+
 /* The last call failed as it does where there is no room. */
 bool database_needs_room(const struct database *d);
 

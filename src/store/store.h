@@ -39,6 +39,9 @@
  * wrote can so tell "nothing happened" from "nothing was kept". What store_close gives up is in no
  * gap: there is nowhere to write it.
  *
+ * One that is removed, or renamed, while it is open is said to be so, and a new one begun at its
+ * place, with its directory if that has gone, too.
+ *
  * The file may be open in another process for moments, as during an upgrade. It must not be a
  * symbolic link; the directory must be there.
  */

@@ -52,6 +52,7 @@ struct store {
 	uint64_t retry_us; /* in state STORE_FULL: when to try again */
 	bool tried_last;   /* as it was to end */
 	bool is_new;       /* took the place of a damaged one, and is not open yet */
+	bool was_moved;    /* so that its directory may have gone, too */
 	bool was_damaged;  /* while it was in use */
 };
 

@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "store/sql.h"
@@ -152,11 +154,23 @@ set_aside(struct store *s, char *cause_take)
 }
 
 static void
+make_dir(const struct store *s)
+{
+	char *dir = xstrndup(s->path, (size_t)(strrchr(s->path, '/') - s->path));
+
+	file_make_dirs(dir); /* opening the file says what is wrong */
+	free(dir);
+}
+
+static void
 open_file(struct store *s)
 {
 	char *cause = NULL;
-	enum fault f = database_connect(&s->d, &cause);
+	enum fault f;
 
+	if (s->was_moved)
+		make_dir(s);
+	f = database_connect(&s->d, &cause);
 	if (f == FAULT_NONE) {
 		sqlite3_busy_handler(s->d.db, busy, s);
 		publish(s, s->d.db);
@@ -347,6 +361,18 @@ leave_damaged(struct store *s, char *cause_take)
 	set_aside(s, cause_take);
 }
 
+static void
+leave_moved(struct store *s)
+{
+	log_warn("store", "%s has been removed or replaced: what it had is lost here", s->path);
+	close_file(s, false);
+	s->was_moved = true;
+	pthread_mutex_lock(&s->mutex);
+	s->readable = false;
+	pthread_mutex_unlock(&s->mutex);
+	set_state(s, STORE_OPENING, xasprintf("opening %s", s->path));
+}
+
 /* On a disk that has little room the log is taken in early: as long as it has at most half of
  * what is free, the file can grow by all that is in it. A reader may be in the way, and is not
  * waited for each time. */
@@ -381,6 +407,10 @@ write_some(struct store *s)
 	char *cause = NULL;
 	enum fault f;
 
+	if (database_has_moved(&s->d)) {
+		leave_moved(s);
+		return;
+	}
 	take_batch(s, &b);
 	f = write_batch(s, &b, &cause);
 	if (f == FAULT_NONE) {

@@ -2,9 +2,12 @@
 // cannot be written is said, and when there is room again nothing that was held is lost.
 
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { canMount, startOnDisk } from './lib/faults.mjs';
-import { checkHistory, Follower, killWorker, slow } from './lib/keeper.mjs';
+import { privateDir } from './lib/daemon.mjs';
+import { canMount, startOnDisk, using } from './lib/faults.mjs';
+import { checkHistory, Follower, killWorker, slow, startKept } from './lib/keeper.mjs';
 import { until } from './lib/until.mjs';
 
 const skip = !canMount() && 'needs root, or whatever lets one mount a tmpfs';
@@ -26,8 +29,7 @@ async function archived(d, id) {
   return found.length;
 }
 
-test('a full disk stops no terminal, is said, and costs no line', { skip }, async () => {
-  const d = await startOnDisk(6, { conf: { history_lines: 200 } });
+test('a full disk stops no terminal, is said, and costs no line', { skip }, using(() => startOnDisk(6, { conf: { history_lines: 200 } }), async (d) => {
   await ready(d);
   const pane = (await slow(d, {}, 0.002)).id;
   const viewer = new Follower(d, pane);
@@ -76,11 +78,9 @@ test('a full disk stops no terminal, is said, and costs no line', { skip }, asyn
   await checkHistory(d, pane);
   viewer.check();
   await viewer.close();
-  await d.stop();
-});
+}));
 
-test('on a cramped disk the log is cut, and jobs are taken', { skip }, async () => {
-  const d = await startOnDisk(5);
+test('on a cramped disk the log is cut, and jobs are taken', { skip }, using(() => startOnDisk(5), async (d) => {
   await ready(d);
   d.disk.fill(1.5);
   const sizes = [];
@@ -92,5 +92,67 @@ test('on a cramped disk the log is cut, and jobs are taken', { skip }, async () 
   assert.deepEqual(await alarms(d), []);
   assert.ok(Math.max(...sizes) < 1024 * 1024, `the log had ${Math.max(...sizes)} bytes`);
   await until('all to have ended', async () => (await d.ok('GET', 'jobs?state=completed&limit=1')).total === 150, 60_000);
-  await d.stop();
+}));
+
+test('a state directory that cannot be written is a clear error at the start', { skip }, async () => {
+  const said = async (mount) => {
+    const e = await startOnDisk(2, { mount }).then((d) => d.stop().then(() => null), (error) => error);
+    return e?.message ?? 'it started';
+  };
+  assert.match(await said('mount -o remount,ro "$0"'), /panescry: [^\n]*state[^\n]*: Read-only file system\n/);
+  assert.match(await said('rmdir "$0" 2>/dev/null; umount "$0" && rmdir "$0" && echo >"$0"'), /panescry: [^\n]*state[^\n]*: Not a directory\n/);
 });
+
+test('a state directory that becomes read-only is survived', { skip }, using(() => startOnDisk(8, { conf: { history_lines: 200 } }), async (d) => {
+  await ready(d);
+  const pane = (await slow(d, {}, 0.01)).id;
+  await until('lines in the archive', async () => (await archived(d, pane)) > 10);
+  d.disk.cover();
+  await until('it to be said', async () => (await d.request('POST', '/api/v1/tokens', { json: {} })).status === 500);
+  await killWorker(d);
+  await until('both alarms', async () => {
+    const a = await alarms(d);
+    return a.includes('archive_full') && a.includes('store_full');
+  }, 60_000);
+  const job = await d.request('POST', '/api/v1/jobs', { json: { command: ['true'] } });
+  assert.deepEqual([job.status, job.json.error], [503, 'store_unavailable']);
+  const { offset } = await d.pane(pane);
+  await until('more output', async () => (await d.pane(pane)).offset > offset + 320);
+  const last = (await d.pane(pane)).last_line;
+  d.disk.uncover();
+  await until('the end of the alarms', async () => (await alarms(d)).length === 0, 60_000);
+  await until('what was held', async () => (await archived(d, pane)) >= last - 250);
+  await until('a job to be taken', async () => (await d.request('POST', '/api/v1/jobs', { json: { command: ['true'] } })).status === 201);
+}));
+
+test('a state directory that is removed, or replaced, is noticed and made anew', using(async () => {
+  const dir = await privateDir();
+  return startKept({ dir, args: ['--state-dir', join(dir, 'state')], conf: { history_lines: 200 } });
+}, async (d) => {
+  const at = join(d.dir, 'state');
+  await ready(d);
+  const pane = (await slow(d, {}, 0.01)).id;
+  for (const how of ['removed', 'moved away', 'emptied']) {
+    if (how === 'removed') rmSync(at, { recursive: true });
+    else if (how === 'moved away') renameSync(at, `${at}.old`);
+    else for (const name of readdirSync(at)) rmSync(join(at, name), { recursive: true });
+    const name = `after-it-was-${how.replaceAll(' ', '-')}`;
+    await until(`jobs on record after it was ${how}`, async () => {
+      const r = await d.request('POST', '/api/v1/jobs', { json: { command: ['echo', name], name } });
+      return r.status === 201 && existsSync(join(at, 'panescry.db'));
+    }, 60_000);
+    await until('it to be well', async () => (await alarms(d)).every((a) => a === 'store_damaged'), 60_000);
+    await until('an archive', () => existsSync(join(at, 'archive')) && readdirSync(join(at, 'archive')).some((f) => f.endsWith('.seg')), 60_000);
+    const { offset } = await d.pane(pane);
+    await until('more output', async () => (await d.pane(pane)).offset > offset + 32);
+    const v = await d.attach(pane);
+    await v.close();
+    const r = await d.request('POST', '/api/v1/tokens', { json: {} });
+    assert.equal(r.status, 201, r.text);
+    assert.ok(existsSync(join(at, 'tokens.json')));
+    await until('a job on record', async () => {
+      const j = (await d.ok('GET', 'jobs?state=completed&limit=10')).jobs;
+      return j.some((x) => x.name === name);
+    });
+  }
+}));

@@ -40,8 +40,14 @@ class Disk {
     rmSync(join(this.path, 'ballast'), { force: true });
   }
 
-  remount(options) {
-    nsenter(this.pid, 'mount', '-o', `remount,${options}`, this.at);
+  /** Read-only to whoever opens something from now on: a disk with open files cannot be made so. */
+  cover() {
+    nsenter(this.pid, 'mount', '--bind', this.at, this.at);
+    nsenter(this.pid, 'mount', '-o', 'remount,ro,bind', this.at);
+  }
+
+  uncover() {
+    nsenter(this.pid, 'umount', '-l', this.at);
   }
 
   read(name) {
@@ -84,3 +90,16 @@ export async function startOnDisk(size, { mount = '', ...more } = {}) {
     throw e;
   }
 }
+
+/** A test on a daemon of its own, which is ended whatever comes of it. */
+export const using = (start, work) => async (t) => {
+  const d = await start();
+  try {
+    await work(d, t);
+  } catch (e) {
+    e.message += `\n--- it said:\n${d.stderr().slice(-3000)}`;
+    await d.stop().catch(() => {});
+    throw e;
+  }
+  await d.stop();
+};
