@@ -2,7 +2,7 @@
 
 build_packages="autoconf automake gcc make pkg-config libc6-dev libwebsockets-dev
 	libwebsockets-evlib-uv libuv1-dev libcjson-dev libssl-dev libqrencode-dev
-	libutf8proc-dev libinih-dev libpcre2-dev libsqlite3-dev libzstd-dev uthash-dev"
+	libutf8proc-dev libinih-dev libpcre2-dev libsqlite3-dev libzstd-dev libseccomp-dev uthash-dev"
 
 say() {
 	printf '==> %s\n' "$*"

@@ -18,6 +18,7 @@
 #include "app/agents_remove.h"
 #include "app/archive_lines.h"
 #include "app/archiver.h"
+#include "app/late.h"
 #include "app/live.h"
 #include "app/mux.h"
 #include "app/collisions.h"
@@ -34,6 +35,7 @@
 #include "app/talks.h"
 #include "app/producers.h"
 #include "app/streams.h"
+#include "app/spawner.h"
 #include "app/watch.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -194,10 +196,17 @@ on_child(uv_signal_t *h, int signum)
 		waitpid(si.si_pid, NULL, 0);
 		if (e != NULL)
 			pane_reaped(e->pane, status);
-		else if (!mux_reaped(a, si.si_pid))
-			watches_reaped(a, si.si_pid);
+		else
+			app_reaped_helper(a, si.si_pid);
 		si.si_pid = 0;
 	}
+}
+
+void
+app_reaped_helper(struct app *a, pid_t pid)
+{
+	if (!mux_reaped(a, pid))
+		watches_reaped(a, pid);
 }
 
 static char *
@@ -227,6 +236,8 @@ free_parts(struct app *a)
 	free(a->socket_path);
 	free(a->tls_cert);
 	free(a->tls_key);
+	late_free(a);
+	spawner_free(a->spawner);
 	keep_free(a->keep);
 	free(a);
 }
@@ -284,7 +295,11 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		return rc;
 	}
 	saves_open(a);
-	if ((rc = stored_open(a, cause)) != 0 || (rc = archiver_open(a, cause)) != 0 ||
+	if (cfg->harden != NULL)
+		late_open(a);
+	/* Before there is another thread, and before any of them opens a file of somebody else's. */
+	if ((cfg->harden != NULL && (rc = cfg->harden(cfg->arg, cause)) != 0) ||
+	    (rc = stored_open(a, cause)) != 0 || (rc = archiver_open(a, cause)) != 0 ||
 	    (rc = jobs_open(a, cause)) != 0 || (rc = start_server(a, cause)) != 0) {
 		if (a->server != NULL)
 			server_stop(a->server);
@@ -333,6 +348,7 @@ close_all(struct app *a)
 		registry_remove(a->entries);
 	server_stop(a->server);
 	archiver_close(a);
+	late_close(a);
 	agents_close(a);
 	hooks_close(a);
 	live_close(a);

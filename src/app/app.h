@@ -41,6 +41,7 @@ struct app_limits {
 	size_t events_bytes; /* that are kept for subscribers */
 	unsigned
 	    crashes_max; /* of workers in a minute, before none is started; 0: any number */
+	bool harden;     /* the worker gives up what it does not need */
 	bool archive;
 	uint64_t archive_bytes;
 	unsigned archive_days;
@@ -86,6 +87,9 @@ struct app_config {
 	int64_t daemon_started_ms;
 	/* Under a keeper: connections are accepted and panes read. From the loop, once. */
 	void (*started)(void *arg);
+	/* Takes power from this process, when it has read its own files and there is no other
+	 * thread; NULL: nothing is taken. It starts no process from then on: the keeper does. */
+	int (*harden)(void *arg, char **cause);
 	void *arg;
 	bool loopback, no_auth;
 	const char *host; /* for links: the address that was asked for */

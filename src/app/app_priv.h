@@ -41,6 +41,8 @@ struct stream_early;
 struct job_told;
 typedef struct cJSON cJSON;
 struct save;
+struct worker_spawner;
+struct late;
 
 /* A pane and what the daemon knows of it beyond the pane itself. */
 struct entry {
@@ -85,7 +87,9 @@ struct app {
 	uv_timer_t last_words;
 	bool stopping, closed;
 
-	struct keep *keep; /* NULL: there is no keeper */
+	struct keep *keep;              /* NULL: there is no keeper */
+	struct late *late;              /* NULL: this process can read what comes to be */
+	struct worker_spawner *spawner; /* NULL: this process starts its own */
 	uv_timer_t yield;
 	uint64_t yield_until;       /* loop time */
 	unsigned restored;          /* panes that a worker before this one left */
@@ -132,6 +136,9 @@ struct app {
 	uv_async_t stored; /* it has something to tell */
 	size_t lost_panes; /* of a daemon before this one, that was cut short */
 };
+
+/* app.c: a process that is no pane's or job's has been reaped; pid may be a ticket. */
+void app_reaped_helper(struct app *a, pid_t pid);
 
 /* worker.c: under a keeper. The first four do nothing without one. */
 void worker_born(struct entry *e);

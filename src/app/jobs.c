@@ -22,6 +22,7 @@
 #include "app/streams.h"
 #include "app/talks.h"
 #include "base/clock.h"
+#include "app/spawner.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "job/runner.h"
@@ -41,6 +42,8 @@ on_held(void *arg, uint64_t number, pid_t pid, const int fds[3])
 
 	if (a->keep != NULL)
 		keep_say_job(a->keep, KEEP_JOB | number, pid, fds);
+	if (a->spawner != NULL)
+		spawner_born(a->spawner, KEEP_JOB | number);
 }
 
 static void

@@ -31,7 +31,8 @@ struct keep {
 	int fd;
 	uv_poll_t poll;
 	bool started;
-	bool jobs; /* the keeper knows jobs */
+	bool jobs;   /* the keeper knows jobs */
+	bool spawns; /* and starts processes */
 	keep_cb *cb;
 	void *arg;
 	struct waiting *queue; /* utlist */
@@ -97,6 +98,7 @@ keep_hello(struct keep *k, struct keep_hello *hello, char **cause)
 	    .unix_fd = fds[1],
 	    .report_fd = nfds > 2 ? fds[2] : -1,
 	    .first = (p.m.flags & KEEP_FIRST) != 0,
+	    .spawns = (p.m.flags & KEEP_SPAWNS) != 0,
 	    .last_pane = p.m.number,
 	    .pid = p.m.pid,
 	    .started_ms = p.m.time_ms};
@@ -140,8 +142,8 @@ is_full(int rc)
 	return rc == -EAGAIN || rc == -ENOBUFS || rc == -ETOOMANYREFS;
 }
 
-static void
-send_packet(
+void
+keep_send(
     struct keep *k, const struct keep_packet *p, size_t len, const int *fds, unsigned nfds)
 {
 	if (k->fd < 0)
@@ -180,7 +182,7 @@ keep_say_pane(struct keep *k, enum keep_type type, uint64_t pane, int status)
 {
 	struct keep_packet p = {.m = {.pane = pane, .status = status}};
 
-	send_packet(k, &p, keep_pack(&p, type, NULL, 0), NULL, 0);
+	keep_send(k, &p, keep_pack(&p, type, NULL, 0), NULL, 0);
 }
 
 void
@@ -188,16 +190,16 @@ keep_say_text(struct keep *k, enum keep_type type, uint64_t number, const char *
 {
 	struct keep_packet p = {.m = {.number = number}};
 
-	send_packet(k, &p, keep_pack(&p, type, text, strlen(text)), NULL, 0);
+	keep_send(k, &p, keep_pack(&p, type, text, strlen(text)), NULL, 0);
 }
 
 void
 keep_say_born(struct keep *k, uint64_t pane, pid_t pid, int memory, int master)
 {
-	struct keep_packet p = {.m = {.pane = pane, .pid = pid}};
+	struct keep_packet p = {.m = {.pane = pane, .pid = pid > 0 ? pid : 0}};
 	int fds[] = {memory, master};
 
-	send_packet(k, &p, keep_pack(&p, KEEP_BORN, NULL, 0), fds, master >= 0 ? 2 : 1);
+	keep_send(k, &p, keep_pack(&p, KEEP_BORN, NULL, 0), fds, master >= 0 ? 2 : 1);
 }
 
 void
@@ -205,19 +207,19 @@ keep_say_here(struct keep *k, const char *keeper_program)
 {
 	struct keep_packet p = {.m = {.number = KEEP_VERSION, .flags = KEEP_JOBS}};
 
-	send_packet(
+	keep_send(
 	    k, &p, keep_pack(&p, KEEP_HERE, keeper_program, strlen(keeper_program)), NULL, 0);
 }
 
 void
 keep_say_job(struct keep *k, uint64_t number, pid_t pid, const int fds[KEEP_FDS])
 {
-	struct keep_packet p = {.m = {.pane = number, .pid = pid}};
+	struct keep_packet p = {.m = {.pane = number, .pid = pid > 0 ? pid : 0}};
 	int out[KEEP_FDS];
 	unsigned n = keep_pack_fds(fds, &p.m.flags, out);
 
 	if (k->jobs)
-		send_packet(k, &p, keep_pack(&p, KEEP_BORN, NULL, 0), out, n);
+		keep_send(k, &p, keep_pack(&p, KEEP_BORN, NULL, 0), out, n);
 }
 
 bool
@@ -226,7 +228,14 @@ keep_greeted(struct keep *k, const struct keep_message *hello)
 	bool knew = k->jobs;
 
 	k->jobs = (hello->flags & KEEP_JOBS) != 0;
+	k->spawns = (hello->flags & KEEP_SPAWNS) != 0;
 	return k->jobs && !knew;
+}
+
+bool
+keep_spawns(const struct keep *k)
+{
+	return k->spawns;
 }
 
 /* Receiving. */

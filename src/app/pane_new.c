@@ -264,6 +264,7 @@ start(struct app *a, struct http_req *r, const struct wish *w, char **cause)
 	    .record = &a->cfg.limits.record,
 	    .ring_size = a->cfg.limits.ring_size,
 	    .unarchived = w->unarchived,
+	    .number = a->next_id,
 	};
 	struct entry *e = registry_add(a, NULL);
 	int rc = pane_new(a->loop, &spec, &app_pane_callbacks, e, &e->pane, cause);

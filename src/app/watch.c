@@ -70,7 +70,7 @@ struct watches {
 	struct watch *list; /* utlist */
 	unsigned count;
 	uint64_t last_id;
-	pid_t commands[COMMANDS_MAX]; /* that run; 0: none */
+	pid_t commands[COMMANDS_MAX]; /* that run, or tickets (os/spawn.h); 0: none */
 };
 
 /* What it does. */

@@ -22,8 +22,10 @@
 #include "app/hooks.h"
 #include "app/jobs.h"
 #include "app/archiver.h"
+#include "app/late.h"
 #include "app/live.h"
 #include "app/mux.h"
+#include "app/spawner.h"
 #include "app/streams.h"
 #include "app/watch.h"
 #include "base/log.h"
@@ -59,6 +61,8 @@ worker_born(struct entry *e)
 	e->kept = true;
 	keep_say_born(
 	    a->keep, e->number, pane_pid(e->pane), pane_memory(e->pane), pane_master(e->pane));
+	if (a->spawner != NULL)
+		spawner_born(a->spawner, e->number);
 }
 
 void
@@ -150,6 +154,7 @@ go(struct app *a)
 	agents_open(a);
 	hooks_open(a);
 	jobs_start(a);
+	late_start(a);
 	DL_FOREACH_SAFE (a->entries, e, next) {
 		pane_pause(e->pane, false);
 		/* Its SIGKILL was to come from the worker before. */
@@ -229,9 +234,11 @@ exited(struct app *a, const struct keep_message *m)
 {
 	struct entry *e = by_number(a, m->pane);
 
-	if (keep_is_job(m->pane))
+	if (keep_is_helper(m->pane))
+		app_reaped_helper(a, spawner_ticket(m));
+	else if (keep_is_job(m->pane))
 		worker_job_exited(a, m->pane, m->pid, m->status);
-	else if (e != NULL && pane_pid(e->pane) == m->pid)
+	else if (e != NULL && (pane_pid(e->pane) == m->pid || pane_pid(e->pane) < 0))
 		pane_reaped(e->pane, m->status);
 }
 
@@ -242,6 +249,8 @@ greeted(struct app *a, const struct keep_message *m)
 	bool holds = keep_greeted(a->keep, m);
 
 	keep_say_here(a->keep, a->cfg.keeper_program);
+	if (a->spawner != NULL)
+		spawner_greeted(a->spawner);
 	if (holds)
 		worker_jobs_held(a);
 }
@@ -333,6 +342,8 @@ worker_start(struct app *a)
 	uv_timer_init(a->loop, &a->yield);
 	a->yield.data = a;
 	keep_start(a->keep, a->loop, on_message, a);
+	if (a->cfg.harden != NULL)
+		a->spawner = spawner_new(a->keep);
 	keep_say_here(a->keep, a->cfg.keeper_program);
 }
 

@@ -30,6 +30,7 @@
 #include "cli/cli.h"
 #include "cli/conf.h"
 #include "cli/daemon.h"
+#include "cli/harden.h"
 #include "cli/paths.h"
 #include "cli/upgrade.h"
 #include "net/server.h"
@@ -50,6 +51,7 @@ enum {
 	O_NO_TMUX,
 	O_TMUX_SOCKET,
 	O_FOREGROUND,
+	O_HARDEN,
 	O_NO_KEEPER,
 	O_UPGRADE
 };
@@ -66,6 +68,7 @@ static const struct cli_option serve_options[] = {
     {"no-tmux", 0, NULL, "connect to no tmux server"},
     {"tmux-socket", 0, "NAME|PATH", "follow this tmux server, too (as tmux -L, -S)"},
     {"foreground", 'f', NULL, "stay in the foreground and log to standard error"},
+    {"harden", 0, NULL, "leave the worker only what it needs of files and system calls"},
     {"no-keeper", 0, NULL, "run as one process; panes end with it"},
     {"upgrade", 'u', NULL, "replace the running daemon's worker by this program"},
     {0},
@@ -73,7 +76,7 @@ static const struct cli_option serve_options[] = {
 
 struct serve {
 	struct daemon daemon;
-	bool no_keeper, upgrade;
+	bool upgrade;
 	unsigned sockets; /* of tmux servers */
 };
 
@@ -117,8 +120,11 @@ serve_option(struct serve *s, int option, const char *arg)
 	case O_FOREGROUND:
 		d->foreground = true;
 		break;
+	case O_HARDEN:
+		d->harden = true;
+		break;
 	case O_NO_KEEPER:
-		s->no_keeper = true;
+		d->no_keeper = true;
 		break;
 	case O_UPGRADE:
 		s->upgrade = true;
@@ -196,6 +202,8 @@ prepare(struct daemon *d, char **cause)
 		return rc;
 	if ((rc = absolute_paths(d, cause)) != 0)
 		return rc;
+	if ((d->harden || d->cfg.limits.harden) && (rc = harden_check(d, cause)) != 0)
+		return rc;
 	if ((rc = file_make_dirs(d->state_dir)) != 0)
 		return err_sys(cause, rc, "make the directory %s", d->state_dir);
 	if ((rc = paths_prepare_socket_dir(d->socket, cause)) != 0)
@@ -255,6 +263,7 @@ add_worker(struct args *a, const struct daemon *d, const char *self)
 	for (int i = 0; d->tmux_sockets[i] != NULL; i++)
 		add_option(a, "--tmux-socket", d->tmux_sockets[i]);
 	add_flag(a, "--foreground", d->foreground);
+	add_flag(a, "--harden", d->harden);
 }
 
 static void
@@ -373,8 +382,13 @@ start(struct serve *s)
 		free(cause);
 		return rc;
 	}
-	keeper = s->no_keeper ? NULL : daemon_keeper_program();
-	if (keeper == NULL && !s->no_keeper && os_has_keeper())
+	keeper = s->daemon.no_keeper ? NULL : daemon_keeper_program();
+	if (keeper == NULL && (s->daemon.harden || s->daemon.cfg.limits.harden)) {
+		unlink(s->daemon.socket);
+		return cli_error(
+		    "serve: --harden needs panescry-keeper, which is not installed");
+	}
+	if (keeper == NULL && !s->daemon.no_keeper && os_has_keeper())
 		cli_error("serve: panescry-keeper is not installed: panes end with the daemon");
 	rc = s->daemon.foreground ? serve_foreground(&s->daemon, keeper)
 				  : serve_background(&s->daemon, keeper);

@@ -20,6 +20,7 @@
 #include "base/xmalloc.h"
 #include "cli/cli.h"
 #include "cli/conf.h"
+#include "cli/harden.h"
 #include "cli/paths.h"
 #include "cli/put.h"
 #include "cli/qr.h"
@@ -104,6 +105,15 @@ daemon_read_report(const struct daemon *d, int fd)
 	    "serve: %s", len != 0 ? text + 1 : "the daemon ended at once; see its log");
 }
 
+static int
+report_error(struct run *r, const char *text)
+{
+	log_error("serve", "%s", text);
+	if (r->tell)
+		report(r, 'E', text);
+	return CLI_ERROR;
+}
+
 /* Running. */
 
 void
@@ -172,6 +182,12 @@ start_signals(struct run *r)
 	/* They must not keep the loop alive when the app has ended. */
 	uv_unref((uv_handle_t *)&r->term);
 	uv_unref((uv_handle_t *)&r->interrupt);
+}
+
+static int
+on_harden(void *arg, char **cause)
+{
+	return harden_worker(((struct run *)arg)->d, cause);
 }
 
 static int
@@ -311,6 +327,12 @@ daemon_run_worker(struct daemon *d, int keeper_fd)
 	if (load_limits(d, &r) != 0)
 		return CLI_ERROR;
 	daemon_set_tmux(d, NULL);
+	if (d->harden || d->cfg.limits.harden) {
+		if (!hello.spawns)
+			return report_error(
+			    &r, "--harden: this keeper is of a build that starts no processes");
+		d->cfg.harden = on_harden;
+	}
 	program = daemon_keeper_program();
 	d->cfg.keeper_program = program != NULL ? program : "";
 	rc = run_with(d, &r);

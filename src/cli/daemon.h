@@ -18,7 +18,8 @@ struct daemon {
 	char *socket, *state_dir, *token_file, *tls_cert,
 	    *tls_key;                              /* token_file.. may be NULL */
 	const char *tmux_sockets[SOCKETS_MAX + 1]; /* more of them; NULL ends */
-	bool no_auth, qr, no_tmux, foreground;
+	bool no_auth, qr, no_tmux, foreground, no_keeper;
+	bool harden;           /* asked for here; limits.harden: there */
 	struct app_config cfg; /* listening sockets and limits */
 };
 

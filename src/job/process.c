@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include "os/spawn.h"
 #include "pane/env.h"
 #include "pane/pty.h"
+#include "proto/keep.h"
 
 enum { FDS = 3 };
 
@@ -98,17 +98,88 @@ find_program(const struct job *j, char *const *env)
 	return NULL;
 }
 
+/* What tells whether the command could be executed. */
+
+static void
+close_status(struct job_priv *p)
+{
+	uv_close((uv_handle_t *)p->status_poll, (uv_close_cb)free);
+	p->status_poll = NULL;
+	close(p->status_fd);
+	p->status_fd = -1;
+}
+
+/* The process id comes first, where another process starts the command; the end of the pipe
+ * without that is one that could not. */
+void
+process_status(struct job *j)
+{
+	struct job_priv *p = j->priv;
+	struct spawn_report f = {0};
+	ssize_t n = 0;
+	char *why = NULL;
+
+	while (p->status_fd >= 0 && (n = read(p->status_fd, &f, sizeof f)) == sizeof f &&
+	       f.step == SPAWN_PID) {
+		j->pid = f.err;
+		jobs_pid(j->runner->cfg.store, j->number, j->pid);
+	}
+	if (p->status_fd < 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	close_status(p);
+	if (n == (ssize_t)sizeof f) {
+		if (j->spec.pty)
+			err_sys(&why, -f.err, "cannot %s", spawn_step_name(f.step));
+		else if (f.step == SPAWN_CHDIR)
+			err_sys(&why, -f.err, "cannot change to %s", j->spec.cwd);
+		else
+			err_sys(&why, -f.err, "cannot execute %s", j->spec.argv[0]);
+		p->lost |= !j->spec.pty; /* it never was one: it has no status */
+		run_failed(j, CAUSE_SPAWN, why);
+	} else if (j->pid < 0) {
+		p->lost = true;
+		run_failed(
+		    j, CAUSE_SPAWN, xstrdup("the keeper started no process: see the log"));
+		run_reaped(j, 127 << 8); /* nobody else will say so */
+	}
+}
+
+static void
+on_status(uv_poll_t *h, int status, int events)
+{
+	(void)status;
+	(void)events;
+	process_status(h->data);
+}
+
+static void
+watch_status(struct job *j, int fd)
+{
+	struct job_priv *p = j->priv;
+
+	p->status_fd = fd;
+	p->status_poll = xcalloc(1, sizeof *p->status_poll);
+	uv_poll_init(j->runner->cfg.loop, p->status_poll, p->status_fd);
+	p->status_poll->data = j;
+	uv_poll_start(p->status_poll, UV_READABLE, on_status);
+}
+
 static int
 start_pipes(struct job *j, char **env, pid_t *pid, int fds[FDS], char **cause)
 {
-	int theirs[FDS] = {-1, -1, -1}, rc = 0;
+	int theirs[FDS] = {-1, -1, -1}, status[2] = {-1, -1}, rc = 0;
 	char *program = find_program(j, env);
-	struct spawn_spec spec = {.argv = j->spec.argv, .envp = env, .cwd = j->spec.cwd};
+	struct spawn_spec spec = {.argv = j->spec.argv,
+	    .envp = env,
+	    .cwd = j->spec.cwd,
+	    .number = KEEP_JOB | held_number(j)};
 
 	if (j->spec.input)
 		rc = make_pipe(&fds[0], &theirs[0], false);
 	for (int i = 1; i < FDS && rc == 0; i++)
 		rc = make_pipe(&fds[i], &theirs[i], true);
+	if (rc == 0 && spawn_elsewhere())
+		rc = make_pipe(&status[0], &status[1], true);
 	if (rc != 0) {
 		rc = err_sys(cause, rc, "no pipe could be made");
 	} else {
@@ -116,45 +187,27 @@ start_pipes(struct job *j, char **env, pid_t *pid, int fds[FDS], char **cause)
 		spec.out = theirs[1];
 		spec.err = theirs[2];
 		spec.program = program;
+		spec.status_fd = status[1] >= 0 ? status[1] : 0;
 		if ((rc = spawn_process(&spec, pid)) != 0)
 			rc = explain(j, rc, cause);
 	}
 	close_fds(theirs, FDS);
-	if (rc != 0)
+	close_fds(status + 1, 1);
+	if (rc != 0) {
 		close_fds(fds, FDS);
+		close_fds(status, 1);
+	} else if (status[0] >= 0) {
+		watch_status(j, status[0]);
+	}
 	free(program);
 	return rc;
-}
-
-/* Whether the command could be executed under the PTY. */
-static void
-on_status(uv_poll_t *h, int status, int events)
-{
-	struct job *j = h->data;
-	struct job_priv *p = j->priv;
-	struct pty_failure f;
-	ssize_t n = read(p->status_fd, &f, sizeof f);
-	char *why = NULL;
-
-	(void)status;
-	(void)events;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	uv_close((uv_handle_t *)h, (uv_close_cb)free);
-	p->status_poll = NULL;
-	close(p->status_fd);
-	p->status_fd = -1;
-	if (n != (ssize_t)sizeof f)
-		return;
-	err_sys(&why, -f.err, "cannot %s", pty_step_name(f.step));
-	run_failed(j, CAUSE_SPAWN, why);
 }
 
 static int
 start_pty(struct job *j, char **env, pid_t *pid, int fds[FDS], char **cause)
 {
-	struct pty_spec spec = {j->spec.argv, env, j->spec.cwd, j->spec.cols, j->spec.rows};
-	struct job_priv *p = j->priv;
+	struct pty_spec spec = {j->spec.argv, env, j->spec.cwd, j->spec.cols, j->spec.rows,
+	    KEEP_JOB | held_number(j)};
 	struct pty pty;
 	int rc = pty_spawn(&spec, &pty);
 
@@ -162,11 +215,7 @@ start_pty(struct job *j, char **env, pid_t *pid, int fds[FDS], char **cause)
 		return err_sys(cause, rc, "no terminal could be made");
 	*pid = pty.pid;
 	fds[1] = pty.master;
-	p->status_fd = pty.status_fd;
-	p->status_poll = xcalloc(1, sizeof *p->status_poll);
-	uv_poll_init(j->runner->cfg.loop, p->status_poll, p->status_fd);
-	p->status_poll->data = j;
-	uv_poll_start(p->status_poll, UV_READABLE, on_status);
+	watch_status(j, pty.status_fd);
 	return 0;
 }
 
@@ -244,8 +293,8 @@ process_adopt(struct job *j, pid_t pid, int fds[FDS])
 void
 process_signal(struct job *j, int sig)
 {
-	if (j->pid > 0)
-		kill(-j->pid, sig);
+	if (j->pid != 0)
+		spawn_signal(j->pid, sig, true);
 }
 
 void
@@ -256,13 +305,11 @@ process_close(struct job *j)
 	if (p->in_poll != NULL)
 		uv_close((uv_handle_t *)p->in_poll, (uv_close_cb)free);
 	if (p->status_poll != NULL)
-		uv_close((uv_handle_t *)p->status_poll, (uv_close_cb)free);
-	p->in_poll = p->status_poll = NULL;
+		close_status(p);
+	p->in_poll = NULL;
 	if (p->in >= 0)
 		close(p->in);
-	if (p->status_fd >= 0)
-		close(p->status_fd);
-	p->in = p->status_fd = -1;
+	p->in = -1;
 	buf_release(&p->input);
 	buf_init(&p->input, RUNNER_INPUT_MAX);
 }
@@ -380,7 +427,7 @@ job_resize(struct job *j, unsigned cols, unsigned rows)
 int
 job_signal(struct job *j, int sig)
 {
-	if (j->pid <= 0 || j->priv->reaped)
+	if (j->pid == 0 || j->priv->reaped)
 		return -ESRCH;
-	return kill(-j->pid, sig) == 0 ? 0 : -errno;
+	return spawn_signal(j->pid, sig, true);
 }

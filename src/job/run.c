@@ -143,7 +143,8 @@ start(struct job *j)
 		run_try_over(j);
 		return;
 	}
-	jobs_pid(j->runner->cfg.store, j->number, j->pid);
+	if (j->pid > 0)
+		jobs_pid(j->runner->cfg.store, j->number, j->pid);
 	set_limits(j);
 	job_tell(j);
 }

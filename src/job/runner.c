@@ -402,8 +402,11 @@ runner_exited(struct runner *r, uint64_t number, pid_t pid, int wait_status)
 			return;
 		}
 	}
-	if (j != NULL && held_number(j) == number && j->pid == pid)
-		run_reaped(j, wait_status);
+	if (j == NULL || held_number(j) != number || (j->pid != pid && j->pid >= 0))
+		return;
+	if (j->pid < 0)
+		process_status(j); /* it was told before */
+	run_reaped(j, wait_status);
 }
 
 bool

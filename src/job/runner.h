@@ -56,13 +56,13 @@ struct job {
 	struct job_spec spec;
 	enum job_state state;
 	struct job_channel channels[JOB_CHANNELS]; /* [0] is 1 */
-	pid_t pid;                                 /* 0: no command runs */
-	unsigned tries;                            /* that were begun */
-	int64_t created_ms, started_ms, ended_ms;  /* wall clock; 0: not yet */
-	int64_t retry_ms;                          /* it waits for then; 0: it does not */
-	int exit_status;                           /* exit code, or 128 + signal; -1: none */
-	char *error;                               /* why it failed; or NULL */
-	struct jobs_usage usage;                   /* store/jobs.h; as far as known */
+	pid_t pid;      /* 0: no command runs; a ticket until it is known (os/spawn.h) */
+	unsigned tries; /* that were begun */
+	int64_t created_ms, started_ms, ended_ms; /* wall clock; 0: not yet */
+	int64_t retry_ms;                         /* it waits for then; 0: it does not */
+	int exit_status;                          /* exit code, or 128 + signal; -1: none */
+	char *error;                              /* why it failed; or NULL */
+	struct jobs_usage usage;                  /* store/jobs.h; as far as known */
 	char *session; /* of the agent's own, as its output named it; or NULL */
 	void *user;    /* app's */
 	struct job_priv *priv;

@@ -140,7 +140,8 @@ int process_start(struct job *j, char **cause); /* fds go to the keeper and the 
 void process_adopt(struct job *j, pid_t pid, int fds[3]);
 void process_replay(struct job *j); /* nobody holds its pipes: only what is kept */
 void process_signal(struct job *j, int sig);
-void process_close(struct job *j); /* its input and its terminal */
+void process_status(struct job *j); /* what there is of it to read */
+void process_close(struct job *j);  /* its input and its terminal */
 
 /* run.c: a try, from its begin to its end. */
 void run_begin(struct job *j);

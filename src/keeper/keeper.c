@@ -125,7 +125,7 @@ reap(struct keeper *k)
 			start_next_keeper(k, status);
 			continue;
 		}
-		if ((p = panes_by_pid(k, pid)) == NULL)
+		if (spawn_reaped(k, pid, status) || (p = panes_by_pid(k, pid)) == NULL)
 			continue;
 		p->reaped = p->tell = true;
 		p->status = status;
@@ -238,7 +238,7 @@ earlier(uint64_t *when, uint64_t other)
 static int
 wait_for_events(struct keeper *k)
 {
-	struct pollfd fds[4];
+	struct pollfd fds[6];
 	uint64_t when = 0, now = keeper_now();
 	struct timespec ts = {0};
 	nfds_t n = 0;
@@ -253,6 +253,9 @@ wait_for_events(struct keeper *k)
 			fds[n++] = (struct pollfd){
 			    w->fd, (short)(POLLIN | (worker_has_due(k, w) ? POLLOUT : 0)), 0};
 	}
+	for (int i = 0; i < 2; i++)
+		if (workers[i]->look >= 0)
+			fds[n++] = (struct pollfd){workers[i]->look, POLLIN, 0};
 	if (k->down) {
 		fds[n++] = (struct pollfd){k->kept.tcp, POLLIN, 0};
 		fds[n++] = (struct pollfd){k->kept.local, POLLIN, 0};
@@ -290,6 +293,7 @@ turn(struct keeper *k)
 
 	for (int i = 0; i < 2; i++) {
 		worker_receive(k, workers[i]);
+		spawn_looks(workers[i]);
 		if (workers[i]->state != NO_WORKER && workers[i]->deadline_ms != 0 &&
 		    now >= workers[i]->deadline_ms)
 			worker_timed_out(k, workers[i]);
@@ -368,7 +372,7 @@ main(int argc, char **argv)
 	static struct keeper k = {.report = -1, .state_fd = -1, .first = true};
 	int state = -1, worker;
 
-	k.worker.fd = k.next.fd = -1;
+	k.worker.fd = k.next.fd = k.worker.look = k.next.look = -1;
 	memset(k.refused, -1, sizeof k.refused);
 	k.kept.started_ms = keeper_now();
 	k.kept.started_wall_ms = clock_wall_ms();

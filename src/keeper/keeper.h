@@ -6,7 +6,8 @@
  * the running jobs' pipes and of the listening sockets, reaps the children that a dead worker
  * leaves, and keeps their statuses. It parses no terminal data, reads no PTY or pipe, accepts no
  * connection (but to refuse it while there is no worker), writes no file, and holds no lock: what
- * can fail is in the worker.
+ * can fail is in the worker. For a worker that may start no processes itself it starts them, as
+ * it is asked to: it is not bound by what binds that worker, so that what runs in a pane is not.
  *
  * One thread, one poll(2). Signals are blocked but for the time of the poll. Nothing is queued for
  * a worker: what it must be told is a set of flags and a position in the table of panes, and
@@ -35,7 +36,7 @@
 
 #include "proto/keep.h"
 
-enum { CRASHES_MAX = 60, REFUSED_MAX = 16 };
+enum { CRASHES_MAX = 60, REFUSED_MAX = 16, CHILDREN_MAX = 32768, HELPERS_MAX = 1024 };
 
 enum worker_state {
 	NO_WORKER,
@@ -59,6 +60,7 @@ struct worker {
 	uint64_t deadline_ms;     /* monotonic; 0: none */
 	uint64_t trying;          /* pane it is restoring, 0: none */
 	char *keeper;             /* path of the keeper it was built with */
+	int look;                 /* the socket of its LOOK; -1: none */
 };
 
 /* Or a job, whose descriptors are in the places of memory, master and error, in that order. Only
@@ -72,6 +74,17 @@ struct pane {
 	unsigned tries; /* 2 for each worker that crashed while restoring it, 1 if killed */
 	int error;      /* -1: none */
 	bool ending;    /* its group was there when the keeper began to end it */
+};
+
+/* A process that it started for a worker, until it is reaped. A pane's or a job's is in their
+ * table, too. Only added to at the end. */
+struct child {
+	uint64_t id;     /* pane, job or helper */
+	uint64_t ticket; /* the worker's */
+	pid_t pid;       /* -1: it could not be started */
+	pid_t worker;    /* that asked for it */
+	bool tell;       /* a helper's that has ended: the worker must hear of it */
+	int status;
 };
 
 /* What one keeper passes to the next, apart from panes and worker. Only added to at the end. */
@@ -97,6 +110,8 @@ struct keeper {
 	char *next_program;   /* what it was started from, or will be; NULL: none is wanted */
 	struct pane *panes;   /* and jobs, in the order of their birth */
 	size_t npanes, cap;
+	struct child *children; /* in no order */
+	size_t nchildren;       /* at most CHILDREN_MAX */
 
 	uint64_t
 	    crash_ms[CRASHES_MAX]; /* monotonic times, that of the n-th at n % CRASHES_MAX */
@@ -134,8 +149,23 @@ void worker_send(struct keeper *k, struct worker *w); /* what is due, as far as 
 bool worker_has_due(const struct keeper *k, const struct worker *w);
 void worker_receive(struct keeper *k, struct worker *w);
 bool worker_died(struct keeper *k, pid_t pid, int status); /* false: it is no worker */
+int worker_say(struct worker *w, enum keep_type type, struct keep_packet *p, const int *fds,
+    unsigned nfds);
 void worker_timed_out(struct keeper *k, struct worker *w);
 void upgrade_start(struct keeper *k, const char *program);
+
+/* spawn.c: what the keeper does for a worker that may not do it itself. It takes no more of a
+ * request than it has checked, and never waits. */
+void spawn_start(
+    struct keeper *k, struct worker *w, const struct keep_packet *p, int *fds, unsigned nfds);
+void spawn_send_signal(
+    const struct keeper *k, const struct worker *w, const struct keep_packet *p);
+void spawn_look(struct worker *w, int *fds, unsigned nfds); /* takes the socket */
+void spawn_looks(struct worker *w);                         /* answers what is asked there */
+bool spawn_reaped(struct keeper *k, pid_t pid, int status); /* true: a helper's */
+bool spawn_has_ended(const struct keeper *k, const struct worker *w);
+int spawn_tell(struct keeper *k, struct worker *w); /* of helpers' ends; -EAGAIN */
+void spawn_forget(struct keeper *k, pid_t worker);  /* that has ended */
 
 /* state.c: what the next keeper needs to know, in a file of memory. */
 int state_write(const struct keeper *k); /* a descriptor, or -errno */

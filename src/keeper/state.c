@@ -1,6 +1,6 @@
 /*
  * What one keeper passes to the next: a struct state, then its panes, then the socket's path, then
- * a struct more and the jobs, in a file of memory. The structs are only ever added to at the end,
+ * a struct more, the jobs and the children, in a file of memory. The structs are only ever added to at the end,
  * and their sizes are said, so that a keeper can be replaced by a newer or an older one: jobs are
  * behind what an older one reads, as it would take them for panes. (One that holds jobs does not
  * let itself be replaced by such a one.)
@@ -29,7 +29,8 @@ struct state {
 };
 
 struct more {
-	uint32_t size, njobs; /* a job is of pane_size, too */
+	uint32_t size, njobs;           /* a job is of pane_size, too */
+	uint32_t child_size, nchildren; /* behind the jobs */
 };
 
 static int
@@ -47,10 +48,12 @@ int
 state_write(const struct keeper *k)
 {
 	uint32_t njobs = (uint32_t)panes_jobs(k);
-	struct more more = {sizeof more, njobs};
+	struct more more = {sizeof more, njobs, sizeof(struct child), (uint32_t)k->nchildren};
+	size_t children = k->nchildren * sizeof(struct child);
 	struct state s = {STATE_MAGIC, sizeof s, sizeof(struct pane),
 	    (uint32_t)k->npanes - njobs, (uint32_t)strlen(k->socket), k->worker.fd,
-	    k->worker.pid, (uint32_t)(sizeof more + njobs * sizeof(struct pane)), k->kept};
+	    k->worker.pid, (uint32_t)(sizeof more + njobs * sizeof(struct pane) + children),
+	    k->kept};
 	int fd = memfd_create("panescry-keeper", MFD_CLOEXEC), rc = -EIO;
 	struct buf b;
 
@@ -58,6 +61,7 @@ state_write(const struct keeper *k)
 	buf_append(&b, &s, sizeof s);
 	if (fd >= 0 && put(&b, k, false) == 0 && buf_puts(&b, k->socket) == 0 &&
 	    buf_append(&b, &more, sizeof more) == 0 && put(&b, k, true) == 0 &&
+	    buf_append(&b, k->children, children) == 0 &&
 	    write(fd, b.data, b.len) == (ssize_t)b.len)
 		rc = fd;
 	else
@@ -88,17 +92,35 @@ take_panes(struct keeper *k, const char *panes, uint32_t n, size_t size)
 	return true;
 }
 
+static void
+take_children(struct keeper *k, const char *children, uint32_t n, size_t size)
+{
+	size_t known = size < sizeof(struct child) ? size : sizeof(struct child);
+
+	k->children = n != 0 ? xcalloc(n, sizeof *k->children) : NULL;
+	k->nchildren = n;
+	for (uint32_t i = 0; i < n; i++)
+		memcpy(&k->children[i], children + i * size, known);
+}
+
 static bool
 take_jobs(struct keeper *k, const struct state *s, const char *data)
 {
 	struct more more = {0};
+	uint64_t jobs;
 
-	if (s->more < sizeof more)
+	if (s->more < offsetof(struct more, child_size))
 		return s->more == 0; /* it held none */
-	memcpy(&more, data, sizeof more);
-	return more.size <= s->more &&
-	       more.size + (uint64_t)more.njobs * s->pane_size <= s->more &&
-	       take_panes(k, data + more.size, more.njobs, s->pane_size);
+	memcpy(&more.size, data, sizeof more.size);
+	if (more.size > s->more || more.size < offsetof(struct more, child_size))
+		return false;
+	memcpy(&more, data, more.size < sizeof more ? more.size : sizeof more);
+	jobs = more.size + (uint64_t)more.njobs * s->pane_size;
+	if (jobs > s->more || more.nchildren > CHILDREN_MAX ||
+	    (uint64_t)more.nchildren * more.child_size > s->more - jobs)
+		return false;
+	take_children(k, data + jobs, more.nchildren, more.child_size);
+	return take_panes(k, data + more.size, more.njobs, s->pane_size);
 }
 
 static bool
@@ -114,6 +136,7 @@ take(struct keeper *k, const struct state *s, const char *panes)
 	k->worker = (struct worker){.state = SERVING,
 	    .pid = s->worker_pid,
 	    .fd = s->worker_fd,
+	    .look = -1, /* it hears HELLO again, and gives another */
 	    .panes = true,
 	    .here = true}; /* to another keeper: it hears HELLO from this one */
 	k->first = false;

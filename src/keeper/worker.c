@@ -77,7 +77,7 @@ worker_start(struct keeper *k, struct worker *w, const char *program)
 	bool upgrade = w == &k->next;
 	int ends[2] = {-1, -1};
 
-	*w = (struct worker){.fd = -1, .pid = -1, .first = k->first};
+	*w = (struct worker){.fd = -1, .look = -1, .pid = -1, .first = k->first};
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0)
 		w->pid = fork();
 	if (w->pid == 0)
@@ -98,8 +98,9 @@ worker_start(struct keeper *k, struct worker *w, const char *program)
 /* What it is told. */
 
 /* Any failure but a full socket is a worker that has gone, of which SIGCHLD tells. */
-static int
-say(struct worker *w, enum keep_type type, struct keep_packet *p, const int *fds, unsigned nfds)
+int
+worker_say(
+    struct worker *w, enum keep_type type, struct keep_packet *p, const int *fds, unsigned nfds)
 {
 	const struct keep_status *s = (const struct keep_status *)p->text;
 	size_t len = keep_pack(p, type, s, type == KEEP_STATUS ? sizeof *s : 0);
@@ -111,15 +112,16 @@ say(struct worker *w, enum keep_type type, struct keep_packet *p, const int *fds
 static int
 say_hello(struct keeper *k, struct worker *w)
 {
-	struct keep_packet p = {.m = {.number = k->kept.last_pane,
-				    .count = (uint32_t)(k->npanes - panes_jobs(k)),
-				    .pid = getpid(),
-				    .time_ms = k->kept.started_wall_ms,
-				    .flags = KEEP_JOBS | (w->first ? KEEP_FIRST : 0)}};
+	struct keep_packet p = {
+	    .m = {.number = k->kept.last_pane,
+		.count = (uint32_t)(k->npanes - panes_jobs(k)),
+		.pid = getpid(),
+		.time_ms = k->kept.started_wall_ms,
+		.flags = KEEP_JOBS | KEEP_SPAWNS | (w->first ? KEEP_FIRST : 0)}};
 	int fds[KEEP_FDS] = {k->kept.tcp, k->kept.local, k->report};
 	unsigned n = w->first && k->report >= 0 ? 3 : 2;
 
-	if (say(w, KEEP_HELLO, &p, fds, n) != 0)
+	if (worker_say(w, KEEP_HELLO, &p, fds, n) != 0)
 		return -EAGAIN;
 	if (n == 3)
 		close_fd(&k->report);
@@ -151,7 +153,7 @@ say_pane(struct worker *w, enum keep_type type, struct pane *pane)
 	int fds[KEEP_FDS];
 	unsigned n = type == KEEP_EXITED ? 0 : pack_fds(pane, &p.m.flags, fds);
 
-	if (say(w, type, &p, fds, n) != 0)
+	if (worker_say(w, type, &p, fds, n) != 0)
 		return -EAGAIN;
 	pane->tell = false;
 	return 0;
@@ -198,7 +200,7 @@ say_due(struct keeper *k, struct worker *w)
 			continue;
 		if (type == KEEP_STATUS)
 			fill_status(k, &p);
-		if (say(w, type, &p, NULL, 0) != 0)
+		if (worker_say(w, type, &p, NULL, 0) != 0)
 			return -EAGAIN;
 		w->due &= ~(1u << type);
 	}
@@ -224,7 +226,7 @@ worker_has_due(const struct keeper *k, const struct worker *w)
 	for (size_t i = 0; w->state == SERVING && i < k->npanes; i++)
 		if (k->panes[i].tell)
 			return true;
-	return false;
+	return spawn_has_ended(k, w);
 }
 
 void
@@ -236,6 +238,7 @@ worker_send(struct keeper *k, struct worker *w)
 	for (size_t i = 0; w->state == SERVING && i < k->npanes; i++)
 		if (k->panes[i].tell && say_pane(w, KEEP_EXITED, &k->panes[i]) != 0)
 			return;
+	spawn_tell(k, w);
 }
 
 /* Upgrades. */
@@ -369,7 +372,8 @@ on_born(struct keeper *k, const struct keep_packet *p, int *fds, unsigned nfds)
 		return;
 	pane = panes_add(k, p->m.pane);
 	panes_drop(pane);
-	pane->pid = p->m.pid;
+	if (p->m.pid > 0 || pane->pid == 0) /* it may be this process that has it to start */
+		pane->pid = p->m.pid;
 	keep_unpack_fds(job ? p->m.flags : KEEP_FD | KEEP_FD << 1, fds, nfds, held);
 	pane->memory = held[0];
 	pane->master = held[1];
@@ -440,6 +444,15 @@ on_packet(struct keeper *k, struct worker *w, struct keep_packet *p, int *fds, u
 		break;
 	case KEEP_ASK:
 		set_due(w, KEEP_STATUS);
+		break;
+	case KEEP_SPAWN:
+		spawn_start(k, w, p, fds, nfds);
+		break;
+	case KEEP_SIGNAL:
+		spawn_send_signal(k, w, p);
+		break;
+	case KEEP_LOOK:
+		spawn_look(w, fds, nfds);
 		break;
 	default: /* of a later version */
 		break;
@@ -542,7 +555,9 @@ worker_died(struct keeper *k, pid_t pid, int status)
 	w = by_pid(k, pid);
 	was = *w;
 	close_fd(&w->fd);
-	*w = (struct worker){.fd = -1};
+	close_fd(&w->look);
+	*w = (struct worker){.fd = -1, .look = -1};
+	spawn_forget(k, pid);
 	free(was.keeper);
 	if (w == &k->next) {
 		if (was.state != LEAVING)

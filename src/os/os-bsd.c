@@ -67,6 +67,15 @@ os_memory_map(int fd, size_t *size, void **map)
 	return -ENOSYS;
 }
 
+int
+os_memory_sealed(const char *name, const void *data, size_t len)
+{
+	(void)name;
+	(void)data;
+	(void)len;
+	return -ENOSYS;
+}
+
 void
 os_memory_unmap(void *map, size_t size)
 {
@@ -152,6 +161,25 @@ os_forkpty(int *master, const struct winsize *size)
 }
 
 int
+os_openpty(int *master, int *slave, const struct winsize *size)
+{
+	struct winsize ws = *size;
+
+	if (openpty(master, slave, NULL, NULL, &ws) != 0)
+		return -errno;
+	fcntl(*master, F_SETFD, FD_CLOEXEC);
+	fcntl(*slave, F_SETFD, FD_CLOEXEC);
+	return 0;
+}
+
+void
+os_process_cwd_via(int (*ask)(void *arg, pid_t pid, char *buf, size_t size), void *arg)
+{
+	(void)ask;
+	(void)arg;
+}
+
+int
 os_process_cwd(pid_t pid, char *buf, size_t size)
 {
 	(void)pid;
@@ -171,6 +199,13 @@ os_process_program(pid_t pid, char *buf, size_t size)
 
 pid_t
 os_process_front(pid_t pid)
+{
+	(void)pid;
+	return 0;
+}
+
+int64_t
+os_process_started(pid_t pid)
 {
 	(void)pid;
 	return 0;

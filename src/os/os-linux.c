@@ -110,6 +110,23 @@ os_memory_map(int fd, size_t *size, void **map)
 	return *map != NULL ? 0 : -errno;
 }
 
+int
+os_memory_sealed(const char *name, const void *data, size_t len)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), rc;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (size_t at = 0; at < len && n >= 0; at += (size_t)n)
+		n = write(fd, (const char *)data + at, len - at);
+	if (n >= 0 && fcntl(fd, F_ADD_SEALS, SEALS | F_SEAL_WRITE | F_SEAL_SEAL) == 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
 void
 os_memory_unmap(void *map, size_t size)
 {
@@ -248,11 +265,35 @@ os_forkpty(int *master, const struct winsize *size)
 }
 
 int
+os_openpty(int *master, int *slave, const struct winsize *size)
+{
+	struct winsize ws = *size;
+
+	if (openpty(master, slave, NULL, NULL, &ws) != 0)
+		return -errno;
+	fcntl(*master, F_SETFD, FD_CLOEXEC);
+	fcntl(*slave, F_SETFD, FD_CLOEXEC);
+	return 0;
+}
+
+static int (*cwd_ask)(void *arg, pid_t pid, char *buf, size_t size);
+static void *cwd_arg;
+
+void
+os_process_cwd_via(int (*ask)(void *arg, pid_t pid, char *buf, size_t size), void *arg)
+{
+	cwd_ask = ask;
+	cwd_arg = arg;
+}
+
+int
 os_process_cwd(pid_t pid, char *buf, size_t size)
 {
 	char path[64];
 	ssize_t n;
 
+	if (cwd_ask != NULL)
+		return cwd_ask(cwd_arg, pid, buf, size);
 	snprintf(path, sizeof path, "/proc/%d/cwd", (int)pid);
 	n = readlink(path, buf, size - 1);
 	if (n < 0)
@@ -351,6 +392,14 @@ read_process(pid_t pid, int64_t boot, struct os_process *out)
 	out->parent = parent;
 	out->started_ms = boot + (int64_t)(ticks * 1000 / (unsigned long)sysconf(_SC_CLK_TCK));
 	return true;
+}
+
+int64_t
+os_process_started(pid_t pid)
+{
+	struct os_process p;
+
+	return read_process(pid, boot_ms(), &p) ? p.started_ms : 0;
 }
 
 int

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { OS_FDS_MAX = 4 }; /* most descriptors in a packet */
+enum { OS_FDS_MAX = 8 }; /* most descriptors in a packet */
 
 struct winsize;
 struct termios;
@@ -33,6 +33,9 @@ int os_memory_private(size_t size, void **map);
 int os_memory_map(int fd, size_t *size, void **map); /* -EINVAL: not made by os_memory_create */
 void os_memory_unmap(void *map, size_t size);
 
+/* The descriptor of a file of memory with these bytes, which nobody can change any more. */
+int os_memory_sealed(const char *name, const void *data, size_t len);
+
 /* Gives pages back; they read as zeroes from then on. at and len are whole pages; fd is -1 of
  * private memory. */
 void os_memory_discard(int fd, void *map, size_t at, size_t len);
@@ -53,15 +56,21 @@ int os_peer_pid(int fd, pid_t *pid);
 int os_send(int fd, const void *data, size_t len, const int *fds, unsigned nfds);
 ssize_t os_receive(int fd, void *data, size_t len, int *fds, unsigned max, unsigned *nfds);
 
-/* forkpty(3). `slave_name` may be NULL. Returns as fork does, with *master close-on-exec. */
+/* forkpty(3). Returns as fork does, with *master close-on-exec. */
 pid_t os_forkpty(int *master, const struct winsize *size);
+
+/* openpty(3), both close-on-exec. */
+int os_openpty(int *master, int *slave, const struct winsize *size);
 
 /* The current directory of a process, its program's name, and the process group in the foreground
  * of its terminal (0: none). -ENOSYS where the system has no way to ask. */
 int os_process_cwd(pid_t pid, char *buf, size_t size);
+/* Who is asked for the directory instead, as this process is refused an answer; NULL: nobody. */
+void os_process_cwd_via(int (*ask)(void *arg, pid_t pid, char *buf, size_t size), void *arg);
 int os_process_program(pid_t pid, char *buf, size_t size);
 pid_t os_process_front(pid_t pid);
-pid_t os_process_parent(pid_t pid); /* 0: not known */
+pid_t os_process_parent(pid_t pid);    /* 0: not known */
+int64_t os_process_started(pid_t pid); /* wall clock in ms, to 20 ms or so; 0: not known */
 
 /* All processes that can be seen, in no order; the callback returns false to end it. -ENOSYS. */
 struct os_process {

@@ -9,31 +9,51 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/xmalloc.h"
+#include "os/spawn.h"
 #include "pane/pane_priv.h"
 #include "pane/pty.h"
 
 static void
-on_status(uv_poll_t *h, int status, int events)
+not_started(struct pane *p, int err, char *cause)
 {
-	struct pane *p = h->data;
-	struct pty_failure f;
-	char *cause = NULL;
-	ssize_t n = read(p->status_fd, &f, sizeof f);
+	p->cb.started(p, err, cause, p->arg);
+	free(cause);
+}
 
-	(void)status;
-	(void)events;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+/* The process id comes first, if another process starts the command; the end of the pipe without
+ * that is one that could not. */
+void
+pane_read_status(struct pane *p)
+{
+	struct spawn_report r = {0};
+	char *cause = NULL;
+	ssize_t n = 0;
+
+	while (p->status_fd >= 0 && (n = read(p->status_fd, &r, sizeof r)) == sizeof r &&
+	       r.step == SPAWN_PID)
+		p->pid = r.err;
+	if (p->status_fd < 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	pane_close_fd(&p->status, &p->status_fd);
-	if (n == (ssize_t)sizeof f) {
-		err_sys(&cause, -f.err, "cannot %s", pty_step_name(f.step));
-		p->cb.started(p, f.err, cause, p->arg);
-		free(cause);
-		return;
+	if (n == (ssize_t)sizeof r) {
+		err_sys(&cause, -r.err, "cannot %s", spawn_step_name(r.step));
+		not_started(p, r.err, cause);
+	} else if (p->pid < 0) {
+		err_set(&cause, -EAGAIN, "the keeper started no process: see the log");
+		not_started(p, EAGAIN, cause);
+	} else {
+		p->state = PANE_RUNNING;
+		p->cb.started(p, 0, NULL, p->arg);
+		pane_check_end(p);
 	}
-	p->state = PANE_RUNNING;
-	p->cb.started(p, 0, NULL, p->arg);
-	pane_check_end(p);
+}
+
+static void
+on_status(uv_poll_t *h, int status, int events)
+{
+	(void)status;
+	(void)events;
+	pane_read_status(h->data);
 }
 
 static void
@@ -135,7 +155,8 @@ pane_new(uv_loop_t *loop, const struct pane_spec *spec, const struct pane_callba
 	    .history_bytes = spec->record->bytes,
 	    .private = spec->private,
 	};
-	struct pty_spec how = {spec->argv, spec->envp, spec->cwd, spec->cols, spec->rows};
+	struct pty_spec how = {
+	    spec->argv, spec->envp, spec->cwd, spec->cols, spec->rows, spec->number};
 	struct pty pty = {.master = -1, .status_fd = -1};
 	struct memory *m;
 	struct pane *p;

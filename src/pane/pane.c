@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/xmalloc.h"
 #include "os/os.h"
+#include "os/spawn.h"
 #include "pane/pane_priv.h"
 #include "pane/pty.h"
 
@@ -122,7 +123,10 @@ pane_reaped(struct pane *p, int wait_status)
 {
 	p->reaped = true;
 	p->exit_status = pane_decode_status(wait_status);
-	pane_check_end(p);
+	if (p->pid < 0)
+		pane_read_status(p); /* it was told before, and goes on with this */
+	else
+		pane_check_end(p);
 }
 
 static void
@@ -136,8 +140,10 @@ pane_signal(struct pane *p, int sig)
 {
 	pid_t front;
 
-	if (p->state == PANE_EXITED || p->reaped || p->pid <= 0)
+	if (p->state == PANE_EXITED || p->reaped || p->pid == 0)
 		return -ESRCH;
+	if (p->pid < 0)
+		return spawn_signal(p->pid, sig, true);
 	front = p->remote != NULL ? os_process_front(p->pid) : tcgetpgrp(p->master);
 	if (front > 0 && front != p->pid)
 		kill(-front, sig);

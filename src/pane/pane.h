@@ -65,6 +65,7 @@ struct pane_spec {
 	bool private;                     /* no other process can take it up (pane_memory) */
 	const struct pane_remote *remote; /* NULL: native */
 	const char *origin;               /* of a remote one: kept in its memory */
+	uint64_t number; /* the keeper's, which it is started under (os/spawn.h) */
 };
 
 struct pane_callbacks {
@@ -133,7 +134,7 @@ bool pane_removed(const struct pane *p);
 /* Whether its lines are to stay out of the archive; kept in its memory. */
 bool pane_unarchived(const struct pane *p);
 
-/* The command has been reaped with this wait(2) status. */
+/* The command has been reaped with this wait(2) status. The pane may be gone then. */
 void pane_reaped(struct pane *p, int wait_status);
 
 /* -EPIPE when the pane has ended, -ENOBUFS when the command does not read and this would

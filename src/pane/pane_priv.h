@@ -17,9 +17,9 @@ struct pane {
 	unsigned cols, rows;
 
 	const struct pane_remote *remote; /* NULL: native */
-	pid_t pid;
-	int master;    /* -1 once closed */
-	int status_fd; /* -1 once it has told */
+	pid_t pid;                        /* a ticket (os/spawn.h) until it is known */
+	int master;                       /* -1 once closed */
+	int status_fd;                    /* -1 once it has told */
 	enum pane_state state;
 	bool reaped, drained, freed;
 	bool paused; /* another process reads the PTY, or is about to */
@@ -53,6 +53,7 @@ void pane_check_end(struct pane *p);
 void pane_close_fd(void *handle, int *fd); /* the handle that polls it, first */
 int pane_decode_status(int wait_status);
 void pane_finish(struct pane *p);
+void pane_read_status(struct pane *p); /* birth.c */
 void pane_output_arrived(struct pane *p, size_t n);
 
 /* Told by pane.c to viewer.c. */

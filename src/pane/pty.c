@@ -12,45 +12,7 @@
 #include <unistd.h>
 
 #include "os/os.h"
-
-enum { STEP_CHDIR, STEP_EXEC };
-
-const char *
-pty_step_name(int step)
-{
-	return step == STEP_CHDIR ? "change to the directory" : "execute the command";
-}
-
-static _Noreturn void
-fail(int status_fd, int step)
-{
-	struct pty_failure f = {step, errno};
-
-	if (write(status_fd, &f, sizeof f) < 0) {
-		/* The parent is gone; there is nobody left to tell. */
-	}
-	_exit(127);
-}
-
-/* Between fork and exec: async-signal-safe calls only. */
-static _Noreturn void
-child(const struct pty_spec *spec, int status_fd)
-{
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
-	sigset_t none;
-
-	for (int s = 1; s < NSIG; s++)
-		sigaction(s, &dfl, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	os_cloexec_from(STDERR_FILENO + 1);
-	if (spec->cwd != NULL && chdir(spec->cwd) != 0)
-		fail(status_fd, STEP_CHDIR);
-	environ =
-	    (char **)spec->envp; /* execvp looks along its PATH, execvpe along the daemon's */
-	execvp(spec->argv[0], spec->argv);
-	fail(status_fd, STEP_EXEC);
-}
+#include "os/spawn.h"
 
 /* UTF8 lets the line discipline erase a whole character, not its last byte. */
 static void
@@ -68,30 +30,54 @@ set_utf8(int master)
 #endif
 }
 
+/* As a child of this process. */
+static int
+start(const struct spawn_spec *how, pid_t *pid)
+{
+	sigset_t all, old;
+	int err;
+
+	if (spawn_elsewhere())
+		return spawn_process(how, pid);
+	/* No handler of ours may run in the child before its signals are reset. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	*pid = fork();
+	if (*pid == 0)
+		spawn_child(how);
+	err = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return *pid < 0 ? -err : 0;
+}
+
 int
 pty_spawn(const struct pty_spec *spec, struct pty *out)
 {
 	struct winsize ws = {
 	    .ws_col = (unsigned short)spec->cols, .ws_row = (unsigned short)spec->rows};
-	sigset_t all, old;
-	int status[2], err;
+	struct spawn_spec how = {.argv = spec->argv,
+	    .envp = spec->envp,
+	    .cwd = spec->cwd,
+	    .number = spec->number,
+	    .in = -1,
+	    .out = -1,
+	    .err = -1};
+	int status[2], rc;
 
 	if (pipe2(status, O_CLOEXEC) != 0)
 		return -errno;
-	/* No handler of ours may run in the child before its signals are reset. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &old);
-	out->pid = os_forkpty(&out->master, &ws);
-	if (out->pid == 0)
-		child(spec, status[1]);
-	err = errno;
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	close(status[1]);
-	if (out->pid < 0) {
-		close(status[0]);
-		return -err;
+	how.status_fd = status[1];
+	if ((rc = os_openpty(&out->master, &how.tty, &ws)) == 0) {
+		set_utf8(out->master);
+		if ((rc = start(&how, &out->pid)) != 0)
+			close(out->master);
+		close(how.tty);
 	}
-	set_utf8(out->master);
+	close(status[1]);
+	if (rc != 0) {
+		close(status[0]);
+		return rc;
+	}
 	fcntl(out->master, F_SETFL, fcntl(out->master, F_GETFL) | O_NONBLOCK);
 	fcntl(status[0], F_SETFL, O_NONBLOCK);
 	out->status_fd = status[0];

@@ -43,32 +43,64 @@ keep_is_job(uint64_t pane)
 	return (pane & (KEEP_REMOTE | KEEP_JOB)) == KEEP_JOB;
 }
 
-unsigned
-keep_pack_fds(const int fds[KEEP_FDS], uint32_t *flags, int out[KEEP_FDS])
+bool
+keep_is_helper(uint64_t pane)
+{
+	return (pane & (KEEP_REMOTE | KEEP_JOB | KEEP_HELPER)) == KEEP_HELPER;
+}
+
+/* Descriptors of which those that there are travel, in order, with a bit of flags for each. */
+
+static unsigned
+pack(const int *fds, unsigned max, uint32_t first, uint32_t *flags, int *out)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < KEEP_FDS; i++) {
+	for (unsigned i = 0; i < max; i++) {
 		if (fds[i] < 0)
 			continue;
-		*flags |= (uint32_t)KEEP_FD << i;
+		*flags |= first << i;
 		out[n++] = fds[i];
 	}
 	return n;
 }
 
-void
-keep_unpack_fds(uint32_t flags, int *fds, unsigned nfds, int out[KEEP_FDS])
+static void
+unpack(uint32_t flags, uint32_t first, int *fds, unsigned nfds, unsigned max, int *out)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < KEEP_FDS; i++) {
+	for (unsigned i = 0; i < max; i++) {
 		out[i] = -1;
-		if ((flags & (uint32_t)KEEP_FD << i) == 0 || n == nfds)
+		if ((flags & first << i) == 0 || n == nfds)
 			continue;
 		out[i] = fds[n];
 		fds[n++] = -1;
 	}
+}
+
+unsigned
+keep_pack_fds(const int fds[KEEP_FDS], uint32_t *flags, int out[KEEP_FDS])
+{
+	return pack(fds, KEEP_FDS, KEEP_FD, flags, out);
+}
+
+void
+keep_unpack_fds(uint32_t flags, int *fds, unsigned nfds, int out[KEEP_FDS])
+{
+	unpack(flags, KEEP_FD, fds, nfds, KEEP_FDS, out);
+}
+
+unsigned
+keep_pack_spawn(const int fds[KEEP_SPAWN_FDS - 1], uint32_t *flags, int *out)
+{
+	return pack(fds, KEEP_SPAWN_FDS - 1, KEEP_SPAWN_STATUS, flags, out);
+}
+
+void
+keep_unpack_spawn(uint32_t flags, int *fds, unsigned nfds, int out[KEEP_SPAWN_FDS - 1])
+{
+	unpack(flags, KEEP_SPAWN_STATUS, fds, nfds, KEEP_SPAWN_FDS - 1, out);
 }
 
 void

@@ -24,6 +24,11 @@
  *	1	the read end of its output, or the master of its PTY
  *	2	the read end of its standard error
  *
+ * A worker that may start no processes (os/harden.h) asks the keeper to: SPAWN. HELLO says with
+ * KEEP_SPAWNS that the keeper does. What is started under a pane's or a job's number belongs to it,
+ * and BORN must have come before; anything else is a helper of the worker's (a client of tmux, the
+ * command of a watch) under a number with KEEP_HELPER, which ends being told of when that worker ends.
+ *
  * Keeper to worker:
  *
  *	HELLO	number: the highest pane id given out; count: panes that follow; flags; pid: the
@@ -39,7 +44,7 @@
  *	GO	take over: read the PTYs, accept connections
  *	EXITED	pane, pid, status: a child that was left to the keeper has been reaped; or one that a
  *		worker before reaped when it had yielded, which that one hears again should the
- *		upgrade fail
+ *		upgrade fail; or a helper, with its number
  *	YIELD	stop reading the PTYs and accepting connections, then say YIELDED
  *	RESUME	the other worker did not come up: go on
  *	QUIT	another worker has taken over: end, and touch no pane
@@ -63,6 +68,15 @@
  *	UPGRADE	text: the program to start a worker from; empty for the one in use
  *	END	somebody wants the daemon to end: STOP will follow
  *	ASK	for STATUS
+ *	SPAWN	pane: the number it is to have; number: the ticket that it can be signalled under,
+ *		which the worker chooses anew each time; flags; descriptors: a file of memory with
+ *		the request (proto/spawn.h), then, each with its KEEP_SPAWN_ flag, the pipe that
+ *		takes reports (os/spawn.h), and the terminal, or standard input, output and error.
+ *		One that is refused is not answered: the pipe comes to its end without a
+ *		report, a helper's EXITED has status -1
+ *	SIGNAL	number: the ticket; status: the signal; flags: KEEP_GROUP. Nothing when it has ended
+ *	LOOK	descriptor: a socket for packets, over which the worker asks where processes are:
+ *		struct keep_look there, with the directory behind it back
  *
  * Pure; any thread.
  */
@@ -75,7 +89,7 @@
 
 #define KEEP_ENV "PANESCRY_KEEPER_FD"
 
-enum { KEEP_VERSION = 1, KEEP_TEXT_MAX = 4096, KEEP_FDS = 3 }; /* KEEP_FDS: most in a message */
+enum { KEEP_VERSION = 1, KEEP_TEXT_MAX = 4096, KEEP_FDS = 3 }; /* KEEP_FDS: of a pane or job */
 
 /* In a pane's number: it is a remote one, which the keeper holds the memory of and nothing else. */
 #define KEEP_REMOTE ((uint64_t)1 << 63)
@@ -83,6 +97,9 @@ enum { KEEP_VERSION = 1, KEEP_TEXT_MAX = 4096, KEEP_FDS = 3 }; /* KEEP_FDS: most
 /* In a pane's number, without KEEP_REMOTE: it is a job, and the rest is the worker's to choose,
  * but never that of another job. */
 #define KEEP_JOB ((uint64_t)1 << 62)
+
+/* In a pane's number, without the two: it is a helper. */
+#define KEEP_HELPER ((uint64_t)1 << 61)
 
 enum keep_type {
 	KEEP_HELLO = 1,
@@ -108,6 +125,9 @@ enum keep_type {
 	KEEP_UPGRADE,
 	KEEP_END,
 	KEEP_ASK,
+	KEEP_SPAWN,
+	KEEP_SIGNAL,
+	KEEP_LOOK,
 };
 
 enum {
@@ -115,7 +135,16 @@ enum {
 	KEEP_ENDED = 1 << 1, /* PANE: status is its wait(2) status */
 	KEEP_JOBS = 1 << 2,  /* HELLO, HERE: the sender knows jobs */
 	KEEP_FD = 1 << 3, /* BORN and PANE of a job: has descriptor 0; 1 and 2 the next bits */
+	KEEP_SPAWNS = 1 << 6, /* HELLO: the sender knows SPAWN, SIGNAL and LOOK */
+	KEEP_GROUP = 1 << 7,  /* SIGNAL: to the process group */
+	KEEP_SPAWN_STATUS = 1 << 8,
+	KEEP_SPAWN_TTY = 1 << 9,
+	KEEP_SPAWN_FD = 1 << 10, /* has standard input; output and error the next bits */
 };
+
+enum {
+	KEEP_SPAWN_FDS = 6
+}; /* the request, and what the flags name from KEEP_SPAWN_STATUS on */
 
 enum { KEEP_INPUT = 1 }; /* status of DRAINED */
 
@@ -161,7 +190,20 @@ size_t keep_pack(struct keep_packet *p, enum keep_type type, const void *text, s
  * here, with a NUL behind it. -EPROTO when it is not one. */
 int keep_unpack(struct keep_packet *p, size_t len);
 
+/* Over the socket of LOOK. The answer is the same with the path of the current directory behind it,
+ * or with nothing when there is none to be told. */
+struct keep_look {
+	uint32_t serial; /* the asker's */
+	int32_t pid;
+};
+
 bool keep_is_job(uint64_t pane);
+bool keep_is_helper(uint64_t pane);
+
+/* Descriptors of SPAWN behind the request, -1 for none: status, terminal, in, out, err. As
+ * keep_pack_fds and keep_unpack_fds. */
+unsigned keep_pack_spawn(const int fds[KEEP_SPAWN_FDS - 1], uint32_t *flags, int *out);
+void keep_unpack_spawn(uint32_t flags, int *fds, unsigned nfds, int out[KEEP_SPAWN_FDS - 1]);
 
 /* A job's descriptors, of which -1 is none, as they travel: puts those that there are into `out`,
  * sets their bits in *flags, and returns how many. */

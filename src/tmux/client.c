@@ -48,7 +48,7 @@ struct tmux_client {
 	struct tmux_client_callbacks cb;
 	void *arg;
 	uint32_t session;
-	pid_t pid; /* 0: it has been reaped */
+	pid_t pid; /* or a ticket (os/spawn.h); 0: it has been reaped */
 	uv_pipe_t in, out;
 	unsigned open_handles;
 	struct control *control;
@@ -352,6 +352,10 @@ tmux_client_end_orphan(pid_t pid)
 
 	if (parent == 0 || !is_ours(pid))
 		return;
+	/* Where the keeper starts them, they are its children from the beginning. */
+	if (parent == getppid() && spawn_elsewhere() &&
+	    os_process_started(pid) >= os_process_started(getpid()))
+		return;
 	if (parent != getppid() && os_process_program(parent, its, sizeof its) == 0 &&
 	    os_process_program(getpid(), own, sizeof own) == 0 && strcmp(its, own) == 0)
 		return; /* another daemon's */
@@ -563,8 +567,8 @@ tmux_client_free(struct tmux_client *c)
 	fail_all(c);
 	/* A server that is stopped would keep it; but tmux 3.3 crashes when a client dies that has
 	 * not said all yet. */
-	if (c->pid > 0 && c->ready)
-		kill(c->pid, SIGKILL);
+	if (c->ready)
+		spawn_signal(c->pid, SIGKILL, false);
 	if (!c->closing) {
 		close_pipes(c);
 	} else if (c->open_handles == 0) {

@@ -19,7 +19,7 @@ enum { WORDS_MAX = 192, READ_SIZE = 64 * 1024 };
 struct tmux_run {
 	tmux_run_cb *cb; /* NULL: cancelled, or told */
 	void *arg;
-	pid_t pid;
+	pid_t pid; /* or a ticket (os/spawn.h) */
 	uv_pipe_t out;
 	uv_timer_t now; /* for one that did not start */
 	unsigned handles;
@@ -142,8 +142,7 @@ tmux_run_cancel(struct tmux_run *r)
 {
 	if (r == NULL)
 		return;
-	if (r->pid > 0)
-		kill(r->pid, SIGKILL);
+	spawn_signal(r->pid, SIGKILL, false);
 	r->cb = NULL;
 	end(r);
 }

@@ -6,7 +6,7 @@
  * signals to them are only looked at.
  *
  * Input: which of these; for the keeper then steps of a byte each, some with arguments; for the worker
- * pieces of a byte of length and a packet; for the state its bytes.
+ * pieces of a byte of length and a packet; for the state its bytes; for a request for a process those.
  */
 #include "config.h"
 
@@ -24,12 +24,13 @@
 #include "fuzz.h"
 #include "os/os.h"
 
-enum { FIRST_PID = 1 << 30, ENDS_MAX = 64 };
+enum { FIRST_PID = 1 << 30, ENDS_MAX = 64, CHILDREN = 1024 };
 
 /* What the keeper started, by number. */
 static struct {
 	int ends[ENDS_MAX]; /* the worker's of each socket pair */
 	unsigned n, ended;
+	unsigned children; /* that it was asked for, numbered behind the workers */
 	bool seen_hello, seen_panes, is_here, knows_jobs; /* of the newest */
 	uint64_t now_ms;
 } world;
@@ -51,6 +52,16 @@ fuzz_fork(void)
 	return (pid_t)(FIRST_PID + world.n++);
 }
 
+static pid_t
+fuzz_fork_child(void)
+{
+	if (world.children == CHILDREN) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return (pid_t)(FIRST_PID + ENDS_MAX + world.children++);
+}
+
 static int
 fuzz_kill(pid_t pid, int sig)
 {
@@ -58,6 +69,8 @@ fuzz_kill(pid_t pid, int sig)
 
 	must(who > 1 && sig >= 0 && sig < NSIG);
 	errno = ESRCH;
+	if (who >= (pid_t)(FIRST_PID + ENDS_MAX))
+		return who < (pid_t)(FIRST_PID + ENDS_MAX) + (pid_t)world.children ? 0 : -1;
 	return who >= (pid_t)FIRST_PID && who < (pid_t)(FIRST_PID + world.n) ? 0 : -1;
 }
 
@@ -74,6 +87,9 @@ fuzz_raise(int sig)
 #define raise fuzz_raise
 #include "keeper/panes.c"  /* NOLINT */
 #include "keeper/worker.c" /* NOLINT */
+#undef fork
+#define fork fuzz_fork_child
+#include "keeper/spawn.c" /* NOLINT */
 #undef socketpair
 #undef fork
 #undef kill
@@ -188,11 +204,68 @@ say_something(struct keeper *k, struct input *in, unsigned worker, enum keep_typ
 	(void)k;
 }
 
+/* SPAWN, SIGNAL or LOOK. What is asked for is whole, nearly whole or no request. */
+static void
+ask_something(struct input *in, unsigned worker)
+{
+	char sh[] = "sh", empty[] = "", *argv[] = {sh, empty, NULL}, *envp[] = {empty, NULL};
+	struct spawn_wish wish = {NULL, "/", argv, envp};
+	unsigned how = next_byte(in);
+	enum keep_type type = KEEP_SPAWN + how % 3;
+	struct keep_packet p = {.m = {.pane = next_pane(in)}};
+	int fds[OS_FDS_MAX], fd = -1, ends[2] = {-1, -1};
+	struct buf b;
+
+	buf_init(&b, SPAWN_BYTES_MAX);
+	must(spawn_pack(&wish, &b) == 0);
+	if (how & 16)
+		b.data[next_byte(in) % b.len] = (char)next_byte(in);
+	if (how & 32)
+		p.m.pane = KEEP_HELPER | next_byte(in);
+	p.m.number = how & 64 ? next_byte(in) : 2 + world.children;
+	p.m.status = (int)next_byte(in) - 2;
+	p.m.flags = next_byte(in) << 7;
+	if (type == KEEP_SPAWN)
+		fd = how & 128 ? open("/dev/null", O_RDONLY | O_CLOEXEC)
+			       : os_memory_sealed("fuzz", b.data, b.len);
+	else if (type == KEEP_LOOK)
+		must(socketpair(
+			 AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+	for (unsigned i = 0; i < OS_FDS_MAX; i++)
+		fds[i] = ends[0] >= 0 ? ends[0] : fd;
+	os_send(world.ends[worker], &p, keep_pack(&p, type, NULL, 0), fds,
+	    fds[0] >= 0 ? next_byte(in) % (OS_FDS_MAX + 1) : 0);
+	if (ends[1] >= 0)
+		os_send(ends[1], &(struct keep_look){1, 1},
+		    how & 8 ? 3 : sizeof(struct keep_look), NULL, 0);
+	buf_release(&b);
+	close_fd(&fd);
+	close_fd(&ends[0]);
+	close_fd(&ends[1]);
+}
+
+static void
+check_children(struct keeper *k)
+{
+	size_t helpers = 0;
+
+	must(k->nchildren <= CHILDREN_MAX);
+	for (size_t i = 0; i < k->nchildren; i++) {
+		const struct child *c = &k->children[i];
+
+		must(c->pid > 1 || (c->pid == -1 && c->tell));
+		must(keep_is_helper(c->id) || !c->tell);
+		helpers += keep_is_helper(c->id) && c->pid > 1;
+	}
+	must(helpers <= HELPERS_MAX);
+}
+
 static void
 check_keeper(struct keeper *k)
 {
 	size_t held = 0;
 
+	check_children(k);
 	for (size_t i = 0; i < k->npanes; i++) {
 		const struct pane *p = &k->panes[i];
 		int fds[] = {p->memory, p->master, p->error};
@@ -228,6 +301,12 @@ check_state(const struct keeper *k)
 	size_t n = 0;
 
 	must(fd >= 0 && state_read(&next, fd) == 0);
+	must(next.nchildren == k->nchildren);
+	for (size_t i = 0; i < k->nchildren; i++)
+		must(next.children[i].id == k->children[i].id &&
+		     next.children[i].ticket == k->children[i].ticket &&
+		     next.children[i].pid == k->children[i].pid &&
+		     next.children[i].worker == k->children[i].worker);
 	must(next.npanes == k->npanes && strcmp(next.socket, k->socket) == 0);
 	must(next.kept.last_pane == k->kept.last_pane && next.kept.tcp == k->kept.tcp);
 	for (int jobs = 0; jobs < 2; jobs++)
@@ -235,6 +314,7 @@ check_state(const struct keeper *k)
 			if (keep_is_job(k->panes[i].id) == jobs)
 				must(is_same(&next.panes[n++], &k->panes[i]));
 	close(fd);
+	free(next.children);
 	free(next.panes);
 	free(next.socket);
 }
@@ -246,6 +326,7 @@ turn(struct keeper *k)
 
 	for (int i = 0; i < 2; i++) {
 		worker_receive(k, workers[i]);
+		spawn_looks(workers[i]);
 		if (workers[i]->state != NO_WORKER && workers[i]->deadline_ms != 0 &&
 		    world.now_ms >= workers[i]->deadline_ms)
 			worker_timed_out(k, workers[i]);
@@ -268,7 +349,14 @@ step(struct keeper *k, struct input *in)
 
 	if (worker >= world.n)
 		worker = world.n - 1;
-	switch (what >> 1 & 15) {
+	switch (what >> 5 == 7 ? 16 : what >> 5 == 6 ? 17 : what >> 1 & 15) {
+	case 16:
+		ask_something(in, worker);
+		break;
+	case 17: /* one that it was asked for dies */
+		spawn_reaped(
+		    k, (pid_t)(FIRST_PID + ENDS_MAX + next_byte(in)), (int)next_byte(in));
+		break;
 	case 0: /* dies */
 		hear(worker);
 		worker_died(k, (pid_t)(FIRST_PID + worker), (int)next_byte(in));
@@ -302,7 +390,7 @@ try_keeper(struct input *in)
 
 	memset(&world, 0, sizeof world);
 	world.now_ms = 1000000;
-	k.worker.fd = k.next.fd = -1;
+	k.worker.fd = k.next.fd = k.worker.look = k.next.look = -1;
 	k.kept.tcp = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	k.kept.local = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	k.kept.crashes_max = next_byte(in) % (CRASHES_MAX + 1);
@@ -318,6 +406,8 @@ try_keeper(struct input *in)
 		close_fd(&world.ends[i]);
 	close_fd(&k.worker.fd);
 	close_fd(&k.next.fd);
+	close_fd(&k.worker.look);
+	close_fd(&k.next.look);
 	close_fd(&k.kept.tcp);
 	close_fd(&k.kept.local);
 	must(os_open_descriptors() == open_before);
@@ -325,6 +415,7 @@ try_keeper(struct input *in)
 	free(k.worker.keeper);
 	free(k.next.keeper);
 	free(k.next_program);
+	free(k.children);
 	free(k.panes);
 	free(k.socket);
 }
@@ -420,8 +511,30 @@ try_state(const uint8_t *data, size_t size)
 		must(k.socket != NULL);
 	}
 	close(fd);
+	free(k.children);
 	free(k.panes);
 	free(k.socket);
+}
+
+/* A request for a process, in memory of its own size. */
+static void
+try_request(const uint8_t *data, size_t size)
+{
+	char *copy = xmalloc(size);
+	struct spawn_wish w;
+	size_t n = 0;
+
+	memcpy(copy, data, size);
+	if (spawn_unpack(copy, size, &w) == 0) {
+		must(w.argv[0][0] != '\0' && (w.cwd == NULL || w.cwd[0] == '/'));
+		for (char *const *v = w.argv; *v != NULL; v++)
+			n += strlen(*v) + 1;
+		for (char *const *v = w.envp; *v != NULL; v++)
+			n += strlen(*v) + 1;
+		must(n < size);
+		spawn_wish_release(&w);
+	}
+	free(copy);
 }
 
 int
@@ -444,6 +557,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case '2':
 		try_state(data + 1, size - 1);
+		break;
+	case '3':
+		try_request(data + 1, size - 1);
 		break;
 	}
 	return 0;

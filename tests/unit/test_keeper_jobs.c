@@ -30,7 +30,7 @@ start(struct kept_keeper *k, struct kept_worker *w)
 	struct kept_message m;
 
 	kept_accept(k, w, &m);
-	assert_int_equal(m.p.m.flags, KEEP_JOBS | KEEP_FIRST);
+	assert_int_equal(m.p.m.flags, KEEP_JOBS | KEEP_SPAWNS | KEEP_FIRST);
 	kept_here(w, true);
 	kept_serve(w);
 }
@@ -42,7 +42,7 @@ follow(struct kept_keeper *k, struct kept_worker *w)
 	struct kept_message m;
 
 	kept_accept(k, w, &m);
-	assert_int_equal(m.p.m.flags, KEEP_JOBS);
+	assert_int_equal(m.p.m.flags, KEEP_JOBS | KEEP_SPAWNS);
 	kept_here(w, true);
 }
 
@@ -333,7 +333,7 @@ greeted(struct kept_worker *w)
 	struct kept_message m;
 
 	kept_hear(w, KEEP_HELLO, &m);
-	assert_int_equal(m.p.m.flags, KEEP_JOBS);
+	assert_int_equal(m.p.m.flags, KEEP_JOBS | KEEP_SPAWNS);
 	for (unsigned i = 0; i < m.nfds; i++)
 		close(m.fds[i]);
 	kept_here(w, true);

@@ -12,6 +12,9 @@ import { checkAnswer } from './schema.mjs';
 import { until, within } from './until.mjs';
 import { Viewer } from './viewer.mjs';
 
+/** Every daemon that has a keeper is started with --harden: the tests of everything else then say what that breaks. */
+export const HARDEN = process.env.PANESCRY_HARDEN === '1';
+
 /** An id as a part of a path: those of tmux panes have a %. */
 export const part = encodeURIComponent;
 
@@ -63,6 +66,7 @@ export async function startDaemon({ args = [], env = {}, dir, listen = '127.0.0.
   dir ??= await privateDir();
   const socket = join(dir, 's.sock');
   const serve = ['serve', '--foreground', '--listen', listen, '--socket', socket, '--state-dir', dir];
+  if (HARDEN && !args.includes('--no-keeper')) serve.push('--harden');
   const [program, ...rest] = [...under, BINARY, ...serve, ...args];
   const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv(env) });
   let out = '';
