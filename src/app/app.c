@@ -250,6 +250,7 @@ start_server(struct app *a, char **cause)
 	    .unix_fd = a->cfg.unix_fd,
 	    .tls_cert = a->tls_cert,
 	    .tls_key = a->tls_key,
+	    .bounds = a->cfg.limits.server,
 	    .no_auth = a->cfg.no_auth,
 	    .loopback = a->cfg.loopback,
 	    .auth = a->auth,

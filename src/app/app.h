@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "net/server.h"
 #include "pane/record.h"
 
 typedef struct uv_loop_s uv_loop_t;
@@ -38,6 +39,7 @@ struct app_limits {
 	size_t ring_size; /* bytes a pane */
 	unsigned panes_max, viewers_max;
 	unsigned subscribers_max, waits_max, watches_max;
+	struct server_bounds server;
 	size_t events_bytes; /* that are kept for subscribers */
 	unsigned
 	    crashes_max; /* of workers in a minute, before none is started; 0: any number */
@@ -64,6 +66,17 @@ struct app_limits {
 	{ \
 		.ring_size = 1024 * 1024, .panes_max = 256, .viewers_max = 4096, \
 		.subscribers_max = 1024, .waits_max = 1024, .watches_max = 256, \
+		.server = \
+		    { \
+			.connections = 8192, \
+			.per_address = 6144, \
+			.half_open = 1024, \
+			.requests = 4096, \
+			.header_seconds = 15, \
+			.body_seconds = 60, \
+			.send_seconds = 60, \
+			.answer_bytes = 512 * 1024 * 1024, \
+		    }, \
 		.events_bytes = 16 * 1024 * 1024, .crashes_max = 5, .archive = true, \
 		.archive_bytes = 1024 * 1024 * 1024, .archive_days = 30, \
 		.tmux_sockets = "default\n", .sessions = true, .jobs_running = 16, \

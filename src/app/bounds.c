@@ -22,6 +22,7 @@
 #include "pane/pane.h"
 #include "pane/record.h"
 #include "proto/attach.h"
+#include "proto/http_head.h"
 #include "proto/json.h"
 #include "search/pattern.h"
 #include "search/query.h"
@@ -70,7 +71,25 @@ const struct bound bounds[] = {
     FIXED("pattern", PATTERN_MAX, "bytes", "400 bad_params"),
     FIXED("matches of a search", QUERY_LIMIT_MAX, "matches", "400 bad_params"),
     FIXED("access tokens", AUTH_TOKENS_MAX, "tokens", "429 too_many_tokens"),
-    FIXED("headers of a request", SERVER_HEADERS_MAX, "bytes", "the connection ends"),
+    {"max_connections", BOUND_COUNT, AT(server.connections), 16, 60000, "connections",
+	"503 too_many_connections"},
+    {"max_connections_per_address", BOUND_COUNT, AT(server.per_address), 8, 60000,
+	"connections", "429 too_many_connections"},
+    {"max_half_open", BOUND_COUNT, AT(server.half_open), 8, 60000, "connections",
+	"the oldest is closed"},
+    {"max_requests", BOUND_COUNT, AT(server.requests), 1, 60000, "requests",
+	"503 too_many_requests"},
+    {"header_seconds", BOUND_SECONDS, AT(server.header_seconds), 1, 300, "seconds",
+	"408 header_timeout"},
+    {"body_seconds", BOUND_SECONDS, AT(server.body_seconds), 1, 3600, "seconds",
+	"408 body_timeout"},
+    {"send_seconds", BOUND_SECONDS, AT(server.send_seconds), 1, 3600, "seconds",
+	"the connection ends"},
+    {"max_answer_bytes", BOUND_BYTES, AT(server.answer_bytes), M, 64 * G, "bytes",
+	"503 answers_full"},
+    FIXED("head of a request", SERVER_HEADERS_MAX, "bytes", "431 headers_too_large"),
+    FIXED("headers of a request", HTTP_HEAD_LINES, "lines", "431 headers_too_large"),
+    FIXED("arguments of a query", HTTP_HEAD_ARGS, "arguments", "431 headers_too_large"),
     FIXED("depth of JSON", JSON_DEPTH_MAX, "levels", "400 bad_json"),
     /* Agents. */
     {"sessions_days", BOUND_COUNT, AT(sessions_days), 0, DAYS_MOST, "days", "the oldest go"},

@@ -21,17 +21,17 @@ enum {
 	ACCEPT_TURN = 64, /* connections a turn of the loop */
 	PAUSE_MS = 200,   /* without a descriptor to accept with */
 	SWEEP_MS = 5000,
-	HEADER_POOL = 1024, /* requests whose headers are being read */
+	HEADERS_IN = 2 * SERVER_HEADERS_MAX, /* as lws keeps them */
+	SPARE = 64,                          /* connections that are ending */
 	SERVICE_BUF = 16 * 1024,
 	WS_RX = 1024,             /* read at a time from one WebSocket, held by each */
 	WS_TX = 16 * 1024 * 1024, /* never cut what we hand over */
-	HEADER_TIMEOUT_S = 20,
 	KEEPALIVE_S = 75,
 };
 
 /* Not by the vhost: lws moves a connection to the vhost that its Host header names. */
-static struct door *
-door_of(struct lws *wsi)
+struct link *
+link_of(struct lws *wsi)
 {
 	return lws_get_opaque_user_data(wsi);
 }
@@ -39,15 +39,15 @@ door_of(struct lws *wsi)
 struct server *
 server_of(struct lws *wsi)
 {
-	struct door *d = door_of(wsi);
+	struct link *l = link_of(wsi);
 
-	return d != NULL ? d->server : NULL;
+	return l != NULL ? l->door->server : NULL;
 }
 
 bool
 wsi_is_local(struct lws *wsi)
 {
-	return door_of(wsi)->local;
+	return link_of(wsi)->door->local;
 }
 
 struct buf *
@@ -157,31 +157,23 @@ accept_failed(struct door *d, int err)
 	uv_timer_start(&d->pause, on_pause_over, PAUSE_MS, 0);
 }
 
-/* On failure lws has closed the descriptor. */
-static void
-adopt(struct door *d, int fd)
-{
-	lws_adopt_desc_t desc = {
-	    .vh = d->vhost,
-	    .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | LWS_ADOPT_ALLOW_SSL,
-	    .fd.sockfd = fd,
-	    .opaque = d,
-	};
-
-	lws_adopt_descriptor_vhost_via_info(&desc);
-}
-
 static void
 on_accept(uv_poll_t *h, int status, int events)
 {
+	struct sockaddr_storage from = {0};
 	struct door *d = h->data;
+	socklen_t len;
 	uid_t uid;
 	int one = 1;
 
 	(void)status;
 	(void)events;
 	for (int i = 0; i < ACCEPT_TURN; i++) {
-		int fd = accept4(d->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd;
+
+		len = sizeof from;
+		fd = accept4(
+		    d->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
 			accept_failed(d, errno);
 			return;
@@ -194,7 +186,7 @@ on_accept(uv_poll_t *h, int status, int events)
 		}
 		if (!d->local)
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-		adopt(d, fd);
+		link_arrived(d, fd, &from);
 	}
 }
 
@@ -206,6 +198,7 @@ open_door(struct server *s, struct door *d, const char *name, int fd, bool tls, 
 	    .vhost_name = name,
 	    .protocols = s->protocols,
 	    .keepalive_timeout = KEEPALIVE_S,
+	    .timeout_secs_ah_idle = s->cfg.bounds.header_seconds,
 	    .alpn =
 		"http/1.1", /* over HTTP/2 frames of lws 4.1 a large burst ends the socket */
 	};
@@ -335,18 +328,22 @@ make_protocols(const struct server_config *cfg)
 }
 
 static struct lws_context *
-make_context(uv_loop_t *loop, bool tls)
+make_context(uv_loop_t *loop, bool tls, const struct server_bounds *b)
 {
+	/* The deadlines are ours, and these no more than a second thought. */
+	unsigned longest =
+	    b->header_seconds > b->body_seconds ? b->header_seconds : b->body_seconds;
 	void *loops[] = {loop};
 	struct lws_context_creation_info info = {
 	    .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
 	    .foreign_loops = loops,
 	    .gid = (gid_t)-1,
 	    .uid = (uid_t)-1,
-	    .max_http_header_data2 = SERVER_HEADERS_MAX,
-	    .max_http_header_pool2 = HEADER_POOL,
+	    .max_http_header_data2 = HEADERS_IN,
+	    .max_http_header_pool2 = b->connections + SPARE,
 	    .pt_serv_buf_size = SERVICE_BUF,
-	    .timeout_secs = HEADER_TIMEOUT_S,
+	    .timeout_secs = longest + 5,
+	    .timeout_secs_ah_idle = b->header_seconds,
 	};
 
 	if (tls)
@@ -384,10 +381,11 @@ server_new(uv_loop_t *loop, const struct server_config *cfg, struct server **out
 	uv_timer_init(loop, &s->sweep);
 	uv_timer_init(loop, &s->absence);
 	uv_timer_init(loop, &s->expiry);
-	s->sweep.data = s->absence.data = s->expiry.data = s;
+	uv_timer_init(loop, &s->tick);
+	s->sweep.data = s->absence.data = s->expiry.data = s->tick.data = s;
 	uv_timer_start(&s->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	s->protocols = make_protocols(&s->cfg);
-	s->context = make_context(loop, s->tls);
+	s->context = make_context(loop, s->tls, &s->cfg.bounds);
 	*out = s;
 	if (s->context == NULL)
 		return err_set(cause, -ENOTSUP,
@@ -423,9 +421,11 @@ server_stop(struct server *s)
 {
 	close_door(&s->tcp);
 	close_door(&s->local);
+	links_stop(s);
 	uv_close((uv_handle_t *)&s->sweep, NULL);
 	uv_close((uv_handle_t *)&s->absence, NULL);
 	uv_close((uv_handle_t *)&s->expiry, NULL);
+	uv_close((uv_handle_t *)&s->tick, NULL);
 	if (s->context != NULL)
 		lws_context_destroy(s->context);
 }

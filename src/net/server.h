@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct uv_loop_s uv_loop_t;
 
@@ -23,10 +24,22 @@ struct ws_endpoint;
 
 enum { SERVER_HEADERS_MAX = 16 * 1024 }; /* bytes of request headers */
 
+/* How much may be asked at a time, and how slowly. */
+struct server_bounds {
+	unsigned connections; /* WebSockets and those at the Unix socket included */
+	unsigned per_address; /* of them, from one IPv4 address or one IPv6 /64 */
+	unsigned half_open;   /* that have not sent the head of a request yet */
+	unsigned requests;    /* that have not been answered to the end */
+	unsigned header_seconds, body_seconds; /* for the whole of each to arrive */
+	unsigned send_seconds;                 /* for a client to take any more of its answer */
+	uint64_t answer_bytes;                 /* of all answers that have not been taken */
+};
+
 struct server_config {
-	int tcp_fd;                          /* listening, non-blocking; -1 for none; taken */
-	int unix_fd;                         /* likewise */
-	const char *tls_cert, *tls_key;      /* PEM files, or NULL */
+	int tcp_fd;                     /* listening, non-blocking; -1 for none; taken */
+	int unix_fd;                    /* likewise */
+	const char *tls_cert, *tls_key; /* PEM files, or NULL */
+	struct server_bounds bounds;
 	bool no_auth;                        /* TCP needs no token */
 	bool loopback;                       /* TCP is bound to a loopback address */
 	struct auth *auth;                   /* borrowed */

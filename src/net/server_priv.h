@@ -2,7 +2,10 @@
 #ifndef NET_SERVER_PRIV_H
 #define NET_SERVER_PRIV_H
 
+#include <sys/socket.h>
+
 #include <libwebsockets.h>
+#include <uthash.h>
 #include <uv.h>
 
 #include "base/buf.h"
@@ -23,6 +26,23 @@ struct door {
 	uv_timer_t pause; /* while descriptors are short */
 };
 
+/* Links in the order in which they came there. */
+struct links {
+	struct link *head; /* utlist */
+	unsigned count;
+};
+
+/* A connection, from accept to its end: lws' opaque user data. */
+struct link {
+	struct link *prev, *next;
+	struct door *door;
+	struct links *list;      /* opening, idle or leaving; NULL: it is being served */
+	uint64_t since_ms;       /* in the list */
+	struct address *address; /* NULL: over the Unix socket */
+	struct gate *gate;       /* until lws has it */
+	struct lws *wsi;         /* from then on */
+};
+
 struct server {
 	struct server_config cfg;
 	uv_loop_t *loop;
@@ -38,11 +58,22 @@ struct server {
 	uv_timer_t absence;       /* while there are any */
 	uv_timer_t expiry;        /* of the first token by which something is open.. */
 	int64_t expires_ms;       /* ..then, if it is under way */
-	struct buf message;       /* the one that is being written */
+	struct links opening, idle, leaving;
+	struct link *adopting;     /* while lws takes it */
+	struct address *addresses; /* a hash */
+	uv_timer_t tick;           /* while something has a time to end */
+	struct http_req *requests; /* utlist: all */
+	unsigned nrequests;
+	uint64_t answers; /* bytes of answers that have not been taken */
+	uint64_t refused_second;
+	unsigned refused_logged, refused_unlogged; /* in it */
+	char peeked[SERVER_HEADERS_MAX + 1];       /* of a gate, while it is looked at */
+	struct buf message;                        /* the one that is being written */
 	struct server_stats stats;
 };
 
 struct server *server_of(struct lws *wsi);
+struct link *link_of(struct lws *wsi);
 bool wsi_is_local(struct lws *wsi);
 
 /* The buffer for the message that is being written, with the room that lws wants before it. */
@@ -96,6 +127,29 @@ size_t ws_session_size(void);
 
 /* Something is open by a token that may expire. */
 void server_watch_expiry(struct server *s, const struct who *w);
+/* links.c: a connection was accepted; it is served; it is answered; it only has to go. */
+void link_arrived(struct door *d, int fd, const struct sockaddr_storage *from);
+void link_adopt(struct link *l, int fd); /* by lws; the descriptor is taken */
+void link_busy(struct link *l);
+void link_idle(struct link *l);
+void link_leaves(struct link *l);
+void link_free(struct link *l);
+void links_stop(struct server *s);
+void server_tick_wanted(struct server *s);
+/* Counts it, and logs it unless there are many. */
+void server_refused(struct server *s, const char *what, const char *why);
+
+/* gate.c */
+void gate_open(struct link *l, int fd); /* the descriptor is taken */
+void gate_close(struct link *l);        /* with the link */
+bool gate_late(struct link *l);         /* false: nothing needs to be said */
+void gate_tell(int fd, int status, const char *code, const char *message);
+
+/* Ends requests that are too slow; false when there are none at all. */
+bool http_tick(struct server *s, uint64_t now_ms);
+
+/* What is wrong with a head that lws has read, or NULL. */
+const char *http_head_fault(struct lws *wsi);
 
 /* Before an upgrade is accepted: 0, or the HTTP status that refuses it. */
 int ws_check_upgrade(struct lws *wsi);

@@ -456,8 +456,8 @@ ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void 
 		on_closed(c);
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
-		if (server_of(wsi) != NULL)
-			server_of(wsi)->stats.connections--;
+		if (link_of(wsi) != NULL)
+			link_free(link_of(wsi));
 		return 0;
 	default:
 		return 0;

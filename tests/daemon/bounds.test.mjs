@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
 import { startKept } from './lib/keeper.mjs';
+import { Raw, requestText, upgradeText } from './lib/raw.mjs';
 import { until } from './lib/until.mjs';
 
 /** A daemon with settings of its own, for the tests of a group. */
@@ -101,5 +102,214 @@ describe('bounds of what asks', () => {
   it('has a bound of panes', async () => {
     await d.new(['sleep', '1000']);
     refused(await d.request('POST', '/api/v1/panes', { json: { command: ['true'] } }), 429, 'too_many_panes');
+  });
+});
+
+/** What comes back to these bytes, until the other side has closed. */
+async function sent(where, ...parts) {
+  const raw = await Raw.open(where);
+  try {
+    for (const part of parts) await raw.write(Buffer.from(part, 'latin1'));
+    await raw.over();
+    return raw.data.toString('latin1');
+  } finally {
+    raw.close();
+  }
+}
+
+const saysError = (text, status, error, name = '') => {
+  assert.match(text, new RegExp(`^HTTP/1\\.[01] ${status} `), `${name}: ${text || 'closed without a word'}`);
+  assert.equal(JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4)).error, error);
+};
+
+describe('heads that are none', () => {
+  const d = useKept({ header_seconds: 2, body_seconds: 2 });
+  const lines = (more = []) => [`Host: 127.0.0.1:${d.port}`, `Authorization: Bearer ${d.token}`, ...more];
+  const get = (path, more) => requestText('GET', path, lines(more));
+  const post = (more, body = '{}') => `${requestText('POST', '/api/v1/tokens', lines(more))}${body}`;
+  const greeted = async (where) => {
+    const raw = await Raw.open(where);
+    await raw.write(get('/healthz'));
+    assert.equal((await raw.answer()).status, 200);
+    return raw;
+  };
+
+  it('takes no request for two, and none for another', async () => {
+    const wrong = {
+      'a length and a coding': post(['Content-Length: 2', 'Transfer-Encoding: chunked']),
+      'a coding and a length': post(['Transfer-Encoding: chunked', 'Content-Length: 2']),
+      'two lengths': post(['Content-Length: 2', 'Content-Length: 3']),
+      'the same twice': post(['Content-Length: 2', 'content-length: 2']),
+      'a blank before the colon': post(['Content-Length : 2']),
+      'two hosts': get('/healthz', ['Host: elsewhere.example']),
+      'an escaped line feed': get('/healthz%0aHost:%20127.0.0.1'),
+      'an escaped end of line': get('/api/v1/panes/a%0d%0aX-B:%20c'),
+      'another version': get('/healthz').replace('HTTP/1.1', 'HTTP/9.9'),
+    };
+    for (const [name, text] of Object.entries(wrong)) {
+      saysError(await sent(d.tcp, text, get('/healthz')), 400, 'bad_request', name);
+      const behind = await greeted(d.tcp);
+      await behind.write(text + get('/healthz'));
+      await behind.over();
+      // Where it had a body, lws may have taken its head for that, and ends the connection.
+      const got = behind.data.toString('latin1');
+      if (got !== '' || !text.startsWith('POST')) saysError(got, 400, 'bad_request', name);
+      behind.close();
+      saysError(await sent({ path: d.socket }, text), 400, 'bad_request', `${name}, local`);
+    }
+    assert.equal((await d.ok('GET', 'panes')).panes.length, 0);
+  });
+
+  it('takes the first head of a connection to the letter', async () => {
+    for (const text of [
+      get('/healthz').replaceAll('\r\n', '\n'), get('/healthz', ['Other: b\nB: c']), get('/healthz', ['Other: b\rB: c']), get('/healthz', ['Other: b', ' c']),
+      get('/healthz', ['Other']), get('/healthz', [': b']), get('/healthz', ['Other: \0']), get(`http://127.0.0.1:${d.port}/healthz`), get('http://elsewhere.example/'),
+      get('/healthz', ['X-A: b']), get('/%00'), get('/healthz').replace(' HTTP/1.1', ''), '\x16\x03\x01\x02\x00', '\r\n\r\n',
+      upgradeText(d, '/ws/events', { protocol: 'panescry.events.v1', headers: ['Host: elsewhere.example'] }),
+    ])
+      saysError(await sent(d.tcp, text), 400, 'bad_request', text);
+    for (const text of [get('/healthz', [`Other: ${'a'.repeat(20_000)}`]), get('/healthz', Array(101).fill('Other: b')), get(`/healthz?${'a=b&'.repeat(100)}`),
+      get(`/${'a'.repeat(20_000)}`)])
+      saysError(await sent(d.tcp, text), 431, 'headers_too_large');
+  });
+
+  it('ends a connection on which a body has no end that it knows', async () => {
+    const text = post(['Transfer-Encoding: chunked'], `0\r\n\r\n${get('/healthz')}`);
+    const got = await sent(d.tcp, text);
+    assert.equal(got.match(/^HTTP/gm).length, 1, got);
+    assert.match(got, /^HTTP\/1\.1 411 /);
+  });
+
+  it('gives a head its time, byte by byte or not, and not more', async () => {
+    const slow = await Raw.open(d.tcp);
+    const kept = await greeted(d.tcp);
+    const local = await Raw.open({ path: d.socket });
+    const mute = await Raw.open(d.tcp);
+    let on = true;
+    const drip = async (raw, text) => {
+      for (let i = 0; on && i < text.length && !raw.ended; i++) {
+        await raw.write(text[i]);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    };
+    const drips = [slow, kept, local].map((raw) => drip(raw, `GET /healthz HTTP/1.1\r\nOther: ${'b'.repeat(1000)}`));
+    await Promise.all([slow, kept, local, mute].map((raw) => raw.over()));
+    on = false;
+    saysError(slow.data.toString('latin1'), 408, 'header_timeout');
+    for (const raw of [kept, local, mute]) assert.equal(raw.data.toString('latin1'), '');
+    await Promise.all(drips);
+    for (const raw of [slow, kept, local, mute]) raw.close();
+    await until('them to be forgotten', async () => (await d.metric('panescry_connections')) === 1);
+  });
+
+  it('gives a body its time, and not more', async () => {
+    for (const where of [d.tcp, { path: d.socket }]) {
+      const raw = await Raw.open(where);
+      await raw.write(requestText('POST', '/api/v1/tokens', lines(['Content-Length: 1000'])));
+      const timer = setInterval(() => raw.write(' '), 100);
+      await raw.over();
+      clearInterval(timer);
+      saysError(raw.data.toString('latin1'), 408, 'body_timeout');
+      raw.close();
+    }
+    await until('them to be forgotten', async () => (await d.metric('panescry_connections')) === 1);
+  });
+});
+
+describe('bounds of connections', () => {
+  const d = useKept({ max_connections: 40, max_connections_per_address: 30, max_half_open: 10, max_requests: 4, send_seconds: 6, max_answer_bytes: '40M', history_lines: 200_000, history_bytes: '64M' });
+  const opened = (n, where = d.tcp) => Promise.all(Array.from({ length: n }, () => Raw.open(where)));
+  const ask = (path) => requestText('GET', path, [`Host: 127.0.0.1:${d.port}`, `Authorization: Bearer ${d.token}`]);
+  const close = async (raws) => {
+    for (const raw of raws) raw.close();
+    await until('them to be forgotten', async () => (await d.metric('panescry_connections')) === 1);
+  };
+
+  it('closes the oldest of those that send no request, and serves who does', async () => {
+    const raws = [];
+    for (let i = 0; i < 200; i++) {
+      const raw = await Raw.open(d.tcp);
+      await raw.write('GET /healthz HTTP/1.1\r\nHo');
+      raws.push(raw);
+      if (i % 20 === 0) await d.well();
+    }
+    await until('most to be closed', () => raws.filter((r) => r.ended).length >= 190);
+    const [last] = raws.splice(-1);
+    await last.write(`st: localhost\r\n\r\n`);
+    assert.equal((await last.answer()).status, 200, 'the newest are kept');
+    assert.ok(raws.slice(0, 150).every((r) => r.ended), 'the oldest go');
+    await close([...raws, last]);
+  });
+
+  it('has a bound for one address', async () => {
+    const raws = [];
+    for (let i = 0; i < 30; i++) {
+      const raw = await Raw.open(d.tcp);
+      await raw.write(ask('/healthz'));
+      await raw.answer();
+      raws.push(raw);
+    }
+    saysError(await sent(d.tcp, ''), 429, 'too_many_connections');
+    assert.equal((await d.local('GET', '/healthz')).status, 200, 'another door has its own');
+    await close(raws);
+    await d.well();
+  });
+
+  it('has a bound for all, where those without a request make room', async () => {
+    const { id } = await d.new(['cat']);
+    const viewers = [];
+    for (let i = 0; i < 20; i++) viewers.push(await d.attach(id));
+    const local = [];
+    for (let i = 0; i < 20; i++) {
+      const raw = await Raw.open({ path: d.socket });
+      await raw.write(ask('/healthz'));
+      await raw.answer();
+      local.push(raw);
+    }
+    await until('a place for each', async () => (await d.metric('panescry_connections')) >= 39);
+    for (let i = 0; i < 5; i++) await d.well();
+    await until('the idle to make room', () => local[0].ended);
+    for (const v of viewers) assert.equal(v.closed, null, 'no viewer is sent away');
+    for (let i = 0; i < 9; i++) viewers.push(await d.attach(id));
+    for (const v of viewers) await v.close();
+    await d.remove(id);
+    await close(local);
+  });
+
+  it('has a bound of requests at work', async () => {
+    const { id } = await d.new(['cat']);
+    const wait = () => d.request('POST', `/api/v1/panes/${id}/wait`, { json: { pattern: 'go' } });
+    const waits = [wait(), wait(), wait()];
+    await until('them to wait', async () => (await d.metric('panescry_waits')) === 3);
+    const last = wait();
+    await until('a refusal', async () => (await d.request('GET', '/healthz')).status === 503);
+    refused(await wait(), 503, 'too_many_requests');
+    await d.local('GET', '/healthz').then((r) => refused(r, 503, 'too_many_requests'));
+    const v = d.viewer(id);
+    await until('a viewer, which is none', () => v.hello);
+    v.send(Buffer.concat([Buffer.from([1]), Buffer.from('go\n')]));
+    for (const w of [...waits, last]) assert.equal((await w).status, 200);
+    await v.close();
+    await d.remove(id);
+  });
+
+  it('has a bound of what nobody reads, and gives up who does not', async () => {
+    const { id } = await d.sh("stty -echo; seq -f '%0250.0f' 1 120000; echo END; exec cat");
+    await d.shows(id, 'END');
+    const whole = ask(`/api/v1/panes/${id}/capture?history=all`);
+    const slow = await opened(2);
+    for (const raw of slow) {
+      raw.socket.pause();
+      await raw.write(whole);
+    }
+    await until('a refusal', async () => {
+      const r = await d.request('GET', `/api/v1/panes/${id}/capture?history=all`);
+      if (r.status === 503) refused(r, 503, 'answers_full');
+      return r.status === 503;
+    });
+    await d.well(); // what is small is answered all the same
+    await until('its memory back', async () => (await d.request('GET', `/api/v1/panes/${id}/capture?history=all`)).status === 200);
+    for (const raw of slow) raw.close();
+    await d.remove(id);
   });
 });

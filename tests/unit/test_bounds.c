@@ -107,6 +107,9 @@ test_manual_has_the_table(void **state)
 	buf_puts(&want, ".It Sy bound Ta Sy default Ta Sy range Ta Sy unit Ta Sy beyond it\n");
 	for (const struct bound *b = bounds; b->name != NULL; b++)
 		put_row(&want, b);
+	/* What to put there when it has changed. */
+	if (getenv("BOUNDS_PRINT") != NULL)
+		fputs(want.data, stdout);
 	at = strstr(text, ".Sh BOUNDS\n");
 	assert_non_null(at);
 	at = strstr(at, ".It Sy bound");
@@ -114,8 +117,6 @@ test_manual_has_the_table(void **state)
 	end = strstr(at, ".El\n");
 	assert_non_null(end);
 	*end = '\0';
-	if (getenv("BOUNDS_PRINT") != NULL)
-		fputs(want.data, stdout);
 	assert_string_equal(at, want.data);
 	buf_release(&want);
 	free(text);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 #include "proto/attach.h"
+#include "proto/http_head.h"
 #include "proto/json.h"
 
 static void
@@ -158,10 +159,106 @@ a_long_error_is_cut_between_characters(void **state)
 	buf_release(&b);
 }
 
+static bool
+is_x_a(const char *name, size_t len)
+{
+	return len == 3 && memcmp(name, "X-A", 3) == 0;
+}
+
+static int
+head(const char *text, size_t len, int *status)
+{
+	struct http_fault fault = {0};
+	size_t end = 0;
+	int rc = http_head_check(text, len, &end, &fault, is_x_a);
+
+	*status = fault.status;
+	if (rc == 1)
+		assert_true(end <= len && memcmp(text + end - 4, "\r\n\r\n", 4) == 0);
+	assert_int_equal(rc < 0, fault.message != NULL);
+	return rc;
+}
+
+#define G "GET / HTTP/1.1\r\n"
+
+static void
+heads(void **state)
+{
+	static const char *const good[] = {G "\r\n", G "Host: a\r\n\r\n",
+	    "POST /a/b?c=%09&d=%1b HTTP/1.0\r\nX-B:\tv \xC3\xA4 \r\nX-B:\r\n\r\nbody\n",
+	    G "Content-Length: 12 \r\nCookie: a\r\nCookie: b\r\n\r\n",
+	    "GET /%zz%1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"};
+	int status;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		const char *end = strstr(good[i], "\r\n\r\n") + 4;
+		size_t whole = (size_t)(end - good[i]);
+
+		assert_int_equal(head(good[i], strlen(good[i]), &status), 1);
+		for (size_t n = 0; n < whole; n++)
+			assert_int_equal(head(good[i], n, &status), 0);
+	}
+}
+
+static void
+heads_that_are_none(void **state)
+{
+	static const char *const bad[] = {"\r\n", " ", "\x16\x03\x01", "GET / HTTP/1.1\n",
+	    "GET  / HTTP/1.1\r\n", "GET /\r\n", "GET / HTTP/2.0\r\n", "GET / HTTP/1.2\r\n",
+	    "GET / http/1.1\r\n", "GET /a b HTTP/1.1\r\n", "GET http://a/ HTTP/1.1\r\n",
+	    "OPTIONS * HTTP/1.1\r\n", "CONNECT a:1 HTTP/1.1\r\n", "GET /%0a HTTP/1.1\r\n",
+	    "GET /?a=%0D HTTP/1.1\r\n", "GET /?%00 HTTP/1.1\r\n", "GET /%1b HTTP/1.1\r\n",
+	    "GET /\t HTTP/1.1\r\n", "G:T / HTTP/1.1\r\n", "GET HTTP/1.1\r\n", " HTTP/1.1\r\n",
+	    "GET\r\n", G "a\r\n", G ": b\r\n", G "a : b\r\n", G "a\t: b\r\n",
+	    G "a: b\r\n c\r\n", G "a: b\n", G "a: b\rc: d\r\n", G "a: \x01\r\n",
+	    G "a: \x7F\r\n", G "a\x80: b\r\n", G "X-A: b\r\n", G "Host: a\r\nhost: a\r\n",
+	    G "Origin: a\r\nOrigin: b\r\n", G "Content-Length: 1\r\nContent-Length: 1\r\n",
+	    G "Content-Length: 1, 1\r\n", G "Content-Length: +1\r\n", G "Content-Length:\r\n",
+	    G "Content-Length: 1 1\r\n", G "Content-Length: 1\r\nTransfer-Encoding: x\r\n\r\n"};
+	int status;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (head(bad[i], strlen(bad[i]), &status) != -1 || status != 400)
+			fail_msg("%s", bad[i]);
+	}
+	assert_int_equal(head(G "a: \0\r\n", sizeof G - 1 + 6, &status), -1);
+}
+
+static void
+heads_that_are_too_much(void **state)
+{
+	struct buf b;
+	int status;
+
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		buf_init(&b, BUF_NO_MAX);
+		buf_puts(&b, G);
+		for (int i = 0; i < HTTP_HEAD_LINES + more; i++)
+			buf_puts(&b, "a:\r\n");
+		buf_puts(&b, "\r\n");
+		assert_int_equal(head(b.data, b.len, &status), more ? -1 : 1);
+		assert_int_equal(status, more ? 431 : 0);
+		buf_reset(&b);
+		buf_puts(&b, "GET /?");
+		for (int i = 1; i < HTTP_HEAD_ARGS + more; i++)
+			buf_puts(&b, "&");
+		buf_puts(&b, " HTTP/1.1\r\n\r\n");
+		assert_int_equal(head(b.data, b.len, &status), more ? -1 : 1);
+		assert_int_equal(status, more ? 431 : 0);
+		buf_release(&b);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(heads),
+	    cmocka_unit_test(heads_that_are_none),
+	    cmocka_unit_test(heads_that_are_too_much),
 	    cmocka_unit_test(requests_that_are_none),
 	    cmocka_unit_test(requests),
 	    cmocka_unit_test(json_depth_is_bounded),
