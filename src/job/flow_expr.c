@@ -13,6 +13,8 @@
 #include "base/xmalloc.h"
 #include "job/flow_expr.h"
 
+enum { JSON_TYPE = 0xff }; /* cJSON's types without its marks of who owns what */
+
 enum op { OR, AND, NOT, EQ, NE, LT, LE, GT, GE, CONTAINS, VALUE, REF };
 
 struct node {
@@ -363,9 +365,22 @@ order(const cJSON *a, const cJSON *b, int *out)
 static bool
 equal(const cJSON *a, const cJSON *b)
 {
+	char *x, *y;
+	bool same;
 	int sign;
 
-	return order(a, b, &sign) ? sign == 0 : cJSON_Compare(a, b, true);
+	if (order(a, b, &sign))
+		return sign == 0;
+	if ((a->type & JSON_TYPE) != (b->type & JSON_TYPE))
+		return false;
+	/* Not cJSON_Compare(): it looks at each object twice, and so at what lies forty deep a
+	 * million million times (CVE-2026-67216). */
+	x = flow_canonical(a);
+	y = flow_canonical(b);
+	same = strcmp(x, y) == 0;
+	free(x);
+	free(y);
+	return same;
 }
 
 static bool

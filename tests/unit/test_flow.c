@@ -366,6 +366,47 @@ test_conditions(void **state)
 	flow_free(f);
 }
 
+/* With twice the work for each level this would not come to an end. */
+static void
+test_deep_equals(void **state)
+{
+	struct flow *f = good(MADE);
+	struct world w;
+	struct buf deep, text;
+	cJSON *result;
+
+	(void)state;
+	made_world(&w, f, &result);
+	buf_init(&deep, BUF_NO_MAX);
+	buf_init(&text, BUF_NO_MAX);
+	for (int i = 0; i < JSON_DEPTH_MAX - 2; i++)
+		buf_printf(&deep, "{\"k\":1,\"in\":");
+	for (int i = 0; i < JSON_DEPTH_MAX - 1; i++)
+		buf_printf(&deep, i == 0 ? "[]" : "}");
+	buf_printf(
+	    &text, "{\"a\":%s,\"b\":%s,\"c\":{\"k\":1,\"in\":{}}}", deep.data, deep.data);
+	cJSON_Delete(result);
+	result = json_parse(text.data, text.len);
+	assert_non_null(result);
+	w.steps[0].result = result;
+	for (int i = 0; i < 2; i++) {
+		char *cause = NULL;
+		struct flow_expr *e;
+
+		assert_int_equal(
+		    flow_expr_parse(i == 0 ? "${steps.a.result.a} == ${steps.a.result.b}"
+					   : "${steps.a.result.a} != ${steps.a.result.c}",
+			&e, &cause),
+		    0);
+		assert_true(flow_expr_true(e, &w.c));
+		flow_expr_free(e);
+	}
+	buf_release(&deep);
+	buf_release(&text);
+	cJSON_Delete(result);
+	flow_free(f);
+}
+
 static void
 check_filled(const char *text, const char *want)
 {
@@ -643,6 +684,7 @@ main(void)
 	    cmocka_unit_test(test_right),
 	    cmocka_unit_test(test_triggers),
 	    cmocka_unit_test(test_conditions),
+	    cmocka_unit_test(test_deep_equals),
 	    cmocka_unit_test(test_filling),
 	    cmocka_unit_test(test_too_long),
 	    cmocka_unit_test(test_hash),
