@@ -19,6 +19,7 @@
 enum {
 	AGAIN_MS = 2000, /* rows get their time before they are committed */
 	ROW_MAX = 256 * 1024 * 1024,
+	EXPR_MAX = 100, /* levels in an expression, also of what the file's schema brings */
 };
 
 struct reading {
@@ -62,8 +63,26 @@ db_open(const char *path, sqlite3 **db, char **cause)
 	}
 	sqlite3_db_config(*db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(*db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	sqlite3_db_config(*db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_limit(*db, SQLITE_LIMIT_LENGTH, ROW_MAX);
+	sqlite3_limit(*db, SQLITE_LIMIT_EXPR_DEPTH, EXPR_MAX);
 	return 0;
+}
+
+/* The file is the agent's, or whoever's wrote it. What is read must be plain tables: a view brings
+ * SQL of its own (CVE-2026-119371, CVE-2026-119591), a virtual table the code of an extension that
+ * trusts what it has stored (CVE-2026-11822, CVE-2026-11824). */
+static int
+only_tables(sqlite3 *db)
+{
+	static const char sql[] = "SELECT count(*) FROM sqlite_master"
+				  " WHERE lower(name) IN ('session', 'message', 'part')"
+				  " AND NOT (type = 'table' AND sql LIKE 'CREATE TABLE%')";
+	int64_t others = 0;
+	int rc = sql_get(db, &others, sql, "");
+
+	return rc == 0 && others > 0 ? -ENOTSUP : rc;
 }
 
 /* An id; one that is no text names nothing. */
@@ -273,12 +292,16 @@ opencode_db_read(
 	/* One state of all three tables. */
 	rc = sql_run(r.db, "BEGIN", "");
 	if (rc == 0)
+		rc = only_tables(r.db);
+	if (rc == 0)
 		rc = read_sessions(&r);
 	if (rc == 0)
 		rc = read_messages(&r);
 	if (rc == -EINVAL)
 		rc = -ENOTSUP; /* no such table or column */
-	if (rc != 0)
+	if (rc == -ENOTSUP && sqlite3_errcode(r.db) == SQLITE_OK)
+		err_set(cause, rc, "read %s: what should be a table is none", path);
+	else if (rc != 0)
 		err_set(cause, rc, "read %s: %s", path, sqlite3_errmsg(r.db));
 	else if (r.newest > *since_ms + AGAIN_MS)
 		*since_ms = r.newest - AGAIN_MS;

@@ -148,6 +148,34 @@ unlink_db(const char *path)
 	free(shm);
 }
 
+/* What is a view or a virtual table runs the file's own SQL, or an extension on what the file holds. */
+static void
+check_not_tables(const char *path)
+{
+	static const char *const with[] = {
+	    "ALTER TABLE session RENAME TO other; CREATE VIEW session AS SELECT * FROM other",
+	    "ALTER TABLE part RENAME TO other; CREATE VIEW Part AS WITH a AS (SELECT * FROM "
+	    "other)"
+	    " SELECT * FROM a",
+	    "DROP TABLE message; CREATE VIRTUAL TABLE message USING fts5(id, session_id,"
+	    " time_created, time_updated, data)",
+	};
+
+	for (size_t i = 0; i < sizeof with / sizeof *with; i++) {
+		struct tally t = {0};
+		int64_t since = 0;
+		sqlite3 *db;
+
+		CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+		run(db, schema);
+		run(db, rows);
+		run(db, with[i]);
+		CHECK(read_db(&t, path, &since) == -ENOTSUP && t.n == 0 && since == 0);
+		sqlite3_close(db);
+		unlink_db(path);
+	}
+}
+
 void
 check_db(void)
 {
@@ -165,6 +193,7 @@ check_db(void)
 	sqlite3_close(db);
 	check_busy(path);
 	unlink_db(path);
+	check_not_tables(path);
 	rmdir(tmp);
 	free(path);
 }
