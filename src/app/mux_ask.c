@@ -484,6 +484,33 @@ add_pair(struct words *w, const char *option, const char *value)
 	add(w, value);
 }
 
+/* The value of an option that tmux expands as a format, in which #(...) is a command for a shell: it has to
+ * come out as it is. Signs before a bracket, which tmux takes for a style, stay as they are. */
+static void
+add_literal(struct words *w, const char *option, const char *value)
+{
+	struct buf b;
+	size_t n;
+
+	if (value == NULL)
+		return;
+	buf_init(&b, BUF_NO_MAX);
+	buf_puts(&b, "");
+	for (const char *p = value; *p != '\0'; p += n) {
+		bool style;
+
+		n = strspn(p, "#");
+		style = p[n] == '[';
+		if (n == 0)
+			buf_append(&b, p, n = strcspn(p, "#"));
+		else
+			for (size_t i = 0; i < (style ? n : 2 * n); i++)
+				buf_putc(&b, '#');
+	}
+	add_pair(w, option, b.data);
+	buf_release(&b);
+}
+
 /* One word would go through a shell. */
 static void
 add_command(struct words *w, const struct mux_wish *wish)
@@ -533,15 +560,34 @@ make_words(struct words *w, const struct mux_wish *wish, bool window)
 	add(w, "-d");
 	add(w, "-P");
 	add_pair(w, "-F", "#{pane_id}");
-	add_pair(w, window ? "-t" : "-s", window ? target : wish->session);
-	add_pair(w, "-n", wish->name);
-	add_pair(w, "-c", wish->cwd);
+	if (window)
+		add_pair(w, "-t", target);
+	else
+		add_literal(w, "-s", wish->session);
+	add_literal(w, "-n", wish->name);
+	add_literal(w, "-c", wish->cwd);
 	for (char *const *env = wish->env; env != NULL && *env != NULL; env++)
 		add_pair(w, "-e", *env);
 	if (!wish->shell)
 		add(w, "--");
 	add_command(w, wish);
 	free(target);
+}
+
+/* On a command line of tmux a word that ends with a semicolon ends the command. */
+static void
+end_no_command(struct words *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		size_t len = strlen(w->v[i]);
+		char *word;
+
+		if (len == 0 || w->v[i][len - 1] != ';')
+			continue;
+		word = xasprintf("%.*s\\;", (int)(len - 1), w->v[i]);
+		free(w->v[i]);
+		w->v[i] = word;
+	}
 }
 
 static void
@@ -568,6 +614,7 @@ start(struct mux_create *c, const struct mux_wish *wish)
 		    tmux_ask(c->server->tmux, CONTROL_NONE, command, 1, on_created, c) == 0;
 		buf_release(&b);
 	} else {
+		end_no_command(&w);
 		c->run = tmux_run(c->app->loop, c->server->socket, (const char *const *)w.v,
 		    RUN_MAX, on_ran, c);
 	}
