@@ -175,6 +175,9 @@ void stored_unuse(struct app *a);
 /* A connection to read with, on such a thread; while the store is being opened it waits for that, two
  * seconds at most. */
 int stored_reader(struct app *a, sqlite3 **db);
+/* Answers 503 with the cause, and is true, when the store cannot be written for now or at all: who waits
+ * for it would wait for as long. */
+bool stored_refuses(struct app *a, struct http_req *r);
 bool stored_idle(struct app *a);      /* nothing waits to be written */
 void stored_started(struct entry *e); /* also when it is not sure that it was told before */
 void stored_ended(struct entry *e);

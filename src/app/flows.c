@@ -390,6 +390,11 @@ run_new(struct asking *q)
 	int rc;
 
 	q->flow = NULL;
+	if (q->req != NULL && stored_refuses(q->app, q->req)) {
+		flow_free(f);
+		asking_free(q);
+		return;
+	}
 	rc = flow_run_new(q->app->flows, f, q->definition, q->file, q->force, on_run, q);
 	if (rc != 0)
 		on_run(q, rc, NULL);

@@ -130,10 +130,7 @@ refuse(struct asked *q, int rc)
 		    q->app->cfg.limits.jobs_queue);
 	else if (rc == -ESHUTDOWN)
 		http_reply_error(q->req, 503, "stopping", "the daemon is ending");
-	else if (stored_is_full(q->app))
-		http_reply_error(q->req, 503, "store_unavailable",
-		    "the record of jobs cannot be read or written");
-	else
+	else if (!stored_refuses(q->app, q->req))
 		http_reply_error(q->req, 503, "starting", "the record of jobs is being read");
 }
 

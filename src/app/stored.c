@@ -10,6 +10,9 @@
 
 #include "app/app_priv.h"
 #include "app/jobs.h"
+#include "app/jobs_priv.h"
+#include "app/streams_priv.h"
+#include "app/talks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "proto/json.h"
@@ -33,14 +36,24 @@ stored_is_full(struct app *a)
 	return st.state == STORE_FULL || st.state == STORE_DISABLED;
 }
 
+/* The record of jobs is not read before there is a store. */
+static void
+refuse_waiting(struct app *a)
+{
+	if (a->jobs == NULL || runner_ready(a->jobs->runner) || !stored_is_full(a))
+		return;
+	jobs_refuse_asked(a);
+	talks_ready(a);
+	streams_go_on(a);
+}
+
 static void
 on_stored(uv_async_t *h)
 {
 	struct app *a = h->data;
 
 	store_collect(a->store);
-	if (a->jobs != NULL && stored_is_full(a))
-		jobs_refuse_asked(a);
+	refuse_waiting(a);
 }
 
 static void
@@ -122,6 +135,21 @@ stored_unuse(struct app *a)
 {
 	if (--a->store_users == 0 && a->store_closing)
 		stored_close(a);
+}
+
+bool
+stored_refuses(struct app *a, struct http_req *r)
+{
+	struct store_status st;
+	bool lost;
+
+	store_status(a->store, &st);
+	lost = st.state == STORE_FULL || st.state == STORE_DISABLED;
+	if (lost)
+		http_reply_error(r, 503, "store_unavailable", "%s",
+		    st.cause != NULL ? st.cause : "nothing can be written");
+	store_status_release(&st);
+	return lost;
 }
 
 bool

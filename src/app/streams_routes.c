@@ -141,9 +141,13 @@ early_gone(void *arg)
 void
 streams_go_on(struct app *a)
 {
-	while (a->streams_early != NULL) {
-		struct stream_early q = *a->streams_early;
+	struct stream_early *e, q;
+	int n;
 
+	/* One may come to wait again. */
+	DL_COUNT(a->streams_early, e, n);
+	while (n-- > 0 && a->streams_early != NULL) {
+		q = *a->streams_early;
 		early_drop(a->streams_early);
 		q.handler(q.req, a);
 	}
@@ -162,6 +166,8 @@ is_ready(struct app *a, struct http_req *r, void (*handler)(struct http_req *, v
 	}
 	if (a->job_streams != NULL && a->job_streams->ready)
 		return true;
+	if (stored_refuses(a, r))
+		return false;
 	DL_COUNT(a->streams_early, q, n);
 	if (n >= EARLY_MAX) {
 		http_add_header(r, "retry-after", "1");

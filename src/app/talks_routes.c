@@ -250,10 +250,15 @@ talks_drop_creations(struct app *a)
 static void
 create(struct http_req *r, struct app *a, struct job_spec *take, const cJSON *o)
 {
-	struct talk_creation *c = xcalloc(1, sizeof *c), *other;
 	const char *resume = json_string(o, "resume");
+	struct talk_creation *c, *other;
 	int waiting;
 
+	if (!runner_ready(a->jobs->runner) && stored_refuses(a, r)) {
+		job_spec_release(take);
+		return;
+	}
+	c = xcalloc(1, sizeof *c);
 	c->app = a;
 	c->req = r;
 	c->spec = *take;
