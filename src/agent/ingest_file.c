@@ -370,12 +370,12 @@ ingest_check_file(struct ingest *g, const char *agent, const char *path)
 	struct stat st;
 	int fd, rc;
 
-	if (format == NULL || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+	if (format == NULL || lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
 		return;
 	f = ingest_need_file(g, path);
 	if (ingest_unchanged(f, &st))
 		return;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return;
 	rc = fstat(fd, &st) == 0 ? read_file(g, f, format, fd, &st) : -errno;

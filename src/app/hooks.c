@@ -67,7 +67,7 @@ take_work(uv_work_t *w)
 	h->written = false;
 	if (access(h->taken, F_OK) != 0 && rename(h->spool, h->taken) != 0)
 		return;
-	rc = file_read(h->taken, HOOKS_SPOOL_MAX, &text, &len);
+	rc = file_read_own(h->taken, HOOKS_SPOOL_MAX, &text, &len);
 	if (rc != 0) {
 		log_warn("sessions", "events of hooks cannot be read: %s", strerror(-rc));
 		unlink(h->taken);

@@ -42,7 +42,7 @@ load_state(struct app *a, char **cause)
 {
 	char *path = tokens_path(a), *text = NULL;
 	size_t len;
-	int rc = file_read(path, FILE_MAX_BYTES, &text, &len);
+	int rc = file_read_own(path, FILE_MAX_BYTES, &text, &len);
 
 	if (rc == 0 &&
 	    auth_load(a->auth, text, len, a->cfg.daemon_started_ms, clock_wall_ms()) != 0)

@@ -437,7 +437,7 @@ watches_load(struct app *a, char **cause)
 	int rc;
 
 	a->watches = xcalloc(1, sizeof *a->watches);
-	rc = file_read(path, FILE_MAX, &text, &len);
+	rc = file_read_own(path, FILE_MAX, &text, &len);
 	if (rc == 0)
 		o = json_parse(text, len);
 	list = cJSON_GetObjectItemCaseSensitive(o, "watches");

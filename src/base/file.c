@@ -13,15 +13,14 @@
 #include "base/buf.h"
 #include "base/xmalloc.h"
 
-int
-file_read(const char *path, size_t max, char **out, size_t *len)
+/* Closes the file. */
+static int
+read_all(int fd, size_t max, char **out, size_t *len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
 	struct buf b;
 	ssize_t n = 0;
+	int rc = 0;
 
-	if (fd < 0)
-		return -errno;
 	buf_init(&b, max + 1);
 	while (b.len <= max) {
 		char chunk[4096];
@@ -47,6 +46,32 @@ file_read(const char *path, size_t max, char **out, size_t *len)
 	*len = b.len;
 	*out = buf_take(&b);
 	return 0;
+}
+
+int
+file_read(const char *path, size_t max, char **out, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 ? read_all(fd, max, out, len) : -errno;
+}
+
+int
+file_read_own(const char *path, size_t max, char **out, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK), rc = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) != 0)
+		rc = -errno;
+	else if (!S_ISREG(st.st_mode))
+		rc = -EINVAL;
+	if (rc == 0)
+		return read_all(fd, max, out, len);
+	close(fd);
+	return rc;
 }
 
 static int

@@ -9,6 +9,10 @@
  * -errno otherwise. */
 int file_read(const char *path, size_t max, char **out, size_t *len);
 
+/* The same of a file that the program writes itself: -ELOOP for a symbolic link, -EINVAL for what is no
+ * plain file, which is not waited for either. */
+int file_read_own(const char *path, size_t max, char **out, size_t *len);
+
 /* Writes PATH.new (mode 0600), syncs it and renames it over PATH: a crash at any moment leaves
  * the old file or the new one. */
 int file_replace(const char *path, const void *data, size_t len);

@@ -39,7 +39,7 @@ spool_open(int dir, const char *name, int flags, uint64_t *len)
 static int
 open_below(const char *dir, uint64_t job, unsigned channel, int flags, uint64_t *len)
 {
-	int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+	int at = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), fd;
 	char name[CHANNEL_NAME_MAX];
 
 	if (at < 0)
@@ -152,7 +152,7 @@ spool_write(const char *dir, uint64_t job, unsigned channel, uint64_t offset, co
 void
 spool_unlink(const char *dir, uint64_t job)
 {
-	int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int at = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char name[CHANNEL_NAME_MAX];
 
 	if (at < 0)
