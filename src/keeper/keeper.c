@@ -373,6 +373,8 @@ main(int argc, char **argv)
 	int state = -1, worker;
 
 	k.worker.fd = k.next.fd = k.worker.look = k.next.look = -1;
+	memset(k.spares, -1, sizeof k.spares);
+	spares_hold(&k);
 	memset(k.refused, -1, sizeof k.refused);
 	k.kept.started_ms = keeper_now();
 	k.kept.started_wall_ms = clock_wall_ms();

@@ -36,7 +36,13 @@
 
 #include "proto/keep.h"
 
-enum { CRASHES_MAX = 60, REFUSED_MAX = 16, CHILDREN_MAX = 32768, HELPERS_MAX = 1024 };
+enum {
+	CRASHES_MAX = 60,
+	REFUSED_MAX = 16,
+	CHILDREN_MAX = 32768,
+	HELPERS_MAX = 1024,
+	SPARES = 5
+};
 
 enum worker_state {
 	NO_WORKER,
@@ -127,6 +133,7 @@ struct keeper {
 	uint64_t kill_at_ms; /* while it ends the panes by itself */
 	pid_t checker;       /* runs the next keeper's check */
 	int state_fd;        /* what it reads */
+	int spares[SPARES];  /* descriptors that a worker can always be started with */
 };
 
 uint64_t keeper_now(void); /* monotonic ms */
@@ -144,6 +151,7 @@ unsigned panes_signal(struct keeper *k, int sig);
 void close_fd(int *fd);
 
 /* worker.c */
+void spares_hold(struct keeper *k); /* as many as there are to be had */
 void worker_start(struct keeper *k, struct worker *w, const char *program);
 void worker_send(struct keeper *k, struct worker *w); /* what is due, as far as it takes it */
 bool worker_has_due(const struct keeper *k, const struct worker *w);

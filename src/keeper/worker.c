@@ -72,17 +72,34 @@ child(struct keeper *k, const char *program, int fd)
 }
 
 void
+spares_hold(struct keeper *k)
+{
+	for (int i = 0; i < SPARES; i++)
+		if (k->spares[i] < 0)
+			k->spares[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+spares_give(struct keeper *k)
+{
+	for (int i = 0; i < SPARES; i++)
+		close_fd(&k->spares[i]);
+}
+
+void
 worker_start(struct keeper *k, struct worker *w, const char *program)
 {
 	bool upgrade = w == &k->next;
 	int ends[2] = {-1, -1};
 
+	spares_give(k);
 	*w = (struct worker){.fd = -1, .look = -1, .pid = -1, .first = k->first};
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0)
 		w->pid = fork();
 	if (w->pid == 0)
 		child(k, program, ends[1]);
 	close_fd(&ends[1]);
+	spares_hold(k);
 	if (w->pid < 0) {
 		log_error("keeper", "no worker can be started: %s", strerror(errno));
 		close_fd(&ends[0]);
@@ -368,7 +385,13 @@ on_born(struct keeper *k, const struct keep_packet *p, int *fds, unsigned nfds)
 	struct pane *pane;
 	int held[KEEP_FDS];
 
-	if ((nfds == 0 && !job) || p->m.pane == 0)
+	if (p->m.pane == 0)
+		return;
+	if (!job && nfds < (p->m.pane & KEEP_REMOTE ? 1 : 2))
+		log_error("keeper",
+		    "no descriptor is left for pane %llu, which would end with its worker",
+		    (unsigned long long)(p->m.pane & ~KEEP_REMOTE));
+	if (nfds == 0 && !job)
 		return;
 	pane = panes_add(k, p->m.pane);
 	panes_drop(pane);

@@ -1,10 +1,13 @@
 // A daemon whose state directory is a small disk of its own, in a private mount namespace.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { privateDir } from './daemon.mjs';
 import { startKept } from './keeper.mjs';
+import { BINARY } from './run.mjs';
+
+export const SANITIZED = execFileSync('ldd', [BINARY]).includes('libasan');
 
 /** A tmpfs in a mount namespace of one's own: as root, or where user namespaces allow it. */
 export const canMount = () => {
@@ -103,3 +106,18 @@ export const using = (start, work) => async (t) => {
   }
   await d.stop();
 };
+
+/** A command in front of another, for root. */
+export const become = (uid) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+
+/** Under limits, as of prlimit; with `uid`, of another user, which root alone can become. */
+export async function startLimited(limits, { uid, ...more } = {}) {
+  const dir = await privateDir();
+  const under = [];
+  if (limits.length !== 0) under.push('prlimit', ...limits);
+  if (uid !== undefined) {
+    chownSync(dir, uid, uid);
+    under.push(...become(uid));
+  }
+  return startKept({ ...more, dir, under });
+}
