@@ -310,7 +310,7 @@ conf_load(struct app_limits *limits, char **cause)
 
 	if (rc == 0)
 		rc = load_text(path, text, limits, cause);
-	else if (rc == -ENOENT && named == NULL)
+	else if ((rc == -ENOENT || rc == -ENOTDIR) && named == NULL) /* a home that is none */
 		rc = 0;
 	else
 		err_sys(cause, rc, "%s", path);

@@ -96,7 +96,8 @@ retry(struct job *j, const char *reason)
 	runner_slot(j, false);
 	job_op(j);
 	jobs_try_end(j->runner->cfg.store, j->number, &t, on_retried, j);
-	runner_due(j->runner, uv_now(j->runner->cfg.loop) + (uint64_t)t.retry_ms);
+	p->retry_at = uv_now(j->runner->cfg.loop) + (uint64_t)t.retry_ms;
+	runner_due(j->runner, p->retry_at);
 }
 
 /* What the agent said. */

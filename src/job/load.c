@@ -28,7 +28,7 @@ struct left {
 	bool bad; /* its spec cannot be read */
 	struct job_spec spec;
 	enum job_state state;
-	int64_t created_ms, started_ms, retry_ms, try_ms;
+	int64_t created_ms, started_ms, retry_ms, delay_ms, try_ms;
 	unsigned tries;
 	uint64_t from[JOB_CHANNELS], length[JOB_CHANNELS];
 	struct jobs_usage usage;
@@ -102,7 +102,7 @@ on_row(void *arg, const struct jobs_row *row)
 	if (t != NULL) {
 		f->try_ms = t->started_ms;
 		if (t->retry_ms > 0)
-			f->retry_ms = t->ended_ms + t->retry_ms;
+			f->retry_ms = t->ended_ms + (f->delay_ms = t->retry_ms);
 	}
 	for (unsigned i = 0; i < JOB_CHANNELS; i++) {
 		f->from[i] = t != NULL ? t->from[i] : 0;
@@ -192,6 +192,17 @@ restore_channels(struct job *j, const struct left *l)
 	}
 }
 
+/* The clock may have been set since: no longer than it was to wait as a whole. */
+static uint64_t
+wait_of(const struct left *l)
+{
+	int64_t ms = l->state == JOB_QUEUED ? l->retry_ms - clock_wall_ms() : 0;
+
+	if (ms > l->delay_ms)
+		ms = l->delay_ms;
+	return ms > 0 ? (uint64_t)ms : 0;
+}
+
 /* What it had written is given once more to those that want it, also where nobody holds its pipes. */
 static void
 restore(struct runner *r, struct left *l)
@@ -203,6 +214,7 @@ restore(struct runner *r, struct left *l)
 	j->created_ms = l->created_ms;
 	j->started_ms = l->started_ms;
 	j->retry_ms = l->state == JOB_QUEUED ? l->retry_ms : 0;
+	j->priv->retry_at = uv_now(r->cfg.loop) + wait_of(l);
 	j->tries = l->tries;
 	j->usage = j->priv->before = l->usage;
 	j->session = l->session;

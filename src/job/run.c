@@ -169,7 +169,8 @@ on_begun(int rc, void *arg)
 	p->phase = PHASE_QUEUED;
 	runner_slot(j, false);
 	j->retry_ms = clock_wall_ms() + SPOOL_RETRY_MS;
-	runner_due(r, now_of(j) + SPOOL_RETRY_MS);
+	p->retry_at = now_of(j) + SPOOL_RETRY_MS;
+	runner_due(r, p->retry_at);
 	if (p->cause != CAUSE_OWN)
 		ending_record(j);
 	runner_check_stopped(r);
@@ -185,6 +186,7 @@ run_begin(struct job *j)
 	j->state = JOB_RUNNING;
 	j->tries++;
 	j->retry_ms = 0;
+	p->retry_at = 0;
 	p->try_ms = clock_wall_ms();
 	if (j->started_ms == 0)
 		j->started_ms = p->try_ms;

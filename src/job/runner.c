@@ -229,7 +229,7 @@ runner_slot(struct job *j, bool on)
 void
 runner_dispatch(struct runner *r)
 {
-	int64_t wall = clock_wall_ms(), soonest = INT64_MAX;
+	uint64_t now = uv_now(r->cfg.loop), soonest = UINT64_MAX;
 	struct job *j, *next;
 
 	if (!r->ready || r->paused || r->stopping)
@@ -237,8 +237,8 @@ runner_dispatch(struct runner *r)
 	DL_FOREACH_SAFE (r->jobs, j, next) {
 		if (j->priv->phase != PHASE_QUEUED)
 			continue;
-		if (j->retry_ms > wall) {
-			soonest = j->retry_ms < soonest ? j->retry_ms : soonest;
+		if (j->priv->retry_at > now) {
+			soonest = j->priv->retry_at < soonest ? j->priv->retry_at : soonest;
 			continue;
 		}
 		if (r->running >= r->cfg.running_max)
@@ -246,8 +246,8 @@ runner_dispatch(struct runner *r)
 		runner_slot(j, true);
 		run_begin(j);
 	}
-	if (soonest != INT64_MAX)
-		runner_due(r, uv_now(r->cfg.loop) + (uint64_t)(soonest - wall));
+	if (soonest != UINT64_MAX)
+		runner_due(r, soonest);
 }
 
 /* Submitting. */

@@ -50,6 +50,8 @@ struct job_priv {
 	struct job_submit submit;
 	struct spool_limit limit;
 	struct channel_user users[JOB_CHANNELS];
+	uint64_t
+	    retry_at; /* loop time, that of the job's retry_ms when no clock is set; or 0 */
 	bool slot;    /* it counts as running */
 	bool held;    /* the keeper knows of it */
 	bool reaped;  /* with wait_status */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -167,6 +168,22 @@ os_become_reaper(void)
 	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
+/* Without /proc: what was given to execve, which is relative to where the process was then. */
+static int
+started_from(char *buf, size_t size)
+{
+	const char *given = (const char *)getauxval(AT_EXECFN);
+	char *path = given != NULL ? realpath(given, NULL) : NULL;
+	int rc = -ENOENT;
+
+	if (path != NULL && strlen(path) < size) {
+		strcpy(buf, path);
+		rc = 0;
+	}
+	free(path);
+	return rc;
+}
+
 int
 os_program_path(char *buf, size_t size)
 {
@@ -175,7 +192,7 @@ os_program_path(char *buf, size_t size)
 	size_t tail = sizeof deleted - 1;
 
 	if (n < 0)
-		return -errno;
+		return started_from(buf, size);
 	buf[n] = '\0';
 	/* Another file lies there by now, or will: that is the one that is meant. */
 	if ((size_t)n > tail && strcmp(buf + n - tail, deleted) == 0)
