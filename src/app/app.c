@@ -252,7 +252,8 @@ start_server(struct app *a, char **cause)
 	    .tls_key = a->tls_key,
 	    .bounds = a->cfg.limits.server,
 	    .no_auth = a->cfg.no_auth,
-	    .loopback = a->cfg.loopback,
+	    .guard_tries = a->cfg.limits.wrong_tokens_max,
+	    .access = &a->cfg.limits.access,
 	    .auth = a->auth,
 	    .routes = app_routes,
 	    .endpoints = a->endpoints,
@@ -436,16 +437,32 @@ app_free(struct app *a)
 
 /* Links. */
 
+/* Where the page is, for whoever reads the link: behind a proxy, at the first origin that is let in. */
+static char *
+make_origin(const struct app *a)
+{
+	const struct server_access *access = &a->cfg.limits.access;
+	const struct origin *o = &access->origins[0];
+
+	if (access->nproxies == 0 || access->norigins == 0)
+		return xasprintf("%s://%s:%d", a->tls_cert != NULL ? "https" : "http", a->host,
+		    server_port(a->server));
+	if (o->port == (o->https ? 443 : 80))
+		return xasprintf("%s://%s", o->https ? "https" : "http", o->host);
+	return xasprintf("%s://%s:%u", o->https ? "https" : "http", o->host, o->port);
+}
+
 char *
 app_make_link(struct app *a, const char *token, const char *pane)
 {
-	const char *scheme = a->tls_cert != NULL ? "https" : "http";
-	char *place = *pane != '\0' ? str_url_encode(pane) : NULL, *link;
+	char *place = *pane != '\0' ? str_url_encode(pane) : NULL, *origin = make_origin(a),
+	     *link;
 
-	link = xasprintf("%s://%s:%d/%s%s%s%s", scheme, a->host, server_port(a->server),
+	link = xasprintf("%s%s/%s%s%s%s", origin, a->cfg.limits.access.base,
 	    token != NULL ? "?token=" : "", token != NULL ? token : "",
 	    place != NULL ? "#" : "", place != NULL ? place : "");
 	free(place);
+	free(origin);
 	return link;
 }
 

@@ -48,11 +48,13 @@ struct app_limits {
 	uint64_t archive_bytes;
 	unsigned archive_days;
 	enum mux_mode tmux_mode;
-	char tmux_sockets[2048]; /* names or paths, each with a newline behind it */
-	bool sessions;           /* agents' transcripts are read */
-	unsigned sessions_days;  /* after which they are removed; 0: never */
-	char prices[1024];       /* a file with the user's, or "" */
-	bool webhooks_remote;    /* watches may call other machines */
+	char tmux_sockets[2048];   /* names or paths, each with a newline behind it */
+	bool sessions;             /* agents' transcripts are read */
+	unsigned sessions_days;    /* after which they are removed; 0: never */
+	char prices[1024];         /* a file with the user's, or "" */
+	bool webhooks_remote;      /* watches may call other machines */
+	unsigned wrong_tokens_max; /* from one address, before it has to wait */
+	struct server_access access;
 	unsigned jobs_running, jobs_queue, jobs_days; /* days 0: for ever */
 	uint64_t jobs_max_output;                     /* bytes */
 	int64_t jobs_dedup_ms;
@@ -77,8 +79,8 @@ struct app_limits {
 			.send_seconds = 60, \
 			.answer_bytes = 512 * 1024 * 1024, \
 		    }, \
-		.events_bytes = 16 * 1024 * 1024, .crashes_max = 5, .archive = true, \
-		.archive_bytes = 1024 * 1024 * 1024, .archive_days = 30, \
+		.events_bytes = 16 * 1024 * 1024, .wrong_tokens_max = 20, .crashes_max = 5, \
+		.archive = true, .archive_bytes = 1024 * 1024 * 1024, .archive_days = 30, \
 		.tmux_sockets = "default\n", .sessions = true, .jobs_running = 16, \
 		.jobs_queue = 1000, .jobs_days = 30, .jobs_max_output = 50 * 1024 * 1024, \
 		.jobs_dedup_ms = 600 * 1000, \

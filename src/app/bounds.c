@@ -18,6 +18,7 @@
 #include "job/job.h"
 #include "job/talk.h"
 #include "net/auth.h"
+#include "net/guard.h"
 #include "net/server.h"
 #include "pane/pane.h"
 #include "pane/record.h"
@@ -71,6 +72,9 @@ const struct bound bounds[] = {
     FIXED("pattern", PATTERN_MAX, "bytes", "400 bad_params"),
     FIXED("matches of a search", QUERY_LIMIT_MAX, "matches", "400 bad_params"),
     FIXED("access tokens", AUTH_TOKENS_MAX, "tokens", "429 too_many_tokens"),
+    {"max_wrong_tokens", BOUND_COUNT, AT(wrong_tokens_max), 1, 1000000, "tokens",
+	"429 too_many_attempts"},
+    FIXED("addresses that guess", GUARD_CLIENTS, "addresses", "the oldest go"),
     {"max_connections", BOUND_COUNT, AT(server.connections), 16, 60000, "connections",
 	"503 too_many_connections"},
     {"max_connections_per_address", BOUND_COUNT, AT(server.per_address), 8, 60000,

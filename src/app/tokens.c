@@ -382,19 +382,28 @@ tokens_delete(struct http_req *r, void *arg)
 void
 tokens_login(struct http_req *r, struct app *a, const char *token)
 {
-	char made[AUTH_TOKEN_LEN + 1];
+	char made[AUTH_TOKEN_LEN + 1], *page;
 	struct auth_token t;
 	int64_t now = clock_wall_ms();
-	bool code = auth_redeem(a->auth, token, now, made) == AUTH_GOOD;
+	enum auth_verdict verdict;
+	bool code;
 
 	http_add_header(r, "cache-control", "no-store");
-	if (auth_check(a->auth, code ? made : token, now, &t) != AUTH_GOOD) {
+	if (!http_may_offer(r))
+		return;
+	code = auth_redeem(a->auth, token, now, made) == AUTH_GOOD;
+	verdict = auth_check(a->auth, code ? made : token, now, &t);
+	if (verdict == AUTH_WRONG && *token != '\0')
+		http_offered_wrong(r, token);
+	if (verdict != AUTH_GOOD) {
 		http_reply_error(r, 401, "unauthorised",
 		    "this link is not valid or no longer; panescry token makes a new one");
 		return;
 	}
 	http_login(r, code ? made : token);
-	http_add_header(r, "location", "/");
+	page = xasprintf("%s/", a->cfg.limits.access.base);
+	http_add_header(r, "location", page);
+	free(page);
 	if (code) {
 		answer_saved(a, r, 303, NULL);
 		return;

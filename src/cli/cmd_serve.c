@@ -47,6 +47,9 @@ enum {
 	O_TLS_CERT,
 	O_TLS_KEY,
 	O_NO_AUTH,
+	O_ALLOW_ORIGIN,
+	O_TRUST_PROXY,
+	O_BASE_PATH,
 	O_QR,
 	O_NO_TMUX,
 	O_TMUX_SOCKET,
@@ -64,6 +67,10 @@ static const struct cli_option serve_options[] = {
     {"tls-cert", 'c', "FILE", "serve https with this certificate (PEM)"},
     {"tls-key", 'k', "FILE", "and its key"},
     {"no-auth", 0, NULL, "ask for no token (loopback addresses only)"},
+    {"allow-origin", 'o', "URL", "serve and let in this origin, too, as https://host:port"},
+    {"trust-proxy", 'p', "ADDR[/BITS],...",
+	"believe X-Forwarded-For, -Proto, -Host from there"},
+    {"base-path", 'b', "PATH", "everything is below PATH, as /x"},
     {"qr", 'q', NULL, "show the link as a QR code, too"},
     {"no-tmux", 0, NULL, "connect to no tmux server"},
     {"tmux-socket", 0, "NAME|PATH", "follow this tmux server, too (as tmux -L, -S)"},
@@ -77,7 +84,6 @@ static const struct cli_option serve_options[] = {
 struct serve {
 	struct daemon daemon;
 	bool upgrade;
-	unsigned sockets; /* of tmux servers */
 };
 
 static void
@@ -85,6 +91,18 @@ set_path(char **path, const char *arg)
 {
 	free(*path);
 	*path = xstrdup(arg);
+}
+
+/* The list ends with a NULL; beyond its end a word is passed over. */
+static void
+add_word(const char **list, size_t max, const char *word)
+{
+	for (size_t i = 0; i < max; i++) {
+		if (list[i] == NULL) {
+			list[i] = word;
+			return;
+		}
+	}
 }
 
 static void
@@ -114,6 +132,15 @@ serve_option(struct serve *s, int option, const char *arg)
 	case O_NO_AUTH:
 		d->no_auth = true;
 		break;
+	case O_ALLOW_ORIGIN:
+		add_word(d->origins, SERVER_ORIGINS_MAX + 1, arg);
+		break;
+	case O_TRUST_PROXY:
+		add_word(d->proxies, SERVER_PROXIES_MAX + 1, arg);
+		break;
+	case O_BASE_PATH:
+		d->base = arg;
+		break;
 	case O_QR:
 		d->qr = true;
 		break;
@@ -130,8 +157,7 @@ serve_option(struct serve *s, int option, const char *arg)
 		s->upgrade = true;
 		break;
 	case O_TMUX_SOCKET:
-		if (s->sockets < SOCKETS_MAX)
-			d->tmux_sockets[s->sockets++] = arg;
+		add_word(d->tmux_sockets, SOCKETS_MAX, arg);
 		break;
 	default: /* O_NO_TMUX */
 		d->no_tmux = true;
@@ -198,7 +224,7 @@ prepare(struct daemon *d, char **cause)
 	d->cfg.tcp_fd = d->cfg.unix_fd = -1;
 	d->cfg.limits = (struct app_limits)APP_LIMITS;
 	if ((rc = conf_load(&d->cfg.limits, cause)) != 0 ||
-	    (rc = daemon_set_tmux(d, cause)) != 0)
+	    (rc = daemon_set_limits(d, cause)) != 0)
 		return rc;
 	if ((rc = absolute_paths(d, cause)) != 0)
 		return rc;
@@ -240,6 +266,13 @@ add_option(struct args *a, const char *name, const char *value)
 }
 
 static void
+add_options(struct args *a, const char *name, const char *const *values)
+{
+	for (size_t i = 0; values[i] != NULL; i++)
+		add_option(a, name, values[i]);
+}
+
+static void
 add_flag(struct args *a, const char *name, bool set)
 {
 	if (set)
@@ -258,10 +291,12 @@ add_worker(struct args *a, const struct daemon *d, const char *self)
 	add_option(a, "--tls-cert", d->tls_cert);
 	add_option(a, "--tls-key", d->tls_key);
 	add_flag(a, "--no-auth", d->no_auth);
+	add_options(a, "--allow-origin", d->origins);
+	add_options(a, "--trust-proxy", d->proxies);
+	add_option(a, "--base-path", d->base);
 	add_flag(a, "--qr", d->qr);
 	add_flag(a, "--no-tmux", d->no_tmux);
-	for (int i = 0; d->tmux_sockets[i] != NULL; i++)
-		add_option(a, "--tmux-socket", d->tmux_sockets[i]);
+	add_options(a, "--tmux-socket", d->tmux_sockets);
 	add_flag(a, "--foreground", d->foreground);
 	add_flag(a, "--harden", d->harden);
 }

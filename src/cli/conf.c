@@ -20,7 +20,7 @@
 
 enum { FILE_MAX_BYTES = 64 * 1024 };
 
-enum kind { COUNT, SWITCH, TMUX, NAMES, PATH, SECONDS, BACKOFF };
+enum kind { COUNT, SWITCH, TMUX, NAMES, PATH, SECONDS, BACKOFF, ORIGINS, PROXIES };
 
 /* What is put into a message when it is no name of a setting. */
 #define NAME_CHARS \
@@ -48,6 +48,8 @@ static const struct key {
     {"jobs_backoff", BACKOFF, AT(jobs_backoff_ms), 1, 86400},
     {"tmux", TMUX, AT(tmux_mode), 0, 0},
     {"tmux_sockets", NAMES, AT(tmux_sockets), 0, 0},
+    {"allow_origin", ORIGINS, AT(access), 0, 0},
+    {"trust_proxy", PROXIES, AT(access), 0, 0},
 };
 
 struct load {
@@ -116,18 +118,36 @@ conf_add_socket(struct app_limits *limits, const char *name)
 	return 0;
 }
 
-/* Separated by blanks or commas. */
+int
+conf_add_origin(struct app_limits *limits, const char *text)
+{
+	return server_access_origin(&limits->access, text);
+}
+
+int
+conf_add_proxy(struct app_limits *limits, const char *text)
+{
+	return server_access_proxy(&limits->access, text);
+}
+
+int
+conf_add_each(
+    struct app_limits *limits, const char *list, int (*add)(struct app_limits *, const char *))
+{
+	char *copy = xstrdup(list), *at = copy, *word;
+	int rc = 0;
+
+	while (rc == 0 && (word = strsep(&at, ", \t")) != NULL)
+		rc = *word != '\0' ? add(limits, word) : 0;
+	free(copy);
+	return rc;
+}
+
 static int
 parse_names(const char *value, struct app_limits *limits)
 {
-	char *copy = xstrdup(value), *at = copy, *name;
-	int rc = 0;
-
 	limits->tmux_sockets[0] = '\0';
-	while (rc == 0 && (name = strsep(&at, ", \t")) != NULL)
-		rc = *name != '\0' ? conf_add_socket(limits, name) : 0;
-	free(copy);
-	return rc;
+	return conf_add_each(limits, value, conf_add_socket);
 }
 
 /* From the root, or from the home directory. */
@@ -190,6 +210,8 @@ store(struct app_limits *limits, const struct key *k, uint64_t v)
 	case NAMES:
 	case PATH:
 	case BACKOFF:
+	case ORIGINS:
+	case PROXIES:
 		break;
 	}
 }
@@ -242,6 +264,10 @@ on_key(void *user, const char *section, const char *name, const char *value)
 		rc = parse_names(value, l->limits);
 	else if (k->kind == PATH)
 		rc = parse_path(value, l->limits);
+	else if (k->kind == ORIGINS)
+		rc = conf_add_each(l->limits, value, conf_add_origin);
+	else if (k->kind == PROXIES)
+		rc = conf_add_each(l->limits, value, conf_add_proxy);
 	else if (k->kind == BACKOFF)
 		rc = parse_backoff(value, k, l->limits);
 	else
@@ -258,6 +284,12 @@ on_key(void *user, const char *section, const char *name, const char *value)
 		l->wrong = xasprintf("%s has names, or paths from the root", name);
 	else if (k->kind == PATH)
 		l->wrong = xasprintf("%s must be a path from the root, or from ~/", name);
+	else if (k->kind == ORIGINS)
+		l->wrong = xasprintf(
+		    "%s has up to %d origins, as https://host:port", name, SERVER_ORIGINS_MAX);
+	else if (k->kind == PROXIES)
+		l->wrong = xasprintf("%s has up to %d addresses, or networks as 10.0.0.0/8",
+		    name, SERVER_PROXIES_MAX);
 	else if (k->kind == BACKOFF)
 		l->wrong = xasprintf("%s has up to 8 numbers of seconds", name);
 	else

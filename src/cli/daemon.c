@@ -267,8 +267,30 @@ daemon_run(struct daemon *d, int report_fd)
 	return rc;
 }
 
+static int
+set_access(struct daemon *d, char **cause)
+{
+	for (int i = 0; d->origins[i] != NULL; i++)
+		if (conf_add_origin(&d->cfg.limits, d->origins[i]) != 0)
+			return err_set(cause, -EINVAL,
+			    "--allow-origin %s is no origin as https://host:port, or there are "
+			    "too "
+			    "many",
+			    d->origins[i]);
+	for (int i = 0; d->proxies[i] != NULL; i++)
+		if (conf_add_each(&d->cfg.limits, d->proxies[i], conf_add_proxy) != 0)
+			return err_set(cause, -EINVAL,
+			    "--trust-proxy %s: no address, no network as 10.0.0.0/8, or too "
+			    "many",
+			    d->proxies[i]);
+	if (d->base != NULL && server_access_base(&d->cfg.limits.access, d->base) != 0)
+		return err_set(cause, -EINVAL,
+		    "--base-path %s is no path as /x, or one of the daemon's own", d->base);
+	return 0;
+}
+
 int
-daemon_set_tmux(struct daemon *d, char **cause)
+daemon_set_limits(struct daemon *d, char **cause)
 {
 	if (d->no_tmux)
 		d->cfg.limits.tmux_mode = MUX_OFF;
@@ -277,7 +299,7 @@ daemon_set_tmux(struct daemon *d, char **cause)
 			return err_set(cause, -EINVAL,
 			    "%s is neither a tmux server's name nor a path from the root",
 			    d->tmux_sockets[i]);
-	return 0;
+	return set_access(d, cause);
 }
 
 /* A worker that follows another must come up, whatever has become of the file since. */
@@ -326,7 +348,7 @@ daemon_run_worker(struct daemon *d, int keeper_fd)
 	d->cfg.daemon_started_ms = hello.started_ms;
 	if (load_limits(d, &r) != 0)
 		return CLI_ERROR;
-	daemon_set_tmux(d, NULL);
+	daemon_set_limits(d, NULL);
 	if (d->harden || d->cfg.limits.harden) {
 		if (!hello.spawns)
 			return report_error(

@@ -18,6 +18,9 @@ struct daemon {
 	char *socket, *state_dir, *token_file, *tls_cert,
 	    *tls_key;                              /* token_file.. may be NULL */
 	const char *tmux_sockets[SOCKETS_MAX + 1]; /* more of them; NULL ends */
+	/* One more than there may be, which is then refused. */
+	const char *origins[SERVER_ORIGINS_MAX + 2], *proxies[SERVER_PROXIES_MAX + 2];
+	const char *base; /* NULL: none */
 	bool no_auth, qr, no_tmux, foreground, no_keeper;
 	bool harden;           /* asked for here; limits.harden: there */
 	struct app_config cfg; /* listening sockets and limits */
@@ -30,8 +33,8 @@ int daemon_run(struct daemon *d, int report);
 /* The same under the keeper behind the descriptor, which has the sockets and the report. */
 int daemon_run_worker(struct daemon *d, int keeper_fd);
 
-/* What the command line says of tmux, into the limits; -EINVAL for a name that is none. */
-int daemon_set_tmux(struct daemon *d, char **cause);
+/* What the command line says of tmux and of access, into the limits; -EINVAL for what is none. */
+int daemon_set_limits(struct daemon *d, char **cause);
 
 /* What a report says: returns an exit status after it has been printed. */
 int daemon_read_report(const struct daemon *d, int fd);

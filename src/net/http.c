@@ -256,6 +256,18 @@ http_server(const struct http_req *r)
 	return r->server;
 }
 
+struct who *
+http_who(struct http_req *r)
+{
+	return &r->who;
+}
+
+struct lws *
+http_wsi(const struct http_req *r)
+{
+	return r->wsi;
+}
+
 /* Answers. */
 
 void
@@ -478,46 +490,6 @@ dispatch(struct http_req *r)
 	r->route->handler(r, r->server->cfg.arg);
 }
 
-static bool
-in_scope(const struct http_req *r)
-{
-	const struct server_config *cfg = &r->server->cfg;
-	const char *pane = r->who.token.pane;
-
-	return *pane == '\0' || (cfg->in_scope != NULL && cfg->in_scope(r, pane, cfg->arg));
-}
-
-static bool
-check_access(struct http_req *r)
-{
-	bool changes = strcmp(r->route->method, "GET") != 0;
-	const char *wrong = access_refusal(r->wsi, changes);
-
-	if (wrong != NULL) {
-		r->server->stats.refused++;
-		log_warn("net", "refused %s %s: %s", r->route->method, r->route->path, wrong);
-		http_reply_error(r, 403, "forbidden", "%s", wrong);
-		return false;
-	}
-	if (r->route->access == AUTH_NONE)
-		return true;
-	access_of(r->wsi, &r->who);
-	if (r->who.access >= r->route->access && in_scope(r))
-		return true;
-	r->server->stats.refused++;
-	if (r->who.access == AUTH_NONE) {
-		http_add_header(r, "www-authenticate", "Bearer");
-		http_reply_error(
-		    r, 401, "unauthorised", "a token is needed; panescry token makes one");
-	} else if (!in_scope(r)) {
-		http_reply_error(
-		    r, 403, "other_pane", "this token is for pane %s alone", r->who.token.pane);
-	} else {
-		http_reply_error(r, 403, "read_only", "this token may only read");
-	}
-	return false;
-}
-
 /* The declared length of the body; false when it cannot be taken (answered then). */
 static bool
 check_length(struct http_req *r, bool *has_body)
@@ -651,9 +623,16 @@ on_request(struct lws *wsi, struct session *session, const char *path)
 	session->req = r;
 	if (!check_head(r, path))
 		return 0;
+	buf_init(&r->body, 0);
+	if (!http_admit_origin(r))
+		return 0;
+	path = access_path(wsi, path);
+	if (path == NULL) {
+		http_reply_base(r);
+		return 0;
+	}
 	r->route = find_route(r, method, path, &other);
 	if (r->route == NULL) {
-		buf_init(&r->body, 0);
 		if (other)
 			http_reply_error(r, 405, "bad_method", "this path has no %s", method);
 		else
@@ -661,7 +640,7 @@ on_request(struct lws *wsi, struct session *session, const char *path)
 		return 0;
 	}
 	buf_init(&r->body, r->route->max_body);
-	if (check_access(r) && check_length(r, &has_body) && !has_body)
+	if (http_admit(r) && check_length(r, &has_body) && !has_body)
 		dispatch(r);
 	return 0;
 }
@@ -715,6 +694,23 @@ on_closed(struct session *session)
 	req_free(r);
 }
 
+static int
+refuse_upgrade(struct lws *wsi, unsigned status, unsigned retry_s)
+{
+	unsigned char buf[LWS_PRE + 512], *start = buf + LWS_PRE, *p = start;
+	unsigned char *end = buf + sizeof buf - 1;
+	char text[16];
+	int bad = lws_add_http_header_status(wsi, status | LWSAHH_FLAG_NO_SERVER_NAME, &p, end);
+
+	snprintf(text, sizeof text, "%u", retry_s);
+	if (retry_s != 0)
+		bad |= put_header(wsi, "retry-after", text, &p, end);
+	bad |= put_header(wsi, "connection", "close", &p, end);
+	bad |= lws_add_http_header_content_length(wsi, 0, &p, end);
+	bad |= lws_finalize_write_http_header(wsi, start, &p, end);
+	return bad ? -1 : 1;
+}
+
 /* 0 lets the upgrade go on, 1 says that an answer was sent, -1 ends the connection. The name that
  * lws passes here is not read: lws 4.1 has refused all that it does not know by then, mostly has
  * freed the headers that the name is in, and asks nevertheless (CVE-2025-11677). */
@@ -723,9 +719,10 @@ on_upgrade(struct lws *wsi)
 {
 	char name[sizeof "websocket"];
 	int status, n = lws_hdr_copy(wsi, name, sizeof name, WSI_TOKEN_UPGRADE);
+	unsigned retry_s = 0;
 
 	if (n > 0 && strcasecmp(name, "websocket") == 0) {
-		status = http_head_fault(wsi) != NULL ? 400 : ws_check_upgrade(wsi);
+		status = http_head_fault(wsi) != NULL ? 400 : ws_check_upgrade(wsi, &retry_s);
 	} else if (n > 0 && strcasecmp(name, "h2c") == 0) {
 		status = 501;
 	} else {
@@ -737,7 +734,7 @@ on_upgrade(struct lws *wsi)
 		return 0;
 	}
 	server_of(wsi)->stats.refused++;
-	return lws_return_http_status(wsi, (unsigned)status, NULL) ? -1 : 1;
+	return refuse_upgrade(wsi, (unsigned)status, retry_s);
 }
 
 int

@@ -73,6 +73,11 @@ void http_on_gone(struct http_req *r, void (*gone)(void *), void *arg);
 /* Before the answer: one more response header. */
 void http_add_header(struct http_req *r, const char *name, const char *value);
 
+/* For a token that comes in another way than a header. Whether one may be offered: false when too
+ * many were wrong, and that has been answered; and that it was wrong. */
+bool http_may_offer(struct http_req *r);
+void http_offered_wrong(struct http_req *r, const char *token);
+
 /* Before the answer: a cookie that carries the token from now on. */
 void http_login(struct http_req *r, const char *token);
 

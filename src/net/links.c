@@ -264,7 +264,9 @@ void
 link_arrived(struct door *d, int fd, const struct sockaddr_storage *from)
 {
 	struct server *s = d->server;
-	struct address *a = d->local ? NULL : address_of(s, from);
+	/* A proxy's many clients are not one. */
+	bool many = d->local || access_is_proxy(s, from);
+	struct address *a = many ? NULL : address_of(s, from);
 	int status;
 	const char *why = no_place(s, a, &status);
 	struct link *l;

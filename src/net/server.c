@@ -373,6 +373,7 @@ server_new(uv_loop_t *loop, const struct server_config *cfg, struct server **out
 
 	s->cfg = *cfg;
 	s->loop = loop;
+	s->guard = guard_new(cfg->guard_tries);
 	s->tls = cfg->tls_cert != NULL;
 	s->port = port_of(cfg->tcp_fd);
 	s->tcp.fd = s->local.fd = -1;
@@ -439,6 +440,7 @@ server_free(struct server *s)
 	if (s->context != NULL)
 		lws_context_destroy(s->context);
 	buf_release(&s->message);
+	guard_free(s->guard);
 	free(s->protocols);
 	free(s);
 }
@@ -465,8 +467,10 @@ void
 http_login(struct http_req *r, const char *token)
 {
 	struct server *s = http_server(r);
-	char *cookie = xasprintf("%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000%s",
-	    s->cookie, token, s->tls ? "; Secure" : "");
+	const char *base = s->cfg.access->base;
+	char *cookie = xasprintf("%s=%s; Path=%s; HttpOnly; SameSite=Strict; Max-Age=2592000%s",
+	    s->cookie, token, *base != '\0' ? base : "/",
+	    access_is_https(http_wsi(r)) ? "; Secure" : "");
 
 	http_add_header(r, "set-cookie", cookie);
 	free(cookie);

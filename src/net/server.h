@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/addr.h"
+
 typedef struct uv_loop_s uv_loop_t;
 
 struct auth;
@@ -35,13 +37,32 @@ struct server_bounds {
 	uint64_t answer_bytes;                 /* of all answers that have not been taken */
 };
 
+/* From where the TCP door is reached, besides at its own address. */
+enum { SERVER_ORIGINS_MAX = 16, SERVER_PROXIES_MAX = 16, SERVER_BASE_MAX = 128 };
+
+struct server_access {
+	struct origin origins[SERVER_ORIGINS_MAX]; /* served, and let in */
+	size_t norigins;
+	struct addr_net proxies[SERVER_PROXIES_MAX]; /* whose X-Forwarded-... counts */
+	size_t nproxies;
+	char base[SERVER_BASE_MAX]; /* of all paths: "", or "/x" */
+};
+
+/* One more origin, or network of proxies. -EINVAL for what is none, -ENOSPC. */
+int server_access_origin(struct server_access *a, const char *text);
+int server_access_proxy(struct server_access *a, const char *text);
+
+/* "/x", "/x/y"; "/" is as none. -EINVAL, also for what paths of the daemon's own begin with. */
+int server_access_base(struct server_access *a, const char *text);
+
 struct server_config {
 	int tcp_fd;                     /* listening, non-blocking; -1 for none; taken */
 	int unix_fd;                    /* likewise */
 	const char *tls_cert, *tls_key; /* PEM files, or NULL */
 	struct server_bounds bounds;
 	bool no_auth;                        /* TCP needs no token */
-	bool loopback;                       /* TCP is bound to a loopback address */
+	unsigned guard_tries;                /* wrong tokens that are free; 0: all are */
+	const struct server_access *access;  /* borrowed */
 	struct auth *auth;                   /* borrowed */
 	const struct http_route *routes;     /* borrowed; ends with a NULL method */
 	const struct ws_endpoint *endpoints; /* borrowed; ends with a NULL subprotocol */

@@ -9,7 +9,9 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "net/addr.h"
 #include "net/auth.h"
+#include "net/guard.h"
 #include "net/http.h"
 #include "net/server.h"
 #include "net/ws.h"
@@ -49,6 +51,7 @@ struct server {
 	struct lws_context *context;
 	struct lws_protocols *protocols;
 	struct door tcp, local;
+	struct guard *guard;
 	bool tls;
 	int port;
 	char cookie[COOKIE_NAME_MAX];
@@ -96,14 +99,37 @@ const char *query_get(const struct query *q, const char *name);
 void query_release(struct query *q);
 
 /* access.c: who may pass. NULL when Host and Origin are right, or what is wrong with them. */
-const char *access_refusal(struct lws *wsi, bool check_origin);
+const char *access_refusal(struct lws *wsi);
 
-/* Whoever asks, and by which token: one without an id is none. */
+/* Whoever asks, and by which token: one without an id is none. refused_s: nothing was looked at, as
+ * too much was wrong before. */
 struct who {
 	enum auth_access access;
+	bool by_cookie;
+	unsigned refused_s;
 	struct auth_token token;
 };
 void access_of(struct lws *wsi, struct who *out);
+
+/* What is wrong with a cookie's coming as it does, or NULL. */
+const char *access_cookie_refusal(struct lws *wsi, const struct who *w, bool changes);
+
+/* Counts a refusal, and tells it unless one like it has been told. What: no text of the client. */
+void access_tell(struct lws *wsi, enum guard_kind kind, const char *what);
+
+/* Of tokens that come in another way: seconds until one is looked at, and one that was wrong. */
+unsigned access_refused_s(struct lws *wsi);
+void access_guessed(struct lws *wsi, const char *token);
+
+/* What a path is without the base of all; itself where a proxy has taken that away. NULL: it is the
+ * base, and nothing behind it. */
+const char *access_path(struct lws *wsi, const char *path);
+
+bool access_is_proxy(const struct server *s, const struct sockaddr_storage *ss);
+
+/* Who it is for, and by what. */
+void access_client(struct lws *wsi, struct addr *out);
+bool access_is_https(struct lws *wsi);
 
 /* Whether the token's end has come, or it was ended. */
 bool access_is_over(const struct server *s, const struct who *w, int64_t now_ms);
@@ -121,6 +147,14 @@ void ws_end_tokens(struct server *s, int64_t now_ms);
 int64_t http_first_expiry(const struct server *s);
 int64_t ws_first_expiry(const struct server *s);
 struct server *http_server(const struct http_req *r);
+struct lws *http_wsi(const struct http_req *r);
+struct who *http_who(struct http_req *r);
+
+/* admit.c: whether Host and Origin are right, and whether the route is for whoever asks, whom it finds
+ * out. False when it has been answered. */
+bool http_admit_origin(struct http_req *r);
+bool http_admit(struct http_req *r);
+void http_reply_base(struct http_req *r); /* to the base of all paths, with a slash */
 int ws_callback(
     struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 size_t ws_session_size(void);
@@ -151,8 +185,8 @@ bool http_tick(struct server *s, uint64_t now_ms);
 /* What is wrong with a head that lws has read, or NULL. */
 const char *http_head_fault(struct lws *wsi);
 
-/* Before an upgrade is accepted: 0, or the HTTP status that refuses it. */
-int ws_check_upgrade(struct lws *wsi);
+/* Before an upgrade is accepted: 0, or the HTTP status that refuses it; *retry_s is set with 429. */
+int ws_check_upgrade(struct lws *wsi, unsigned *retry_s);
 void ws_sweep(struct server *s);
 
 #endif

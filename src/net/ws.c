@@ -123,7 +123,12 @@ free_params(char *params[HTTP_PARAMS_MAX])
 static char *
 request_path(struct lws *wsi)
 {
-	return wsi_header(wsi, WSI_TOKEN_GET_URI);
+	char *whole = wsi_header(wsi, WSI_TOKEN_GET_URI);
+	const char *path = whole != NULL ? access_path(wsi, whole) : NULL;
+	char *copy = path != NULL ? xstrdup(path) : NULL;
+
+	free(whole);
+	return copy;
 }
 
 static bool
@@ -174,20 +179,29 @@ handshake_fault(struct lws *wsi)
 }
 
 int
-ws_check_upgrade(struct lws *wsi)
+ws_check_upgrade(struct lws *wsi, unsigned *retry_s)
 {
 	const struct ws_endpoint *e = server_of(wsi)->cfg.endpoints;
 	char *params[HTTP_PARAMS_MAX] = {NULL}, *path = request_path(wsi);
-	const char *wrong = access_refusal(wsi, true);
+	const char *wrong = access_refusal(wsi);
+	struct who who = {.access = AUTH_NONE};
 	int status = 404, fault;
 
+	if (wrong == NULL) {
+		access_of(wsi, &who);
+		wrong = access_cookie_refusal(wsi, &who, true);
+	}
 	if (wrong != NULL) {
-		log_warn("net", "refused a WebSocket: %s", wrong);
+		access_tell(wsi, GUARD_ORIGIN, wrong);
 		status = 403;
+	} else if (who.refused_s != 0) {
+		access_tell(wsi, GUARD_BLOCKED, "too many wrong tokens");
+		*retry_s = who.refused_s;
+		status = 429;
 	} else if ((fault = handshake_fault(wsi)) != 0) {
 		status = fault;
 	}
-	for (; path != NULL && wrong == NULL && status == 404 && e->subprotocol != NULL; e++) {
+	for (; path != NULL && status == 404 && e->subprotocol != NULL; e++) {
 		if (path_match(e->path, path, params))
 			status = offers(wsi, e->subprotocol) ? 0 : 400;
 		free_params(params);

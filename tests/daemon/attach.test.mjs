@@ -107,7 +107,7 @@ describe('attaching', () => {
       assert.equal(v.hello.pane, id);
       await v.close();
     }
-    const cookie = await d.attach(id, { token: null, headers: { cookie: `panescry-${d.port}=${d.token}` } });
+    const cookie = await d.attach(id, { token: null, headers: { cookie: `panescry-${d.port}=${d.token}`, origin: `http://127.0.0.1:${d.port}` } });
     await cookie.close();
     const local = await d.attach(id, { local: true });
     await local.close();

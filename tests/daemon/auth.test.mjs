@@ -120,7 +120,7 @@ describe('access', () => {
 
   it('serves no foreign Host', async () => {
     const auth = `Authorization: Bearer ${d.token}`;
-    for (const host of [own(), `localhost:${d.port}`, 'localhost', '127.0.0.1', `[::1]:${d.port}`, 'LOCALHOST'])
+    for (const host of [own(), `localhost:${d.port}`, `[::1]:${d.port}`, `LOCALHOST:${d.port}`])
       assert.equal(await status('GET', INFO, [`Host: ${host}`, auth]), 200, host);
     for (const host of ['elsewhere.example', `elsewhere.example:${d.port}`, `127.0.0.1.elsewhere.example:${d.port}`,
       `localhost.elsewhere.example`, '[::1', '[::1]x', 'a'.repeat(300), '127.0.0.1@elsewhere.example', 'local', 'tcp',
@@ -176,8 +176,7 @@ describe('access', () => {
     for (const method of ['DELETE', 'POST'])
       assert.equal(await status(method, '/api/v1/panes/p1' + (method === 'POST' ? '/input' : ''),
         [`Host: ${own()}`, auth, 'Origin: null'], method === 'POST' ? 'x' : ''), 403);
-    assert.equal(await status('GET', INFO, [`Host: ${own()}`, auth, 'Origin: http://elsewhere.example']), 200,
-      'what only reads is kept from other pages by their browser');
+    assert.equal(await status('GET', INFO, [`Host: ${own()}`, auth, 'Origin: http://elsewhere.example']), 403);
   });
 
   it('refuses a WebSocket of another origin at its handshake', async () => {

@@ -235,7 +235,7 @@ describe('bounds of connections', () => {
     }
     await until('most to be closed', () => raws.filter((r) => r.ended).length >= 190);
     const [last] = raws.splice(-1);
-    await last.write(`st: localhost\r\n\r\n`);
+    await last.write(`st: localhost:${d.port}\r\n\r\n`);
     assert.equal((await last.answer()).status, 200, 'the newest are kept');
     assert.ok(raws.slice(0, 150).every((r) => r.ended), 'the oldest go');
     await close([...raws, last]);

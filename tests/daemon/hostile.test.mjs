@@ -233,9 +233,9 @@ describe('bytes that are hardly HTTP', () => {
     ])
       assert.doesNotMatch(await poke(d.tcp, text), /^HTTP\/1\.[01] 101/, name);
     // Behind another request the library answers, frees the headers, and asks us about them.
-    for (const next of ['', requestText('GET', '/healthz', ['Host: localhost'])]) {
+    for (const next of ['', requestText('GET', '/healthz', [host()])]) {
       const raw = await Raw.open(d.tcp);
-      await raw.write(requestText('GET', '/healthz', ['Host: localhost']));
+      await raw.write(requestText('GET', '/healthz', [host()]));
       assert.equal((await raw.answer()).status, 200);
       const frob = whole.replace('Upgrade: websocket', 'Upgrade: frob');
       await raw.write(frob + next);

@@ -79,6 +79,7 @@ export type ErrorCode =
   | 'token_file'
   | 'too_large'
   | 'too_many'
+  | 'too_many_attempts'
   | 'too_many_connections'
   | 'too_many_flows'
   | 'too_many_gaps'
