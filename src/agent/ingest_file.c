@@ -228,7 +228,9 @@ read_lines(struct reading *r)
 		size_t fed;
 
 		if (n <= 0) {
-			rc = n < 0 ? -errno : 0;
+			/* Looked at again in its time: a file that never can be read, such as
+			 * a link to a device, must not keep all others from being settled. */
+			rc = n < 0 ? -ECANCELED : 0;
 			break;
 		}
 		ingest_count(g, (uint64_t)n, 0);
@@ -272,6 +274,8 @@ read_document(struct reading *r)
 		ingest_count(r->g, size, 0);
 	}
 	free(text);
+	if (n < 0)
+		return -ECANCELED;                            /* as above */
 	return n == (ssize_t)size ? go_on(r, size) : -EAGAIN; /* it is being written */
 }
 

@@ -216,6 +216,16 @@ describe(cJSON *o, const struct auth_token *t)
 	add_time(o, "last_used", t->used_ms);
 }
 
+/* What is not understood must not make a wider token than was asked for. */
+static bool
+read_switch(const cJSON *o, const char *name, bool *on)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, name);
+
+	*on = cJSON_IsTrue(item);
+	return item == NULL || cJSON_IsNull(item) || cJSON_IsBool(item);
+}
+
 /* What a body wishes for. False: an error has been sent. */
 static bool
 read_wish(struct http_req *r, struct app *a, const cJSON *o, struct auth_token *t)
@@ -226,10 +236,14 @@ read_wish(struct http_req *r, struct app *a, const cJSON *o, struct auth_token *
 	int64_t now = clock_wall_ms();
 	uint64_t seconds = 0;
 	struct entry *e;
+	bool read_only;
 
-	t->access = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "read_only")) ? AUTH_READ
-										   : AUTH_WRITE;
-	t->once = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "once"));
+	if (!read_switch(o, "read_only", &read_only) || !read_switch(o, "once", &t->once)) {
+		http_reply_error(
+		    r, 400, "bad_params", "read_only and once must be true or false");
+		return false;
+	}
+	t->access = read_only ? AUTH_READ : AUTH_WRITE;
 	if (json_u64(o, "expires_in", 1, 100ull * 365 * 86400, &seconds) == -EINVAL) {
 		http_reply_error(
 		    r, 400, "bad_params", "expires_in must be a number of seconds");

@@ -52,7 +52,7 @@ export const BODIES = {
   'POST /api/v1/talks/:id/end': { body: {}, takes: {} },
   'POST /api/v1/watches': { body: { pattern: 'nothing like it', pane: 'nowhere' }, takes: { pattern: 's', icase: 'b', fixed: 'b', pane: 's', command: 'as', url: 's', every_s: 'n' }, made: one('watches') },
   'POST /api/v1/upgrade': { local: true },
-  'POST /api/v1/tokens': { body: { read_only: true, expires_in: 60 }, takes: { read_only: 'b', expires_in: 'n', name: 's', pane: 's' }, made: (o) => `/api/v1/tokens/${encodeURIComponent(o.id ?? o.name ?? 'none')}` },
+  'POST /api/v1/tokens': { body: { read_only: true, expires_in: 60 }, takes: { read_only: 'b', once: 'b', expires_in: 'n', name: 's', pane: 's' }, made: (o) => `/api/v1/tokens/${encodeURIComponent(o.id ?? o.name ?? 'none')}` },
 };
 
 /** What a member of that type never is. */

@@ -4,7 +4,7 @@ import { deflateRawSync } from 'node:zlib';
 import { OP } from '../../daemon/lib/frames.mjs';
 import { told } from './target.mjs';
 
-const ECHO_MS = 2000;
+const ECHO_MS = 5000;
 const input = (data) => Buffer.concat([Buffer.from([1]), Buffer.from(data)]);
 const control = (text) => Buffer.concat([Buffer.from([3]), Buffer.from(text)]);
 

@@ -8,7 +8,7 @@ const MB = 1024 * 1024;
 const GROWTH = 64 * MB; /* that caches, threads and allocators may take once */
 const SPARE = 8; /* descriptors: of databases and archives that were opened meanwhile */
 const SETTLED_MS = 60_000;
-const ECHO_MS = 2000;
+const ECHO_MS = 5000;
 
 /** Of the process itself where it runs on this machine, else what it says of itself. */
 async function measure(t) {

@@ -64,6 +64,6 @@ export class Group {
   get line() {
     const n = `${this.tried} tried, ${this.refused} refused as they should, ${this.served} served as they should`;
     const known = this.known.length ? `, ${this.known.length} known` : '';
-    return `${this.name.padEnd(9)} ${n}${known}, ${this.gaveWay.length} gave way (${(this.ms / 1000).toFixed(1)} s)`;
+    return `${this.name.padEnd(9)} ${n}${known}, ${this.gaveWay.length} gave way (${(this.ms / 1000).toFixed(1)} s)${this.figures ? `; ${this.figures}` : ''}`;
   }
 }
