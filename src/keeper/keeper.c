@@ -147,6 +147,7 @@ refuse(struct keeper *k, int listener)
 {
 	static const char answer[] =
 	    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+	    "X-Content-Type-Options: nosniff\r\n"
 	    "Connection: close\r\nContent-Length: 114\r\n\r\n"
 	    "{\"error\":\"no_worker\",\"message\":\"the worker kept failing: see the log, then "
 	    "run panescry serve --upgrade\"}        \n";

@@ -80,13 +80,14 @@ phrase(int status)
 void
 gate_tell(int fd, int status, const char *code, const char *message)
 {
-	char body[256], text[512];
+	char body[256], text[640];
 	int len, n;
 
 	len =
 	    snprintf(body, sizeof body, "{\"error\":\"%s\",\"message\":\"%s\"}", code, message);
 	n = snprintf(text, sizeof text,
 	    "HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+	    "x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\n"
 	    "%sconnection: close\r\n\r\n%s",
 	    status, phrase(status), len,
 	    status == 429 || status == 503 ? "retry-after: 1\r\n" : "", body);
