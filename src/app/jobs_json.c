@@ -4,11 +4,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
+#include "agent/secrets.h"
 #include "base/clock.h"
+#include "base/xmalloc.h"
 #include "job/job.h"
 #include "proto/json.h"
 #include "store/jobs.h"
@@ -106,6 +109,47 @@ zero(void)
 }
 
 static void
+mask_text(cJSON *text)
+{
+	char *masked = secrets_masked(cJSON_GetStringValue(text));
+
+	if (masked != NULL)
+		cJSON_SetValuestring(text, masked);
+	free(masked);
+}
+
+/* The name says of a variable what it is. */
+static void
+mask_variable(cJSON *var)
+{
+	char *both, *masked;
+	size_t name;
+
+	if (!cJSON_IsString(var) || var->string == NULL)
+		return;
+	name = strlen(var->string) + 1;
+	both = xasprintf("%s=%s", var->string, var->valuestring);
+	masked = secrets_masked(both);
+	if (masked != NULL && strncmp(masked, both, name) == 0)
+		cJSON_SetValuestring(var, masked + name);
+	free(masked);
+	free(both);
+}
+
+/* What is shown; the job, and one that repeats it, have all as it was given. */
+static void
+mask_spec(cJSON *o)
+{
+	cJSON *item;
+
+	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(o, "command"))
+		mask_text(item);
+	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(o, "env"))
+		mask_variable(item);
+	mask_text(cJSON_GetObjectItemCaseSensitive(o, "prompt"));
+}
+
+static void
 add_spec(cJSON *o, cJSON *spec, const struct jobs_row *row)
 {
 	static const char *const names[] = {"cwd", "env", "name", "correlation", "agent",
@@ -120,6 +164,7 @@ add_spec(cJSON *o, cJSON *spec, const struct jobs_row *row)
 		json_add_text(o, "session", row->session);
 	}
 	move(o, spec, "pty", cJSON_CreateFalse);
+	mask_spec(o);
 }
 
 static void

@@ -72,6 +72,25 @@ describe('hostile values', () => {
   });
 });
 
+it('secrets in what a job was given are shown to nobody, and given to the job', async () => {
+  const d = await startDaemon();
+  const token = `ghp_${'a1B2'.repeat(9)}`;
+  try {
+    const { id } = await d.ok('POST', 'jobs', { command: ['sh', '-c', 'printf "%s %s %s" "$API_KEY" "$PLAIN" "$1"', 'sh', `Authorization: Bearer ${token}`], env: { API_KEY: 'hunter2-hunter2-hunter2', PLAIN: 'as it is' } });
+    await until('its end', async () => (await d.ok('GET', `jobs/${id}`)).state === 'completed');
+    const shown = [(await d.request('GET', `/api/v1/jobs/${id}`)).text, (await d.request('GET', '/api/v1/jobs')).text, (await d.cli(['jobs', 'show', id])).out,
+      (await d.cli(['jobs', 'show', '--json', id])).out, (await d.cli(['jobs', 'ls'])).out];
+    for (const text of shown) assert.ok(!text.includes('hunter2-hunter2') && !text.includes(token.slice(8)), text);
+    assert.ok(shown[0].includes('"PLAIN":"as it is"') && shown[0].includes('[masked]'));
+    const again = (await d.ok('POST', `jobs/${id}/retry`, {})).id;
+    await until('its end', async () => (await d.ok('GET', `jobs/${again}`)).state === 'completed');
+    for (const job of [id, again])
+      assert.equal((await d.cli(['jobs', 'output', job])).out, `hunter2-hunter2-hunter2 as it is Authorization: Bearer ${token}`);
+  } finally {
+    await d.stop();
+  }
+});
+
 describe('what tmux is told', { skip: (await hasTmux()) ? false : 'no tmux' }, () => {
   const f = useFollowed({ before, after });
 
