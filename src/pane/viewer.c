@@ -12,8 +12,10 @@
 #include "pane/pane_priv.h"
 #include "proto/attach.h"
 
-/* A thousand viewers that come at once must not each be told of each. */
-enum { ANNOUNCE_MS = 200 };
+/* A thousand viewers that come at once must not each be told of each, nor ten thousand that come
+ * and go: the more there are, the longer it takes, so that it is a thousand messages a second at the
+ * most. */
+enum { ANNOUNCE_MS = 200, ANNOUNCE_EACH_MS = 1 };
 
 /* A client gets the snapshots it asks for no faster than this. */
 enum { SNAPSHOT_US = 50 * 1000 };
@@ -126,7 +128,8 @@ static void
 announce(struct pane *p)
 {
 	if (!p->freed && !uv_is_active((uv_handle_t *)&p->announce))
-		uv_timer_start(&p->announce, on_announce, ANNOUNCE_MS, 0);
+		uv_timer_start(&p->announce, on_announce,
+		    ANNOUNCE_MS + (uint64_t)p->viewer_count * ANNOUNCE_EACH_MS, 0);
 }
 
 /* The viewer whose size the pane has: the one that typed last, else the one attached first. */
