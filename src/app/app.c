@@ -316,6 +316,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		return rc;
 	}
 	tokens_start(a);
+	log_bound_start(a);
 	uv_timer_init(loop, &a->last_words);
 	uv_signal_init(loop, &a->child);
 	a->last_words.data = a->child.data = a;
@@ -343,6 +344,7 @@ close_all(struct app *a)
 	a->closed = true;
 	tokens_stop(a);
 	searches_cancel(a);
+	log_bound_stop(a);
 	job_channels_stop(a);
 	job_events_close(a);
 	mux_close(a);

@@ -40,6 +40,7 @@ struct app_limits {
 	unsigned panes_max, viewers_max;
 	unsigned subscribers_max, waits_max, watches_max;
 	struct server_bounds server;
+	uint64_t log_bytes;  /* of the log in the state directory */
 	size_t events_bytes; /* that are kept for subscribers */
 	unsigned
 	    crashes_max; /* of workers in a minute, before none is started; 0: any number */
@@ -68,6 +69,7 @@ struct app_limits {
 	{ \
 		.ring_size = 1024 * 1024, .panes_max = 256, .viewers_max = 4096, \
 		.subscribers_max = 1024, .waits_max = 1024, .watches_max = 256, \
+		.log_bytes = 16 * 1024 * 1024, \
 		.server = \
 		    { \
 			.connections = 8192, \

@@ -19,6 +19,7 @@ struct question;
 struct watches;
 struct search;
 struct lookout;
+struct log_bound;
 struct watched;
 struct agents;
 struct live;
@@ -106,6 +107,7 @@ struct app {
 	uv_async_t archive_notice;
 	uv_timer_t archive_sweep;
 	struct events *events;
+	struct log_bound *log_bound;
 	struct watches *watches;
 	struct ws_endpoint endpoints[3]; /* ends with an empty one */
 
@@ -186,6 +188,10 @@ void stored_ended(struct entry *e);
 void app_alarms(struct app *a, cJSON *list);
 struct keep_packet;
 void info_keeper_answered(struct app *a, const struct keep_packet *p);
+
+/* log_bound.c */
+void log_bound_start(struct app *a);
+void log_bound_stop(struct app *a);
 
 /* registry.c */
 struct entry *registry_add(struct app *a, struct pane *p);

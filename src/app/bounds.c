@@ -95,6 +95,7 @@ const struct bound bounds[] = {
     FIXED("headers of a request", HTTP_HEAD_LINES, "lines", "431 headers_too_large"),
     FIXED("arguments of a query", HTTP_HEAD_ARGS, "arguments", "431 headers_too_large"),
     FIXED("depth of JSON", JSON_DEPTH_MAX, "levels", "400 bad_json"),
+    {"max_log_bytes", BOUND_BYTES, AT(log_bytes), 64 * K, 64 * G, "bytes", "it begins anew"},
     /* Agents. */
     {"sessions_days", BOUND_COUNT, AT(sessions_days), 0, DAYS_MOST, "days", "the oldest go"},
     FIXED("transcript in one request", IMPORTS_BODY, "bytes", "413 too_large"),

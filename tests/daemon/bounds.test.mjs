@@ -1,10 +1,15 @@
 // What is too much is refused with an error of its own, and all that was there goes on.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { appendFile, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
+import { privateDir } from './lib/daemon.mjs';
 import { startKept } from './lib/keeper.mjs';
 import { Raw, requestText, upgradeText } from './lib/raw.mjs';
+import { BINARY, cleanEnv } from './lib/run.mjs';
 import { until } from './lib/until.mjs';
 
 /** A daemon with settings of its own, for the tests of a group. */
@@ -311,5 +316,47 @@ describe('bounds of connections', () => {
     await until('its memory back', async () => (await d.request('GET', `/api/v1/panes/${id}/capture?history=all`)).status === 200);
     for (const raw of slow) raw.close();
     await d.remove(id);
+  });
+});
+
+describe('the log', () => {
+  /** A daemon whose standard error is that file of its state directory. */
+  const logging = async (dir, name, work) => {
+    const conf = join(dir, 'panescry.conf');
+    await writeFile(conf, 'max_log_bytes = 64K\n');
+    const log = await open(join(dir, name), 'a');
+    const args = ['serve', '--foreground', '--no-tmux', '--listen', '127.0.0.1:0', '--socket', join(dir, 's.sock'), '--state-dir', dir];
+    const child = spawn(BINARY, args, { stdio: ['ignore', 'ignore', log.fd], env: cleanEnv({ PANESCRY_CONFIG: conf }) });
+    const over = new Promise((resolve) => child.on('close', resolve));
+    await log.close();
+    try {
+      await until('the socket', () => stat(join(dir, 's.sock')).catch(() => null));
+      await work(join(dir, name));
+    } finally {
+      child.kill('SIGTERM');
+      await over;
+    }
+  };
+
+  it('begins anew when it is too long, and keeps what was there', async () => {
+    const dir = await privateDir();
+    await logging(dir, 'panescry.log', async (path) => {
+      await appendFile(path, `${'x'.repeat(99)}\n`.repeat(1000));
+      await until('it to be short', async () => (await stat(path)).size < 1000);
+      await until('a word of it', async () => (await readFile(path, 'latin1')).includes('what was here is in'));
+      assert.match(await readFile(`${path}.1`, 'latin1'), /x{99}\n/);
+      assert.equal((await stat(`${path}.1`)).mode & 0o777, 0o600);
+    });
+    await rm(dir, { recursive: true });
+  });
+
+  it('leaves alone what is not its own', async () => {
+    const dir = await privateDir();
+    await writeFile(join(dir, 'other'), 'y'.repeat(200_000));
+    await logging(dir, 'other', async (path) => {
+      await new Promise((resolve) => setTimeout(resolve, 6000)); // there is nothing to wait for
+      assert.ok((await stat(path)).size >= 200_000);
+    });
+    await rm(dir, { recursive: true });
   });
 });
