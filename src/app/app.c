@@ -297,8 +297,10 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 		return rc;
 	}
 	saves_open(a);
-	if (cfg->harden != NULL)
+	if (cfg->harden != NULL) {
 		late_open(a);
+		store_temporary_in(a->state_dir);
+	}
 	/* Before there is another thread, and before any of them opens a file of somebody else's. */
 	if ((cfg->harden != NULL && (rc = cfg->harden(cfg->arg, cause)) != 0) ||
 	    (rc = stored_open(a, cause)) != 0 || (rc = archiver_open(a, cause)) != 0 ||

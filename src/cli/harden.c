@@ -83,12 +83,17 @@ add_agents(struct paths *p)
 	agent_places_free(places, n);
 }
 
-/* The system's: libraries that come later, name servers, certificates, time zones, processes. */
+/* The system's: libraries that come later, name servers, certificates, time zones, processes. Of /etc
+ * not all, as root may read its secrets. */
 static void
 add_system(struct paths *p)
 {
-	static const char *const read[] = {"/etc", "/usr", "/lib", "/lib32", "/lib64", "/proc",
-	    "/sys/fs/cgroup", "/sys/devices/system", "/run/systemd/resolve", "/run/resolvconf",
+	static const char *const read[] = {"/etc/ca-certificates", "/etc/crypto-policies",
+	    "/etc/gai.conf", "/etc/group", "/etc/host.conf", "/etc/hosts", "/etc/ld.so.cache",
+	    "/etc/localtime", "/etc/nsswitch.conf", "/etc/passwd", "/etc/pki", "/etc/protocols",
+	    "/etc/resolv.conf", "/etc/services", "/etc/ssl/certs", "/etc/ssl/openssl.cnf",
+	    "/etc/timezone", "/usr", "/lib", "/lib32", "/lib64", "/proc", "/sys/fs/cgroup",
+	    "/sys/devices/system", "/run/systemd/resolve", "/run/resolvconf",
 	    "/run/NetworkManager", "/var/lib/ca-certificates"};
 	static const char *const devices[] = {
 	    "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/ptmx", "/dev/pts"};

@@ -257,3 +257,11 @@ store_reader_open(struct store *s, sqlite3 **db, char **cause)
 	}
 	return rc;
 }
+
+void
+store_temporary_in(const char *dir)
+{
+	sqlite3_initialize();
+	sqlite3_free(sqlite3_temp_directory);
+	sqlite3_temp_directory = sqlite3_mprintf("%s", dir);
+}

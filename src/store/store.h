@@ -129,4 +129,8 @@ void store_status_release(struct store_status *st);
  * one statement for long makes the log grow. */
 int store_reader_open(struct store *s, sqlite3 **db, char **cause);
 
+/* Where SQLite puts what does not fit into its memory, in place of the system's directories: for a
+ * process that those are refused to. Once, before any database is opened, while there is one thread. */
+void store_temporary_in(const char *dir);
+
 #endif
