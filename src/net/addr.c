@@ -152,8 +152,8 @@ origin_of_host(const char *text, bool https, struct origin *out)
 	size_t n = colon != NULL ? (size_t)(colon - text) : strlen(text);
 
 	*out = (struct origin){.https = https};
-	if (colon != NULL &&
-	    (strlen(colon + 1) > 5 || str_u64(colon + 1, 1, 65535, &port) != 0))
+	if (colon != NULL && (colon[1] == '0' || strlen(colon + 1) > 5 ||
+				 str_u64(colon + 1, 1, 65535, &port) != 0))
 		return -EINVAL;
 	out->port = (uint16_t)port;
 	return read_name(text, n, out);

@@ -82,8 +82,8 @@ origins_are_exact(void **state)
 	    {"https://[2001:DB8:0:0::1]:8443", "[2001:db8::1]", 8443, true, true},
 	    {"https://xn--bcher-kva.example:443", "xn--bcher-kva.example", 443, true, false},
 	};
-	static const char *const bad[] = {"", "null", "http://", "http://:80", "ftp://a", "//a",
-	    "http://a/", "http://a:80/", "http://u@a", "http://u:p@a",
+	static const char *const bad[] = {"http://a:080", "", "null", "http://", "http://:80",
+	    "ftp://a", "//a", "http://a/", "http://a:80/", "http://u@a", "http://u:p@a",
 	    "http://a:", "http://a:0", "http://a:65536", "http://a:080000", "http://a:+1",
 	    "http://a:1x", "http://a b", "http://a.", "http://.a", "http://a..b", "http://[::1",
 	    "http://::1", "http://[::1]x", "http://[127.0.0.1]", "http://[::1%lo]",
