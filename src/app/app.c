@@ -422,6 +422,13 @@ app_stop(struct app *a)
 }
 
 void
+app_reload(struct app *a)
+{
+	if (!a->stopping)
+		server_reload_tls(a->server);
+}
+
+void
 app_end(struct app *a)
 {
 	if (a->keep != NULL)

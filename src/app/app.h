@@ -129,6 +129,9 @@ void app_free(struct app *a); /* when the loop has run out */
 void app_link(
     struct app *a, void (*done)(const char *link, const char *cause, void *), void *arg);
 
+/* Reads the certificate and its key again. */
+void app_reload(struct app *a);
+
 /* Asks the keeper to end everything; app_stop where there is none. */
 void app_end(struct app *a);
 

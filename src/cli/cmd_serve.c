@@ -47,6 +47,7 @@ enum {
 	O_TLS_CERT,
 	O_TLS_KEY,
 	O_NO_AUTH,
+	O_INSECURE_HTTP,
 	O_ALLOW_ORIGIN,
 	O_TRUST_PROXY,
 	O_BASE_PATH,
@@ -67,6 +68,7 @@ static const struct cli_option serve_options[] = {
     {"tls-cert", 'c', "FILE", "serve https with this certificate (PEM)"},
     {"tls-key", 'k', "FILE", "and its key"},
     {"no-auth", 0, NULL, "ask for no token (loopback addresses only)"},
+    {"insecure-http", 0, NULL, "serve http on an address that others reach, in the clear"},
     {"allow-origin", 'o', "URL", "serve and let in this origin, too, as https://host:port"},
     {"trust-proxy", 'p', "ADDR[/BITS],...",
 	"believe X-Forwarded-For, -Proto, -Host from there"},
@@ -132,6 +134,9 @@ serve_option(struct serve *s, int option, const char *arg)
 	case O_NO_AUTH:
 		d->no_auth = true;
 		break;
+	case O_INSECURE_HTTP:
+		d->insecure_http = true;
+		break;
 	case O_ALLOW_ORIGIN:
 		add_word(d->origins, SERVER_ORIGINS_MAX + 1, arg);
 		break;
@@ -196,21 +201,25 @@ absolute_paths(struct daemon *d, char **cause)
 static int
 check_safety(const struct daemon *d, char **cause)
 {
+	int rc;
+
 	if ((d->tls_cert == NULL) != (d->tls_key == NULL))
 		return err_set(cause, -EINVAL, "--tls-cert and --tls-key go together");
 	if (d->tls_cert != NULL && access(d->tls_cert, R_OK) != 0)
 		return err_sys(cause, -errno, "certificate %s", d->tls_cert);
 	if (d->tls_key != NULL && access(d->tls_key, R_OK) != 0)
 		return err_sys(cause, -errno, "key %s", d->tls_key);
+	if (d->tls_cert != NULL && (rc = server_check_tls(d->tls_cert, d->tls_key, cause)) != 0)
+		return rc;
 	if (d->cfg.loopback)
 		return 0;
 	if (d->no_auth)
 		return err_set(
 		    cause, -EINVAL, "--no-auth: %s can be reached from elsewhere", d->listen);
-	if (d->tls_cert == NULL)
+	if (d->tls_cert == NULL && !d->insecure_http)
 		return err_set(cause, -EINVAL,
 		    "listen on %s: tokens would cross the network in the clear; give "
-		    "--tls-cert and --tls-key",
+		    "--tls-cert and --tls-key, or --insecure-http",
 		    d->listen);
 	return 0;
 }
@@ -291,6 +300,7 @@ add_worker(struct args *a, const struct daemon *d, const char *self)
 	add_option(a, "--tls-cert", d->tls_cert);
 	add_option(a, "--tls-key", d->tls_key);
 	add_flag(a, "--no-auth", d->no_auth);
+	add_flag(a, "--insecure-http", d->insecure_http);
 	add_options(a, "--allow-origin", d->origins);
 	add_options(a, "--trust-proxy", d->proxies);
 	add_option(a, "--base-path", d->base);

@@ -31,7 +31,7 @@ struct run {
 	const struct daemon *d;
 	uv_loop_t loop;
 	struct app *app;
-	uv_signal_t term, interrupt;
+	uv_signal_t term, interrupt, hangup;
 	int report;
 	bool tell; /* the link is wanted */
 	int status;
@@ -134,6 +134,8 @@ stop_signals(struct run *r)
 		uv_close((uv_handle_t *)&r->term, NULL);
 	if (!uv_is_closing((uv_handle_t *)&r->interrupt))
 		uv_close((uv_handle_t *)&r->interrupt, NULL);
+	if (!uv_is_closing((uv_handle_t *)&r->hangup))
+		uv_close((uv_handle_t *)&r->hangup, NULL);
 }
 
 static void
@@ -145,6 +147,15 @@ on_end_signal(uv_signal_t *h, int signum)
 	if (signum == SIGINT && r->d->cfg.keep != NULL)
 		return;
 	app_end(r->app);
+}
+
+static void
+on_hangup(uv_signal_t *h, int signum)
+{
+	struct run *r = h->data;
+
+	(void)signum;
+	app_reload(r->app);
 }
 
 static void
@@ -176,12 +187,16 @@ start_signals(struct run *r)
 {
 	uv_signal_init(&r->loop, &r->term);
 	uv_signal_init(&r->loop, &r->interrupt);
-	r->term.data = r->interrupt.data = r;
+	uv_signal_init(&r->loop, &r->hangup);
+	r->term.data = r->interrupt.data = r->hangup.data = r;
 	uv_signal_start(&r->term, on_end_signal, SIGTERM);
 	uv_signal_start(&r->interrupt, on_end_signal, SIGINT);
+	if (r->d->tls_cert != NULL)
+		uv_signal_start(&r->hangup, on_hangup, SIGHUP);
 	/* They must not keep the loop alive when the app has ended. */
 	uv_unref((uv_handle_t *)&r->term);
 	uv_unref((uv_handle_t *)&r->interrupt);
+	uv_unref((uv_handle_t *)&r->hangup);
 }
 
 static int

@@ -21,7 +21,7 @@ struct daemon {
 	/* One more than there may be, which is then refused. */
 	const char *origins[SERVER_ORIGINS_MAX + 2], *proxies[SERVER_PROXIES_MAX + 2];
 	const char *base; /* NULL: none */
-	bool no_auth, qr, no_tmux, foreground, no_keeper;
+	bool no_auth, insecure_http, qr, no_tmux, foreground, no_keeper;
 	bool harden;           /* asked for here; limits.harden: there */
 	struct app_config cfg; /* listening sockets and limits */
 };

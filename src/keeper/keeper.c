@@ -21,7 +21,7 @@
 
 enum { HUP_MS = 5000, STOP_MS = 12000, BACKLOG = 1024 };
 
-static volatile sig_atomic_t got_child, got_end, got_upgrade;
+static volatile sig_atomic_t got_child, got_end, got_upgrade, got_hangup;
 
 uint64_t
 keeper_now(void)
@@ -39,6 +39,8 @@ on_signal(int signum)
 		got_child = 1;
 	else if (signum == SIGUSR2)
 		got_upgrade = 1;
+	else if (signum == SIGHUP)
+		got_hangup = 1;
 	else
 		got_end = 1;
 }
@@ -272,11 +274,24 @@ wait_for_events(struct keeper *k)
 	return ppoll(fds, n, when != 0 ? &ts : NULL, &none);
 }
 
+/* With a certificate SIGHUP is for the worker, which reads that again. */
+static void
+hang_up(struct keeper *k)
+{
+	if (!keeper_serves_tls(k))
+		stop(k);
+	else if (k->worker.state != NO_WORKER)
+		kill(k->worker.pid, SIGHUP);
+}
+
 static void
 take_signals(struct keeper *k)
 {
 	if (got_end)
 		stop(k);
+	if (got_hangup)
+		hang_up(k);
+	got_hangup = 0;
 	if (got_upgrade)
 		upgrade_start(k, "");
 	got_end = got_upgrade = 0;

@@ -152,6 +152,9 @@ void close_fd(int *fd);
 
 /* worker.c */
 void spares_hold(struct keeper *k); /* as many as there are to be had */
+/* Whether the workers were given a certificate. */
+bool keeper_serves_tls(const struct keeper *k);
+
 void worker_start(struct keeper *k, struct worker *w, const char *program);
 void worker_send(struct keeper *k, struct worker *w); /* what is due, as far as it takes it */
 bool worker_has_due(const struct keeper *k, const struct worker *w);

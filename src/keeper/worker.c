@@ -54,6 +54,15 @@ enter_serving(const struct keeper *k, struct worker *w)
 
 /* Starting. */
 
+bool
+keeper_serves_tls(const struct keeper *k)
+{
+	for (size_t i = 1; k->worker_argv[i] != NULL; i++)
+		if (strcmp(k->worker_argv[i], "--tls-cert") == 0)
+			return true;
+	return false;
+}
+
 static _Noreturn void
 child(struct keeper *k, const char *program, int fd)
 {
@@ -64,6 +73,8 @@ child(struct keeper *k, const char *program, int fd)
 	setenv(KEEP_ENV, number, 1);
 	fcntl(fd, F_SETFD, 0);
 	signal(SIGCHLD, SIG_DFL);
+	if (keeper_serves_tls(k))
+		signal(SIGHUP, SIG_IGN); /* until it can act upon it */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv(program, k->worker_argv);

@@ -756,6 +756,9 @@ http_callback(
 		return on_turn(session);
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
 		return on_upgrade(wsi);
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+		tls_made(lws_vhost_user(in), user);
+		return 0;
 	case LWS_CALLBACK_CLOSED_HTTP:
 		if (session != NULL)
 			on_closed(session);

@@ -211,7 +211,10 @@ open_door(struct server *s, struct door *d, const char *name, int fd, bool tls, 
 		info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 		info.ssl_cert_filepath = s->cfg.tls_cert;
 		info.ssl_private_key_filepath = s->cfg.tls_key;
+		info.user = s;
 		info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
+		/* Of TLS 1.2: forward secrecy and authenticated encryption, nothing else. */
+		info.ssl_cipher_list = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK";
 	}
 	if ((d->vhost = lws_create_vhost(s->context, &info)) == NULL)
 		return err_set(cause, -EINVAL,
@@ -420,6 +423,7 @@ server_accept(struct server *s, bool accept)
 void
 server_stop(struct server *s)
 {
+	s->stopping = true;
 	close_door(&s->tcp);
 	close_door(&s->local);
 	links_stop(s);

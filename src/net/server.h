@@ -84,6 +84,12 @@ int server_new(
 /* Accepts connections, or leaves them waiting; it does not accept before it is told to. */
 void server_accept(struct server *s, bool accept);
 
+/* Whether a certificate and a key can be served, or what is wrong with which. Blocks. */
+int server_check_tls(const char *cert, const char *key, char **cause);
+
+/* Reads both again, off the loop. What cannot be used is logged, and the old ones stay. */
+void server_reload_tls(struct server *s);
+
 /* Tokens were ended: what is open by them closes, WebSockets with 4401. Those that expire need no
  * word. */
 void server_tokens_ended(struct server *s);

@@ -52,6 +52,8 @@ struct server {
 	struct lws_protocols *protocols;
 	struct door tcp, local;
 	struct guard *guard;
+	void *tls_context; /* SSL_CTX, lws' */
+	bool tls_reloading, stopping;
 	bool tls;
 	int port;
 	char cookie[COOKIE_NAME_MAX];
@@ -158,6 +160,8 @@ void http_reply_base(struct http_req *r); /* to the base of all paths, with a sl
 int ws_callback(
     struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 size_t ws_session_size(void);
+
+void tls_made(struct server *s, void *ctx);
 
 /* Something is open by a token that may expire. */
 void server_watch_expiry(struct server *s, const struct who *w);
