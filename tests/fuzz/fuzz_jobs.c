@@ -4,7 +4,8 @@
  * record has the same events. And what a job wrote, or what its record became: it is read for what it
  * says of the session and its errors, and as a step's result, and the events are such that can be told.
  * Input: which of these, then JSON, or lines in which a line "!" and a letter is something that a client
- * does, or a byte that says whose output it is and the output, or the lines of a record.
+ * does, or a byte that says whose output it is and the output, or the lines of a record, or the states of steps, a
+ * flow and a result of its steps, with NULs between.
  */
 #include "config.h"
 
@@ -72,6 +73,92 @@ try_flow(const cJSON *o)
 		flow_error_release(&error);
 	else
 		flow_free(f);
+}
+
+/* A run of a flow, whose steps have ended as the input says. */
+
+struct run {
+	const char *states; /* one of each step, as far as they go */
+	size_t nstates;
+	const cJSON *result; /* of all */
+};
+
+static void
+on_step(void *arg, unsigned n, struct flow_known *out)
+{
+	static const unsigned char hash[FLOW_HASH_SIZE];
+	const struct run *r = arg;
+
+	out->state =
+	    n < r->nstates ? (unsigned char)r->states[n] % (FLOW_WAITING + 1) : FLOW_COMPLETED;
+	out->exit_status = (int)n - 1;
+	out->result = r->result;
+	out->session = n & 1 ? "a-session" : NULL;
+	out->hash = hash;
+}
+
+static const char *
+on_env(void *arg, const char *name)
+{
+	(void)arg;
+	return *name == 'A' ? "${flow.name}; some \"text\"" : NULL;
+}
+
+/* What is put into a step is text, and the same again; no word of it becomes several. */
+static void
+try_steps(const struct flow *f, struct run *r)
+{
+	const struct flow_context c = {f, "f3", "/srv", r, on_step, on_env};
+
+	for (unsigned i = 0; i < f->nsteps; i++) {
+		struct flow_ready one, two;
+		char *cause = NULL;
+		size_t n = 0;
+
+		flow_turn(&c, i);
+		flow_condition(&c, i);
+		if (flow_ready(&c, i, &one, &cause) != 0) {
+			must(cause != NULL && utf8_valid(cause, strlen(cause)));
+			free(cause);
+			continue;
+		}
+		must(flow_ready(&c, i, &two, NULL) == 0);
+		must(memcmp(one.hash, two.hash, sizeof one.hash) == 0);
+		for (; one.argv != NULL && one.argv[n] != NULL; n++) {
+			must(utf8_valid(one.argv[n], strlen(one.argv[n])));
+			must(two.argv[n] != NULL && strcmp(one.argv[n], two.argv[n]) == 0);
+		}
+		flow_ready_release(&one);
+		flow_ready_release(&two);
+	}
+}
+
+static void
+try_run(const char *data, size_t size)
+{
+	const char *json = memchr(data, '\0', size), *result;
+	struct flow_error error = {0};
+	struct flow *f = NULL;
+	cJSON *o, *value;
+	struct run r = {.states = data};
+
+	if (json == NULL)
+		return;
+	r.nstates = (size_t)(json++ - data);
+	result = memchr(json, '\0', (size_t)(data + size - json));
+	if (result == NULL)
+		return;
+	o = json_parse(json, (size_t)(result - json));
+	value = json_parse(result + 1, (size_t)(data + size - result - 1));
+	r.result = value != NULL ? value->child : NULL;
+	if (o != NULL && flow_parse(o, &f, &error) == 0) {
+		try_steps(f, &r);
+		flow_free(f);
+	} else if (o != NULL) {
+		flow_error_release(&error);
+	}
+	cJSON_Delete(value);
+	cJSON_Delete(o);
 }
 
 /* A live session. */
@@ -367,6 +454,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	case '4':
 		try_record(text, size - 1);
+		return 0;
+	case '5':
+		try_run(text, size - 1);
 		return 0;
 	}
 	if ((o = json_parse(text, size - 1)) == NULL)
