@@ -226,7 +226,7 @@ struct jv
 jv_get(struct jv object, const char *name)
 {
 	size_t len = strlen(name);
-	struct jv n, v;
+	struct jv n = nothing, v;
 
 	if (!jv_is_object(object))
 		return nothing;

@@ -284,7 +284,7 @@ mux_show(struct http_req *r, void *arg)
 	if (e->mux == NULL && (e->job != NULL || !pane_is_remote(e->pane))) {
 		http_reply_error(
 		    r, 409, "not_tmux", "%s is not a pane of tmux", pane_id(e->pane));
-	} else if (t == NULL) {
+	} else if (t == NULL || e->mux == NULL) {
 		not_there(r);
 	} else {
 		const char *client = json_string(o, "client");

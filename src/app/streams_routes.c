@@ -297,8 +297,9 @@ read_end(struct job_stream *s, const cJSON *o, struct end *e)
 	if (reason != NULL && !cJSON_IsNull(reason) &&
 	    (!cJSON_IsString(reason) || strlen(reason->valuestring) > REASON_MAX))
 		return "reason must be a string of at most 4096 bytes";
-	e->reason =
-	    cJSON_IsString(reason) && *reason->valuestring != '\0' ? reason->valuestring : NULL;
+	e->reason = reason != NULL && cJSON_IsString(reason) && *reason->valuestring != '\0'
+			? reason->valuestring
+			: NULL;
 	return NULL;
 }
 

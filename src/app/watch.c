@@ -83,7 +83,6 @@ run_command(struct watch *w, const struct sighting *s)
 	    xasprintf("PANESCRY_LINE=%llu", (unsigned long long)s->line),
 	    xasprintf("PANESCRY_TEXT=%.*s", utf8_prefix(s->text, TEXT_MAX), s->text), NULL};
 	struct env_spec env = {s->pane, w->app->socket_path, NULL, extra};
-	char **envp;
 	unsigned i = 0;
 	int rc;
 
@@ -93,11 +92,9 @@ run_command(struct watch *w, const struct sighting *s)
 		log_warn("watch", "w%llu: %d commands run already: this one is left out",
 		    (unsigned long long)w->id, COMMANDS_MAX);
 	} else {
-		struct spawn_spec how = {.argv = w->argv,
-		    .envp = (envp = env_make(&env)),
-		    .in = -1,
-		    .out = -1,
-		    .err = -1};
+		char **envp = env_make(&env);
+		struct spawn_spec how = {
+		    .argv = w->argv, .envp = envp, .in = -1, .out = -1, .err = -1};
 
 		if ((rc = spawn_process(&how, &all->commands[i])) != 0) {
 			all->commands[i] = 0;

@@ -103,7 +103,7 @@ fill(const struct cli_command *cmd, struct option *longs, char *shorts)
 		*shorts++ = '+';
 	*shorts++ = ':';
 	*shorts++ = 'h';
-	for (; cmd->options[n].name != NULL && n < OPTIONS_MAX - 2; n++) {
+	for (; n < OPTIONS_MAX - 2 && cmd->options[n].name != NULL; n++) {
 		const struct cli_option *o = &cmd->options[n];
 		longs[n] = (struct option){o->name,
 		    o->arg == NULL   ? no_argument

@@ -97,7 +97,7 @@ start(struct tmux_run *r, const char *socket, const char *const *words)
 	argv[n++] = u; /* text is UTF-8, whatever this process's locale */
 	argv[n++] = s;
 	argv[n++] = xstrdup(socket);
-	for (i = 0; words[i] != NULL && i < WORDS_MAX; i++)
+	for (i = 0; i < WORDS_MAX && words[i] != NULL; i++)
 		argv[n++] = xstrdup(words[i]);
 	argv[n] = NULL;
 	rc = pipe2(fd, O_CLOEXEC);
