@@ -31,7 +31,7 @@ run_tmux() {
 	before=$(ticks "$pid")
 	start=$(date +%s%N)
 	tmux -L "bench$$" wait-for -S go
-	tmux -L "bench$$" wait-for done
+	tmux -L "bench$$" wait-for "done"
 	end=$(date +%s%N)
 	after=$(ticks "$pid")
 	hz=$(getconf CLK_TCK)

@@ -44,7 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	pane_init(&p, data[0] % 100 + 1, data[1] % 50 + 1, data[2] & 1, data[2] & 2);
 	for (size_t i = 3, n; i < size; i += n) {
-		const char *stop = memchr(s + i, '\xFF', size - i);
+		const char *stop = memchr(s + i, 0xFF, size - i);
 
 		n = stop != NULL ? (size_t)(stop - (s + i)) : size - i;
 		if (stop == s + i) {
