@@ -8,36 +8,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { privateDir, startDaemon } from './lib/daemon.mjs';
-import { canMount, SANITIZED, using } from './lib/faults.mjs';
+import { canMount, clockLibrary, SANITIZED, startAt, using } from './lib/faults.mjs';
 import { startFollowed } from './lib/follow.mjs';
 import { checkHistory, Follower, info, killWorker, pids, slow, startKept } from './lib/keeper.mjs';
 import { BINARY, cleanEnv, panescry } from './lib/run.mjs';
 import { until, within } from './lib/until.mjs';
 
-const library = ['/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1', '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1', '/usr/lib/faketime/libfaketime.so.1'].find((f) => existsSync(f));
-const noClock = !library ? 'needs libfaketime' : SANITIZED && 'sanitizers and libfaketime both want to be loaded first';
-
-/** A daemon whose wall clock is what `set` says; the monotonic one goes on as it is. */
-async function startAt(more = {}) {
-  const dir = await privateDir();
-  const file = join(dir, 'clock');
-  writeFileSync(file, '+0');
-  const d = await startKept({
-    ...more,
-    dir,
-    env: { LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1', DONT_FAKE_MONOTONIC: '1', ...more.env },
-  });
-  d.clock = async (offset) => {
-    writeFileSync(`${file}.new`, offset);
-    renameSync(`${file}.new`, file);
-    const want = Date.now() + { d: 86400e3, h: 3600e3, m: 60e3, s: 1e3 }[offset.at(-1)] * Number(offset.slice(0, -1));
-    await until('the clock to be so', async () => {
-      const r = await d.request('POST', '/api/v1/panes', { json: { command: ['true'] } }).catch(() => null);
-      return r?.status === 201 && Math.abs(Date.parse(r.json.created) - want) < 60_000;
-    });
-  };
-  return d;
-}
+const noClock = !clockLibrary ? 'needs libfaketime' : SANITIZED && 'sanitizers and libfaketime both want to be loaded first';
 
 test('a clock that jumps hurts neither times nor terminals', { skip: noClock }, using(() => startAt({ conf: { history_lines: 200 } }), async (d) => {
   const pane = (await slow(d, {}, 0.01)).id;
