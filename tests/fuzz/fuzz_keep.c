@@ -391,6 +391,7 @@ try_keeper(struct input *in)
 	memset(&world, 0, sizeof world);
 	world.now_ms = 1000000;
 	k.worker.fd = k.next.fd = k.worker.look = k.next.look = -1;
+	memset(k.spares, -1, sizeof k.spares);
 	k.kept.tcp = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	k.kept.local = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	k.kept.crashes_max = next_byte(in) % (CRASHES_MAX + 1);
@@ -410,6 +411,8 @@ try_keeper(struct input *in)
 	close_fd(&k.next.look);
 	close_fd(&k.kept.tcp);
 	close_fd(&k.kept.local);
+	for (int i = 0; i < SPARES; i++)
+		close_fd(&k.spares[i]);
 	must(os_open_descriptors() == open_before);
 	free(k.program);
 	free(k.worker.keeper);
