@@ -224,6 +224,20 @@ check_safety(const struct daemon *d, char **cause)
 	return 0;
 }
 
+/* Whoever writes there makes tokens. */
+static int
+check_state_dir(const char *dir, char **cause)
+{
+	struct stat st;
+
+	if (stat(dir, &st) != 0)
+		return err_sys(cause, -errno, "the directory %s", dir);
+	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return err_set(
+		    cause, -EPERM, "others may write to the state directory %s", dir);
+	return 0;
+}
+
 /* Directories and sockets, while there is still a terminal to complain to. */
 static int
 prepare(struct daemon *d, char **cause)
@@ -241,6 +255,8 @@ prepare(struct daemon *d, char **cause)
 		return rc;
 	if ((rc = file_make_dirs(d->state_dir)) != 0)
 		return err_sys(cause, rc, "make the directory %s", d->state_dir);
+	if ((rc = check_state_dir(d->state_dir, cause)) != 0)
+		return rc;
 	if ((rc = paths_prepare_socket_dir(d->socket, cause)) != 0)
 		return rc;
 	if ((rc = listen_tcp(d->listen, &d->cfg.tcp_fd, &d->cfg.loopback, cause)) != 0)

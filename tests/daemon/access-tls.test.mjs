@@ -1,7 +1,7 @@
 // The certificate, the versions and ciphers that are spoken, and addresses that others reach.
 
 import assert from 'node:assert/strict';
-import { copyFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
@@ -85,6 +85,14 @@ describe('addresses and certificates', () => {
     assertRefused(await with_(one.cert, join(dir, 'rubbish')), 2, /key .*rubbish: \S/);
     assertRefused(await with_(one.cert, two.key), 2, /key .*two\.key/);
     assertRefused(await with_(one.cert, join(dir, 'none')), 2, /key .*none: No such file/);
+  });
+
+  it('keeps its state where nobody else writes', async () => {
+    for (const mode of [0o770, 0o707, 0o777, 0o1777]) {
+      const dir = await privateDir();
+      await chmod(dir, mode);
+      assertRefused(await serve(dir, ['--listen', '127.0.0.1:0']), 2, /others may write to the state directory/);
+    }
   });
 
   it('serves others only by TLS or when told to do without', async () => {
