@@ -763,6 +763,9 @@ http_callback(
 		if (session != NULL)
 			on_closed(session);
 		return 0;
+	case LWS_CALLBACK_WSI_CREATE:
+		link_made(wsi);
+		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
 		if (link_of(wsi) != NULL)
 			link_free(link_of(wsi));

@@ -218,6 +218,15 @@ link_free(struct link *l)
 	free(l);
 }
 
+/* It does not know its link yet. */
+void
+link_made(struct lws *wsi)
+{
+	struct server *s = lws_vhost_user(lws_get_vhost(wsi));
+
+	s->adopted = true;
+}
+
 /* On failure lws has closed the descriptor. */
 void
 link_adopt(struct link *l, int fd)
@@ -232,11 +241,14 @@ link_adopt(struct link *l, int fd)
 	struct lws *wsi;
 
 	s->adopting = l;
+	s->adopted = false;
 	wsi = lws_adopt_descriptor_vhost_via_info(&desc);
 	if (s->adopting == NULL)
 		return; /* it has come and gone */
 	s->adopting = NULL;
-	if (wsi == NULL)
+	/* lws may be done with what it has made, as after bytes that are no TLS, but lets go of it only
+	 * at a later turn of the loop: the link goes then. */
+	if (wsi == NULL && !s->adopted)
 		link_free(l);
 	else
 		l->wsi = wsi;

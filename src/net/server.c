@@ -206,12 +206,12 @@ open_door(struct server *s, struct door *d, const char *name, int fd, bool tls, 
 	d->server = s;
 	d->fd = fd;
 	d->local = d == &s->local;
+	info.user = s;
 	if (tls) {
 		/* Without it lws serves this vhost in the clear, certificate or not. */
 		info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 		info.ssl_cert_filepath = s->cfg.tls_cert;
 		info.ssl_private_key_filepath = s->cfg.tls_key;
-		info.user = s;
 		info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
 		/* Of TLS 1.2: forward secrecy and authenticated encryption, nothing else. */
 		info.ssl_cipher_list = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK";

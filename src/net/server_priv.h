@@ -65,6 +65,7 @@ struct server {
 	int64_t expires_ms;       /* ..then, if it is under way */
 	struct links opening, idle, leaving;
 	struct link *adopting;     /* while lws takes it */
+	bool adopted;              /* and it has made something of it */
 	struct address *addresses; /* a hash */
 	uv_timer_t tick;           /* while something has a time to end */
 	struct http_req *requests; /* utlist: all */
@@ -168,6 +169,7 @@ void server_watch_expiry(struct server *s, const struct who *w);
 /* links.c: a connection was accepted; it is served; it is answered; it only has to go. */
 void link_arrived(struct door *d, int fd, const struct sockaddr_storage *from);
 void link_adopt(struct link *l, int fd); /* by lws; the descriptor is taken */
+void link_made(struct lws *wsi);         /* meanwhile: lws has one for it */
 void link_busy(struct link *l);
 void link_idle(struct link *l);
 void link_leaves(struct link *l);
