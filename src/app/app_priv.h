@@ -273,6 +273,9 @@ void saves_set_aside(const char *path, const char *outcome);
 /* tokens.c */
 int tokens_load(struct app *a, char **cause);
 
+/* What the worker before has changed since then; to be called before any are asked for. */
+void tokens_reload(struct app *a);
+
 void tokens_start(struct app *a); /* from now on, their last uses are saved */
 void tokens_stop(struct app *a);
 

@@ -91,6 +91,23 @@ tokens_load(struct app *a, char **cause)
 	return rc;
 }
 
+void
+tokens_reload(struct app *a)
+{
+	struct auth *now = a->auth;
+	char *cause = NULL;
+
+	a->auth = auth_new();
+	if (tokens_load(a, &cause) == 0) {
+		auth_take(now, a->auth);
+	} else {
+		log_warn("app", "tokens are those of a moment ago: %s", cause);
+		auth_free(a->auth);
+		free(cause);
+	}
+	a->auth = now;
+}
+
 static char *
 dump(struct app *a)
 {

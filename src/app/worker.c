@@ -149,6 +149,8 @@ go(struct app *a)
 	struct entry *e, *next;
 
 	a->going = true;
+	/* The worker before may have given some out, or ended some, while this one began. */
+	tokens_reload(a);
 	server_accept(a->server, true);
 	mux_open(a);
 	agents_open(a);

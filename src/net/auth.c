@@ -51,6 +51,14 @@ auth_free(struct auth *a)
 	free(a);
 }
 
+void
+auth_take(struct auth *a, struct auth *from)
+{
+	free(a->tokens);
+	*a = *from;
+	free(from);
+}
+
 static void
 digest(const char *token, char out[DIGEST_HEX + 1])
 {

@@ -51,6 +51,9 @@ struct auth_token {
 struct auth *auth_new(void);
 void auth_free(struct auth *a);
 
+/* What `from` knows is what `a` knows from then on; `from` is freed. */
+void auth_take(struct auth *a, struct auth *from);
+
 /* Fresh random characters for a token. */
 int auth_random(char out[AUTH_TOKEN_LEN + 1]);
 

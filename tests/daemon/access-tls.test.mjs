@@ -1,7 +1,7 @@
 // The certificate, the versions and ciphers that are spoken, and addresses that others reach.
 
 import assert from 'node:assert/strict';
-import { chmod, copyFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, open, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import tls from 'node:tls';
@@ -70,6 +70,39 @@ describe('TLS', () => {
     await v.sees('still here');
     await v.close();
     await d.remove(id);
+  });
+});
+
+describe('tokens during an upgrade', () => {
+  it('stay ended, and those that were given out stay good', async () => {
+    const dir = await privateDir();
+    const { cert, key } = await certificate(dir, 'pipe');
+    const pipe = join(dir, 'key.pem');
+    await copyFile(key, pipe);
+    const d = await startDaemon({ dir, args: ['--tls-cert', cert, '--tls-key', pipe] });
+    try {
+      const { pid } = await d.info();
+      const old = await d.ok('POST', 'tokens', {});
+      // The new worker has read the tokens when it comes to its key, and waits for that.
+      await unlink(pipe);
+      assert.equal((await run('mkfifo', [pipe])).status, 0);
+      const upgrade = d.cli(['serve', '--upgrade']);
+      const writer = await open(pipe, 'w');
+      const made = await d.ok('POST', 'tokens', {});
+      assert.equal((await d.request('DELETE', `/api/v1/tokens/${old.id}`)).status, 200);
+      assert.equal((await d.info()).pid, pid, 'the old worker');
+      await rename(pipe, `${pipe}.read`);
+      await copyFile(key, pipe);
+      await writer.writeFile(await readFile(key));
+      await writer.close();
+      assert.equal((await upgrade).status, 0);
+      assert.notEqual((await d.info()).pid, pid);
+      const status = async (token) => (await d.request('GET', '/api/v1/panes', { token })).status;
+      assert.equal(await status(made.token), 200, 'one that was given out is lost');
+      assert.equal(await status(old.token), 401, 'one that was ended is back');
+    } finally {
+      await d.stop();
+    }
   });
 });
 
