@@ -35,6 +35,7 @@
 #include "cli/upgrade.h"
 #include "net/server.h"
 #include "os/os.h"
+#include "os/spawn.h"
 #include "proto/keep.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:7263" /* "pane" on a phone's keys */
@@ -356,8 +357,11 @@ become_keeper(const struct daemon *d, const char *keeper, int report)
 	if (report >= 0)
 		keep_across_exec(report);
 	daemon_raise_descriptors(); /* two a pane are the keeper's */
+	umask(d->umask);            /* and through it that of what it starts */
 	execv(keeper, a.v);
-	return -errno;
+	rc = -errno;
+	umask(077);
+	return rc;
 }
 
 static int
@@ -468,7 +472,8 @@ run_serve(int argc, char **argv)
 	uint64_t fd = 0;
 	int option, rc;
 
-	umask(077);
+	s.daemon.umask = umask(077);
+	spawn_umask(s.daemon.umask);
 	while ((option = cli_next(&w)) >= 0)
 		serve_option(&s, option, w.arg);
 	if (option == CLI_BAD)

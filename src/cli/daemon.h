@@ -23,6 +23,7 @@ struct daemon {
 	const char *base; /* NULL: none */
 	bool no_auth, insecure_http, qr, no_tmux, foreground, no_keeper;
 	bool harden;           /* asked for here; limits.harden: there */
+	mode_t umask;          /* the one it was started with, for what it starts */
 	struct app_config cfg; /* listening sockets and limits */
 };
 

@@ -12,6 +12,8 @@
 #include "os/os.h"
 
 static const struct spawner *via;
+static mode_t given = 077;
+static bool is_given;
 
 void
 spawn_via(const struct spawner *s)
@@ -23,6 +25,13 @@ bool
 spawn_elsewhere(void)
 {
 	return via != NULL;
+}
+
+void
+spawn_umask(mode_t mask)
+{
+	given = mask;
+	is_given = true;
 }
 
 int
@@ -88,6 +97,8 @@ spawn_child(const struct spawn_spec *spec)
 		sigaction(s, &dfl, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (is_given)
+		umask(given);
 	put_fds(spec);
 	os_cloexec_from(STDERR_FILENO + 1);
 	if (spec->cwd != NULL && chdir(spec->cwd) != 0)
@@ -118,6 +129,7 @@ spawn_process(const struct spawn_spec *spec, pid_t *pid)
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
+	mode_t own = 077;
 	int rc;
 
 	if (via != NULL)
@@ -136,10 +148,15 @@ spawn_process(const struct spawn_spec *spec, pid_t *pid)
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setflags(
 	    &attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+	/* posix_spawn has no way to say it. Whatever other threads make meanwhile has its mode said. */
+	if (is_given)
+		own = umask(given);
 	if (spec->program != NULL)
 		rc = posix_spawn(pid, spec->program, &files, &attr, spec->argv, spec->envp);
 	else
 		rc = posix_spawnp(pid, spec->argv[0], &files, &attr, spec->argv, spec->envp);
+	if (is_given)
+		umask(own);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
 	return -rc;

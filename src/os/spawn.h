@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct spawn_spec {
@@ -43,6 +44,10 @@ struct spawn_report {
 	int err;
 };
 const char *spawn_step_name(int step); /* of the first two */
+
+/* The umask that they start with; until it is told, this process's own. The daemon's is stricter
+ * than that of its user, whose it is to be in what is started for them. */
+void spawn_umask(mode_t mask);
 
 /* Between fork and exec, in the child: does what the spec says, tells status_fd of failure. The
  * spec's `program` or else argv[0] along PATH of envp is executed. */

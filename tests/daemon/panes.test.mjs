@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { startDaemon, useDaemon } from './lib/daemon.mjs';
+import { killWorker } from './lib/keeper.mjs';
 import { alive } from './lib/run.mjs';
 import { until } from './lib/until.mjs';
 import { inputFrame } from './lib/viewer.mjs';
@@ -35,6 +37,28 @@ describe('a pane', () => {
     assert.equal(env.get('EMPTY'), '');
     for (const name of ['TMUX', 'TMUX_PANE', 'COLUMNS', 'LINES']) assert.ok(!env.has(name), name);
     assert.ok(env.get('PATH') && env.get('HOME'));
+  });
+
+  it('has the umask of whoever started the daemon', async () => {
+    const before = process.umask(0o027);
+    const own = await startDaemon().finally(() => process.umask(before));
+    try {
+      const shows = async (when) => {
+        const { id } = await own.sh('umask');
+        await own.exited(id);
+        assert.match(await own.text(id), /^0?027\s*$/, `a pane ${when}`);
+        const run = await own.cli(['run', '--', 'sh', '-c', 'umask']);
+        assert.match(run.out, /^0?027\s*$/, `a job ${when}`);
+        assert.equal((await stat(join(own.dir, 'tokens.json'))).mode & 0o777, 0o600);
+        assert.equal((await stat(own.socket)).mode & 0o777, 0o600);
+      };
+      await own.ok('POST', 'tokens', {});
+      await shows('of the first worker');
+      await killWorker(own);
+      await shows('of the next');
+    } finally {
+      await own.stop();
+    }
   });
 
   it('starts where it is told', async () => {
