@@ -53,6 +53,7 @@ const struct bound bounds[] = {
     FIXED("arguments of a pane", PANE_ARGS_MAX, "arguments", "400 bad_params"),
     FIXED("environment of a pane", PANE_ENV_MAX, "variables", "400 bad_params"),
     FIXED("input that waits for a pane", PANE_INPUT_MAX, "bytes", "503 input_full"),
+    FIXED("resizes of a pane, apart", PANE_RESIZE_MS, "ms", "the last one counts"),
     FIXED("id or name", ID_MAX, "bytes", "400 bad_params"),
     /* Who watches. */
     {"max_viewers", BOUND_COUNT, AT(viewers_max), 1, 1000000, "viewers", "close 1013"},

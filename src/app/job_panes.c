@@ -262,6 +262,14 @@ job_panes_resume(struct app *a, uint64_t job, unsigned channel)
 	return j != NULL ? fed(j) : 0;
 }
 
+int
+job_panes_resize(struct app *a, uint64_t job, unsigned cols, unsigned rows)
+{
+	struct job_pane *j = find(a, job, 1);
+
+	return j != NULL && j->pty ? pane_resize(j->entry->pane, cols, rows) : -ENOENT;
+}
+
 void
 job_panes_resized(struct app *a, uint64_t job, unsigned cols, unsigned rows)
 {

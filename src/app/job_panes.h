@@ -66,6 +66,8 @@ void job_panes_output(struct app *a, const struct job_output *from, uint64_t off
 /* Where output is to go on; 0 without a pane. */
 uint64_t job_panes_resume(struct app *a, uint64_t job, unsigned channel);
 
+/* As pane_resize, of the PTY's pane. -ENOENT: it has none. */
+int job_panes_resize(struct app *a, uint64_t job, unsigned cols, unsigned rows);
 /* The PTY has another size now. */
 void job_panes_resized(struct app *a, uint64_t job, unsigned cols, unsigned rows);
 

@@ -428,6 +428,14 @@ jobs_input(struct http_req *r, void *arg)
 		http_reply_error(r, 409, "no_input", "it has no standard input, or none more");
 }
 
+static int
+resize(struct app *a, struct job *j, unsigned cols, unsigned rows)
+{
+	int rc = job_panes_resize(a, j->number, cols, rows);
+
+	return rc == -ENOENT ? job_resize(j, cols, rows) : rc;
+}
+
 void
 jobs_resize(struct http_req *r, void *arg)
 {
@@ -442,10 +450,9 @@ jobs_resize(struct http_req *r, void *arg)
 	    json_u64(o, "rows", 1, PANE_SIZE_MAX, &rows) != 0) {
 		http_reply_error(
 		    r, 400, "bad_params", "cols and rows must be numbers from 1 to 2000");
-	} else if (job_resize(j, (unsigned)cols, (unsigned)rows) != 0) {
+	} else if (resize(a, j, (unsigned)cols, (unsigned)rows) != 0) {
 		http_reply_error(r, 409, "no_terminal", "it has no terminal");
 	} else {
-		job_panes_resized(a, j->number, (unsigned)cols, (unsigned)rows);
 		http_reply_json_take(r, 200, jobs_live_json(j));
 	}
 	cJSON_Delete(o);

@@ -179,6 +179,17 @@ panes_input(struct http_req *r, void *arg)
 		http_reply(r, 204, NULL, NULL, 0);
 }
 
+/* With the size that it was given, also where that waits for others. */
+static cJSON *
+resized_json(const struct entry *e, uint64_t cols, uint64_t rows)
+{
+	cJSON *o = pane_json(e);
+
+	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(o, "cols"), (double)cols);
+	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(o, "rows"), (double)rows);
+	return o;
+}
+
 void
 panes_resize(struct http_req *r, void *arg)
 {
@@ -198,7 +209,7 @@ panes_resize(struct http_req *r, void *arg)
 		http_reply_error(r, 409, "pane_exited",
 		    e->job != NULL ? "it has no terminal, or has ended" : "the pane has ended");
 	else
-		http_reply_json_take(r, 200, pane_json(e));
+		http_reply_json_take(r, 200, resized_json(e, cols, rows));
 	cJSON_Delete(o);
 }
 

@@ -110,8 +110,10 @@ init_handles(struct pane *p)
 	uv_timer_init(p->loop, &p->flush);
 	uv_timer_init(p->loop, &p->life);
 	uv_timer_init(p->loop, &p->announce);
+	uv_timer_init(p->loop, &p->resize);
 	p->io.data = p->status.data = p->flush.data = p->life.data = p->announce.data = p;
-	p->open_handles += 3;
+	p->resize.data = p;
+	p->open_handles += 4;
 	pane_update_io(p);
 }
 

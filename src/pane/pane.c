@@ -83,6 +83,7 @@ pane_finish(struct pane *p)
 	memory_state(p->memory)->ended = true;
 	uv_timer_stop(&p->life);
 	uv_timer_stop(&p->flush);
+	uv_timer_stop(&p->resize);
 	if (p->master >= 0)
 		pane_close_fd(&p->io, &p->master);
 	buf_release(&p->input);
@@ -350,29 +351,11 @@ pane_update_io(struct pane *p)
 		uv_poll_stop(&p->io);
 }
 
-int
-pane_resize(struct pane *p, unsigned cols, unsigned rows)
-{
-	int rc;
-
-	if (p->remote != NULL && p->state != PANE_EXITED)
-		return p->remote->resize(p, cols, rows, p->arg);
-	if (p->master < 0)
-		return -EPIPE;
-	if (cols == p->cols && rows == p->rows)
-		return 0;
-	if ((rc = pty_resize(p->master, cols, rows)) != 0)
-		return rc;
-	p->cols = cols;
-	p->rows = rows;
-	record_resize(p->record, cols, rows, clock_wall_ms());
-	viewers_resized(p);
-	return 0;
-}
-
 void
 pane_pause(struct pane *p, bool pause)
 {
+	if (pause)
+		pane_resize_now(p); /* whoever goes on with it knows of no wish */
 	p->paused = pause;
 	pane_update_io(p);
 	if (!pause)
@@ -395,6 +378,7 @@ pane_free(struct pane *p)
 	close_handle(&p->flush);
 	close_handle(&p->life);
 	close_handle(&p->announce);
+	close_handle(&p->resize);
 }
 
 void

@@ -39,6 +39,7 @@ enum {
 	PANE_SIZE_MAX = 2000,         /* most columns, most rows */
 	PANE_INPUT_MAX = 1024 * 1024, /* most bytes waiting for the command to read them */
 	PANE_INPUT_LOW = 64 * 1024,   /* input_room is told when no more than this waits */
+	PANE_RESIZE_MS = 16,          /* between resizes, once there are many (pane_resize) */
 };
 
 /* Wishes for a remote pane. None may change the pane before it returns. */
@@ -142,6 +143,8 @@ void pane_reaped(struct pane *p, int wait_status);
 int pane_input(struct pane *p, const void *data, size_t len);
 size_t pane_input_pending(const struct pane *p);
 
+/* Some at once, and then one every PANE_RESIZE_MS: what comes in between waits, and the last of it
+ * counts. 0, also when it waits; whether that could be done then is told to nobody. */
 int pane_resize(struct pane *p, unsigned cols, unsigned rows);
 
 /* To the terminal's foreground process group and the command's own. -ESRCH when it ended. */

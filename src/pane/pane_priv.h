@@ -15,6 +15,8 @@ struct pane {
 	void *arg;
 
 	unsigned cols, rows;
+	unsigned wish_cols, wish_rows; /* while the timer runs */
+	uint64_t resizes_us; /* monotonic time up to which resizes are paid for (size.c) */
 
 	const struct pane_remote *remote; /* NULL: native */
 	pid_t pid;                        /* a ticket (os/spawn.h) until it is known */
@@ -29,6 +31,7 @@ struct pane {
 	uv_timer_t flush;    /* wakes viewers of a pane that floods */
 	uv_timer_t life;     /* SIGKILL after SIGHUP, or the end after a linger */
 	uv_timer_t announce; /* tells viewers how many they are */
+	uv_timer_t resize;   /* runs while a wish waits */
 	int io_events;
 	unsigned open_handles;
 
@@ -55,6 +58,9 @@ int pane_decode_status(int wait_status);
 void pane_finish(struct pane *p);
 void pane_read_status(struct pane *p); /* birth.c */
 void pane_output_arrived(struct pane *p, size_t n);
+
+/* size.c: what waits is done. */
+void pane_resize_now(struct pane *p);
 
 /* Told by pane.c to viewer.c. */
 void viewers_wake(struct pane *p, bool now);

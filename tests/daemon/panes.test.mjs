@@ -152,6 +152,27 @@ describe('a pane', () => {
     await d.remove(id);
   });
 
+  it('takes the last of many sizes, and tells of few of those before', async () => {
+    const { id } = await d.new(['cat']);
+    const v = await d.attach(id, { cols: 100, rows: 40 });
+    const other = await d.attach(id);
+    for (let i = 0; i < 3000; i++) v.control({ type: 'resize', cols: 50 + (i % 100), rows: 20 + (i % 7) });
+    v.control({ type: 'resize', cols: 177, rows: 33 });
+    for (const one of [v, other]) await one.hears('resize', (c) => c.cols === 177 && c.rows === 33);
+    const p = await d.pane(id);
+    assert.deepEqual([p.cols, p.rows], [177, 33]);
+    assert.ok(other.of('resize').length < 1000, `${other.of('resize').length} were told of`);
+    const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => d.ok('POST', `panes/${id}/resize`, { cols: 60 + i, rows: 25 })));
+    assert.deepEqual(answers.map((a) => a.cols), answers.map((_, i) => 60 + i), 'each is answered with its own');
+    const told = answers.length + 59;
+    await d.ok('POST', `panes/${id}/resize`, { cols: told, rows: 26 });
+    await other.hears('resize', (c) => c.cols === told && c.rows === 26);
+    await until('the last size', async () => (await d.pane(id)).rows === 26);
+    await v.close();
+    await other.close();
+    await d.remove(id);
+  });
+
   it('keeps its size for a viewer that has none, also when it types and when it leaves', async () => {
     const { id } = await d.new(['cat'], { cols: 91, rows: 29 });
     const size = async () => {
