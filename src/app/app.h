@@ -58,6 +58,7 @@ struct app_limits {
 	struct server_access access;
 	unsigned jobs_running, jobs_queue, jobs_days; /* days 0: for ever */
 	uint64_t jobs_max_output;                     /* bytes */
+	uint64_t jobs_bytes;                          /* of all on disk */
 	int64_t jobs_dedup_ms;
 	int64_t jobs_backoff_ms[8]; /* before each retry */
 	size_t jobs_nbackoff;
@@ -85,7 +86,7 @@ struct app_limits {
 		.archive = true, .archive_bytes = 1024 * 1024 * 1024, .archive_days = 30, \
 		.tmux_sockets = "default\n", .sessions = true, .jobs_running = 16, \
 		.jobs_queue = 1000, .jobs_days = 30, .jobs_max_output = 50 * 1024 * 1024, \
-		.jobs_dedup_ms = 600 * 1000, \
+		.jobs_bytes = (uint64_t)4 * 1024 * 1024 * 1024, .jobs_dedup_ms = 600 * 1000, \
 		.jobs_backoff_ms = {15 * 1000, 30 * 1000, 60 * 1000}, .jobs_nbackoff = 3, \
 		.record = { \
 		    .lines = 50000, \

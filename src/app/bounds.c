@@ -107,6 +107,7 @@ const struct bound bounds[] = {
     {"jobs_days", BOUND_COUNT, AT(jobs_days), 0, DAYS_MOST, "days", "the oldest go"},
     {"jobs_max_output", BOUND_BYTES, AT(jobs_max_output), 4096, K *G, "bytes",
 	"the job is ended"},
+    {"jobs_bytes", BOUND_BYTES, AT(jobs_bytes), M, K *G, "bytes", "the oldest go"},
     FIXED("arguments of a job", JOB_ARGS_MAX, "arguments", "400 bad_params"),
     FIXED("description of a job", JOB_SPEC_MAX, "bytes", "413 too_large"),
     FIXED("readers of channels", JOB_READERS_MAX, "requests", "429 too_many_readers"),

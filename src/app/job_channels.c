@@ -42,6 +42,7 @@ struct job_reader {
 	bool lives, closed;
 	int rc;
 	uint64_t begin, total;
+	bool wrote; /* it has ended, and had bytes */
 	char *data;
 	size_t len;
 };
@@ -63,8 +64,10 @@ read_record(struct job_reader *d)
 	if ((rc = jobs_read(db, d->job, &row)) == 0) {
 		rc = row.kind != JOB_STREAM && d->channel <= JOB_CHANNELS ? 0 : -ECHRNG;
 		for (unsigned i = 0; i < row.nchannels; i++)
-			if (row.channels[i].n == d->channel)
+			if (row.channels[i].n == d->channel) {
 				rc = 0;
+				d->wrote = row.channels[i].bytes != 0;
+			}
 		d->closed = job_is_terminal((enum job_state)row.state);
 		jobs_row_release(&row);
 	}
@@ -104,6 +107,8 @@ on_work(uv_work_t *w)
 	d->rc = d->lives ? 0 : read_record(d);
 	if (d->rc == 0)
 		d->rc = spool_length(dir, d->job, d->channel, &d->total);
+	if (d->rc == 0 && d->closed && d->wrote && d->total == 0)
+		d->rc = -ENODATA;
 	if (d->rc != 0 || (d->rc = place(d, &n)) != 0 || n == 0)
 		return;
 	d->data = malloc((size_t)n);
@@ -164,6 +169,10 @@ refuse(struct job_reader *d)
 	case -ECHRNG:
 		http_reply_error(r, 404, "no_such_channel", "j%" PRIu64 " has no channel %u",
 		    d->job, d->channel);
+		break;
+	case -ENODATA:
+		http_reply_error(r, 410, "output_removed",
+		    "what j%" PRIu64 " wrote has been removed", d->job);
 		break;
 	case -ERANGE:
 		snprintf(range, sizeof range, "bytes */%" PRIu64, d->total);

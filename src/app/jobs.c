@@ -128,6 +128,7 @@ on_output(
 	struct app *a = arg;
 	struct job_output from = {j->number, channel, &j->spec, j->created_ms};
 
+	jobs_wrote(a);
 	job_panes_output(a, &from, offset, data, len);
 	job_events_output(a, j->number, channel, offset, data, len);
 	job_channels_grew(a, j->number, channel, offset, data, len);
@@ -237,6 +238,7 @@ on_ready(void *arg)
 	DL_FOREACH (runner_jobs(a->jobs->runner), j)
 		collisions_job(a, j);
 	uv_timer_start(&a->jobs->sweep, jobs_on_sweep, 0, SWEEP_MS);
+	jobs_wrote(a); /* before this began */
 	if (a->archive != NULL)
 		jobs_again(a);
 	streams_open(a);
@@ -302,7 +304,8 @@ jobs_open(struct app *a, char **cause)
 	}
 	uv_timer_init(a->loop, &all->sweep);
 	uv_timer_init(a->loop, &all->reads);
-	all->sweep.data = all->reads.data = a;
+	uv_timer_init(a->loop, &all->room);
+	all->sweep.data = all->reads.data = all->room.data = a;
 	a->jobs = all;
 	job_panes_open(a, &hooks);
 	flows_open(a);
@@ -377,6 +380,7 @@ jobs_close(struct app *a)
 	streams_close(a);
 	jobs_leave(a);
 	uv_close((uv_handle_t *)&all->sweep, NULL);
+	uv_close((uv_handle_t *)&all->room, NULL);
 	runner_free(all->runner);
 	all->runner = NULL;
 }

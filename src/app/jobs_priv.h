@@ -14,7 +14,8 @@ struct reading; /* jobs_agent.c: what an agent prints */
 struct jobs {
 	struct runner *runner;
 	char *dir;
-	uv_timer_t sweep, reads;
+	uv_timer_t sweep, reads, room;
+	bool measuring, wrote;    /* jobs_room.c */
 	struct reading *readings; /* utlist */
 	struct asked *asked;      /* utlist */
 	int64_t failed_ms;        /* when one last failed */
@@ -34,6 +35,9 @@ void jobs_agent_close(struct app *a);
 
 /* jobs_again.c: the archive has the lines of those that ended before this worker began. */
 void jobs_again(struct app *a);
+
+/* jobs_room.c: something has been written, and may be too much. */
+void jobs_wrote(struct app *a);
 
 /* jobs_query.c */
 typedef void (*jobs_looked_cb)(void *arg, int rc, const struct jobs_row *row);

@@ -114,6 +114,7 @@ on_done(uv_work_t *w, int status)
 	(void)status;
 	if (p->rc == 0) {
 		written(p);
+		jobs_wrote(a);
 		if (p->req != NULL)
 			reply_offset(p->req, 200, NULL, p->channel->bytes);
 		finish(p);

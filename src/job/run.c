@@ -85,6 +85,12 @@ run_failed(struct job *j, enum cause cause, char *take)
 	runner_due(j->runner, run_next(j));
 }
 
+void
+job_wrote_too_much(struct job *j, char *take_why)
+{
+	run_failed(j, CAUSE_OUTPUT, take_why);
+}
+
 static void
 stop_channels(struct job *j)
 {

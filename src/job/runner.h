@@ -141,6 +141,9 @@ uint64_t runner_new_number(struct runner *r);               /* for a stream */
 void runner_forget(struct runner *r, uint64_t number);
 void runner_count(const struct runner *r, unsigned *running, unsigned *queued);
 
+/* Ends it, as one that wrote more than it may. */
+void job_wrote_too_much(struct job *j, char *take_why);
+
 /* -EALREADY when its end is under way. */
 int job_cancel(struct job *j, const char *why);
 

@@ -86,6 +86,11 @@ int spool_length(const char *dir, uint64_t job, unsigned channel, uint64_t *len)
  * streams; not while the channel is spooled. SIGXFSZ is to be ignored. */
 int spool_write(const char *dir, uint64_t job, unsigned channel, uint64_t offset,
     const void *data, size_t len);
+/* What each job has in its files, by number; *out is the caller's to free. */
+struct spool_use {
+	uint64_t job, bytes;
+};
+int spool_measure(const char *dir, struct spool_use **out, size_t *n);
 void spool_unlink(const char *dir, uint64_t job); /* all of its channels */
 
 #endif

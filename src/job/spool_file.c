@@ -1,14 +1,19 @@
 /* Files of channels, on any thread. */
 #include "config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/str.h"
+#include "base/xmalloc.h"
 #include "job/spool_priv.h"
 #include "store/jobs.h"
 
@@ -147,6 +152,78 @@ spool_write(const char *dir, uint64_t job, unsigned channel, uint64_t offset, co
 		rc = append_locked(fd, offset, data, len);
 	close(fd);
 	return rc;
+}
+
+/* Of <job>.<channel>; false for any other name. */
+static bool
+job_of(const char *name, uint64_t *job)
+{
+	char number[CHANNEL_NAME_MAX];
+	const char *dot = strchr(name, '.');
+	uint64_t channel;
+
+	if (dot == NULL || (size_t)(dot - name) >= sizeof number)
+		return false;
+	memcpy(number, name, (size_t)(dot - name));
+	number[dot - name] = '\0';
+	return str_u64(number, 1, INT64_MAX, job) == 0 &&
+	       str_u64(dot + 1, 1, JOBS_CHANNELS_MAX, &channel) == 0;
+}
+
+static int
+compare_uses(const void *a, const void *b)
+{
+	const struct spool_use *x = a, *y = b;
+
+	return x->job < y->job ? -1 : x->job > y->job;
+}
+
+/* A job's channels in one. */
+static size_t
+join(struct spool_use *uses, size_t n)
+{
+	size_t to = 0;
+
+	qsort(uses, n, sizeof *uses, compare_uses);
+	for (size_t i = 0; i < n; i++) {
+		if (to != 0 && uses[to - 1].job == uses[i].job)
+			uses[to - 1].bytes += uses[i].bytes;
+		else
+			uses[to++] = uses[i];
+	}
+	return to;
+}
+
+int
+spool_measure(const char *dir, struct spool_use **out, size_t *n)
+{
+	DIR *d = opendir(dir);
+	struct spool_use *uses = NULL;
+	size_t cap = 0;
+	struct dirent *e;
+	struct stat st;
+	uint64_t job;
+
+	*out = NULL;
+	*n = 0;
+	if (d == NULL)
+		return -errno;
+	while ((e = readdir(d)) != NULL) {
+		if (!job_of(e->d_name, &job) ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+		    !S_ISREG(st.st_mode))
+			continue;
+		if (*n == cap) {
+			cap = cap * 2 + 64;
+			uses = xreallocarray(uses, cap, sizeof *uses);
+		}
+		uses[(*n)++] = (struct spool_use){job, (uint64_t)st.st_size};
+	}
+	closedir(d);
+	if (*n != 0)
+		*n = join(uses, *n);
+	*out = uses;
+	return 0;
 }
 
 void

@@ -454,6 +454,32 @@ jobs_remove(struct store *s, uint64_t job, jobs_done_cb done, void *arg)
 }
 
 static int
+mark_removed(sqlite3 *db, void *data)
+{
+	const struct act *a = data;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < a->n; i++)
+		rc = sql_run_kept(db,
+		    "UPDATE job_channels SET reason='its output was removed to make room'"
+		    " WHERE job=? AND bytes>0",
+		    "l", jobs_number(a->ids[i]));
+	return rc;
+}
+
+void
+jobs_mark_removed(struct store *s, const uint64_t *ids, size_t n, jobs_done_cb done, void *arg)
+{
+	struct act *a = act_new(0, done, arg);
+
+	a->ids = xreallocarray(NULL, n, sizeof *a->ids);
+	memcpy(a->ids, ids, n * sizeof *ids);
+	a->n = n;
+	a->size += n * sizeof *ids;
+	act_submit(s, a, mark_removed, false);
+}
+
+static int
 list_expired(sqlite3 *db, struct act *a)
 {
 	sqlite3_stmt *st;

@@ -105,6 +105,9 @@ void jobs_channel_set(
  * known, leaves what was. -ENOENT. */
 void jobs_usage_set(struct store *s, uint64_t job, const char *session,
     const struct jobs_usage *u, jobs_done_cb done, void *arg);
+/* Their channels have the reason that their output was removed. The numbers are copied. */
+void jobs_mark_removed(
+    struct store *s, const uint64_t *ids, size_t n, jobs_done_cb done, void *arg);
 /* -EBUSY: it is not terminal; -ENOENT. */
 void jobs_remove(struct store *s, uint64_t job, jobs_done_cb done, void *arg);
 /* Removes terminal ones that ended before; *ids is the callback's to free (NULL when it failed, and

@@ -360,3 +360,44 @@ describe('the log', () => {
     await rm(dir, { recursive: true });
   });
 });
+
+describe('what jobs have written', () => {
+  const d = useKept({ jobs_bytes: '1M' });
+  const job = async (id) => d.ok('GET', `jobs/${id}`);
+  const run = async (script) => (await d.ok('POST', 'jobs', { command: ['/bin/sh', '-c', script] })).id;
+  const ended = (id) => until(`${id} to end`, async () => (await job(id)).ended, 60_000);
+  const read = (id) => d.request('GET', `/api/v1/jobs/${id}/channels/1`);
+  const write = (bytes) => `head -c ${bytes} /dev/zero`;
+
+  it('goes when there is too much of it, oldest first, and the record says so', async () => {
+    const stays = await run(`${write(100_000)}; exec sleep 600`);
+    const first = await run(write(500_000));
+    await ended(first);
+    const second = await run(write(400_000));
+    await ended(second);
+    assert.equal((await read(first)).status, 200);
+    const third = await run(write(400_000));
+    await ended(third);
+    await until('the first to go', async () => (await read(first)).status === 410, 60_000);
+    refused(await read(first), 410, 'output_removed');
+    const [channel] = (await job(first)).channels;
+    assert.equal(channel.bytes, 500_000);
+    assert.match(channel.reason, /removed/);
+    assert.equal((await job(first)).state, 'completed');
+    for (const id of [second, third, stays]) assert.equal((await read(id)).status, 200, id);
+    await d.ok('POST', `jobs/${stays}/cancel`, {});
+    await ended(stays);
+  });
+
+  it('ends the one that wrote most where those that run have too much', async () => {
+    const small = await run(`${write(200_000)}; exec sleep 600`);
+    const large = await run(`${write(900_000)}; exec sleep 600`);
+    await ended(large);
+    const j = await job(large);
+    assert.equal(j.state, 'failed');
+    assert.match(j.error, /jobs_bytes/);
+    assert.equal((await job(small)).state, 'running');
+    await d.ok('POST', `jobs/${small}/cancel`, {});
+    await ended(small);
+  });
+});

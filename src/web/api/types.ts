@@ -67,6 +67,7 @@ export type ErrorCode =
   | 'offset'
   | 'other_pane'
   | 'pane_exited'
+  | 'output_removed'
   | 'queue_full'
   | 'read_only'
   | 'refused'
