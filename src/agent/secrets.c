@@ -11,13 +11,16 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/secrets_priv.h"
 #include "base/buf.h"
 
 enum {
-	LOOK_MAX = 256, /* bytes of a value that are looked at before it is one */
 	USER_MAX = 256, /* bytes between :// and @ */
 	PAD_MAX = 8,    /* blanks, quotes and backslashes around = */
 	PEM_LINE = 40,  /* characters in a row that prose does not have */
+	PEM_ROW = 16,   /* the same where the line that ends it is there as well */
+	PEM_MAX = 64 * 1024,
+	HOOK_MIN = 20, /* characters of a webhook's address that are a secret */
 };
 
 struct scan {
@@ -25,7 +28,9 @@ struct scan {
 	const char *end;  /* of the text */
 	const char *from; /* what is not copied yet */
 	struct buf *out;
+	const char *text;
 	bool found;
+	bool curl; /* that was a word of this command line */
 };
 
 /* [A-Za-z0-9_-] */
@@ -45,28 +50,11 @@ key_end(const char *s, const char *end)
 }
 
 static bool
-starts(const char *s, const char *end, const char *what)
-{
-	size_t n = strlen(what);
-
-	return (size_t)(end - s) >= n && memcmp(s, what, n) == 0;
-}
-
-static bool
 starts_nocase(const char *s, const char *end, const char *what)
 {
 	size_t n = strlen(what);
 
 	return (size_t)(end - s) >= n && strncasecmp(s, what, n) == 0;
-}
-
-static bool
-has_digit(const char *s, const char *end)
-{
-	for (; s < end; s++)
-		if (isdigit((unsigned char)*s))
-			return true;
-	return false;
 }
 
 /* From `from` to `to` it is a secret. */
@@ -109,6 +97,8 @@ static const struct kind {
     {"glptt-", 20, 255, ANY},
     {"xoxa-", 10, 255, ANY},
     {"xoxb-", 10, 255, ANY},
+    {"xoxc-", 10, 255, ANY},
+    {"xoxd-", 10, 255, ANY},
     {"xoxe-", 10, 255, ANY},
     {"xoxo-", 10, 255, ANY},
     {"xoxp-", 10, 255, ANY},
@@ -134,6 +124,15 @@ static const struct kind {
     {"dckr_pat_", 20, 64, ANY},
     {"dop_v1_", 60, 128, ALNUM},
     {"shpat_", 30, 64, ALNUM},
+    {"shpss_", 30, 64, ALNUM},
+    {"glcbt-", 20, 255, ANY},
+    {"glft-", 20, 255, ANY},
+    {"glsa_", 32, 255, ALNUM},
+    {"nvapi-", 40, 128, ANY},
+    {"pplx-", 40, 128, ALNUM},
+    {"lin_api_", 32, 64, ALNUM},
+    {"rubygems_", 40, 64, ALNUM},
+    {"AGE-SECRET-KEY-1", 50, 64, UPPER},
 };
 
 static bool
@@ -141,7 +140,7 @@ has_piece(const char *s, const char *end)
 {
 	size_t n = 0;
 
-	if (!has_digit(s, end))
+	if (!secret_has_digit(s, end))
 		return false;
 	for (; s < end && n < 16; s++)
 		n = isalnum((unsigned char)*s) ? n + 1 : 0;
@@ -167,7 +166,7 @@ take_kind(struct scan *s, const char *run, const char *end)
 		const struct kind *k = &kinds[i];
 		const char *rest = run + strlen(k->prefix);
 
-		if (*run != *k->prefix || !starts(run, end, k->prefix))
+		if (*run != *k->prefix || !secret_starts(run, end, k->prefix))
 			continue;
 		if ((size_t)(end - rest) < k->min || (size_t)(end - rest) > k->max ||
 		    !has_shape(rest, end, k->shape))
@@ -178,13 +177,13 @@ take_kind(struct scan *s, const char *run, const char *end)
 	return false;
 }
 
-/* Two or three parts more, each behind a dot. */
+/* Two parts more, each behind a dot; what is encrypted has another two. */
 static bool
 take_jwt(struct scan *s, const char *run, const char *end)
 {
 	const char *at = end;
 
-	if (!starts(run, end, "eyJ") || end - run < 12)
+	if (!secret_starts(run, end, "eyJ") || end - run < 12)
 		return false;
 	for (int i = 0; i < 2; i++) {
 		const char *part = at < s->end && *at == '.' ? at + 1 : s->end;
@@ -193,6 +192,8 @@ take_jwt(struct scan *s, const char *run, const char *end)
 		if (at - part < 10)
 			return false;
 	}
+	for (int i = 0; i < 2 && s->end - at > 1 && *at == '.' && is_key(at[1]); i++)
+		at = key_end(at + 1, s->end);
 	mask(s, run + 3, at);
 	return true;
 }
@@ -206,33 +207,61 @@ is_pem(char c)
 	       (c & 0x80) != 0;
 }
 
-/* Behind the line that begins one: to the end of the last line that is none of prose, or of the
- * line that ends it. Goes no further than the next row of dashes, which begins a run. */
+static bool
+is_base64(char c)
+{
+	return isalnum((unsigned char)c) || c == '+' || c == '/' || c == '=';
+}
+
+/* Where the next row of dashes begins, or the text ends; *row: the longest of what a key consists
+ * of until then. */
 static const char *
-pem_end(const char *s, const char *end)
+next_dashes(const char *s, const char *end, size_t *row)
+{
+	size_t n = 0;
+
+	for (; s < end && !secret_starts(s, end, "-----"); s++) {
+		n = is_base64(*s) ? n + 1 : 0;
+		if (n > *row)
+			*row = n;
+	}
+	return s;
+}
+
+/* To the end of the last line that is none of prose; to `end`, where the text has been cut, if
+ * nothing but a piece of such a line is behind that. */
+static const char *
+pem_lines(const char *s, const char *end, bool cut)
 {
 	const char *last = NULL;
 	size_t row = 0;
+	bool only = true;
 
-	for (; s < end; s++) {
-		bool headers = *s == '-' && !starts(s, end, "-----");
-
-		if (!headers && (!is_pem(*s) || *s == '\0'))
-			break;
-		row = isalnum((unsigned char)*s) || *s == '+' || *s == '/' || *s == '='
-			  ? row + 1
-			  : 0;
-		if (row >= PEM_LINE)
+	for (; s < end && *s != '\0' && (is_pem(*s) || *s == '-'); s++) {
+		row = is_base64(*s) ? row + 1 : 0;
+		if (row >= PEM_LINE) {
 			last = s + 1;
+			only = true;
+		} else if (row == 0 && *s != '\n' && *s != '\r' && *s != '\\') {
+			only = false;
+		}
 	}
-	if (last != NULL && starts(s, end, "-----END ")) {
-		const char *to =
-		    memchr(s + 9, '-', (size_t)(end - s - 9) < 64 ? (size_t)(end - s - 9) : 64);
+	return cut && s == end && only && row != 0 ? end : last;
+}
 
-		if (to != NULL && starts(to, end, "-----"))
-			return to + 5;
-	}
-	return last;
+/* Behind the line that begins one: to the line that ends it, which belongs to it, or as far as it
+ * looks like a key. Goes no further than the next row of dashes, which begins a run. */
+static const char *
+pem_end(const char *s, const char *end)
+{
+	size_t row = 0, left;
+	const char *dashes = next_dashes(s, end, &row), *to;
+
+	if (row < PEM_ROW || dashes - s > PEM_MAX || !secret_starts(dashes, end, "-----END"))
+		return pem_lines(s, dashes, dashes == end);
+	left = (size_t)(end - dashes - 8);
+	to = memchr(dashes + 8, '-', left < 64 ? left : 64);
+	return to != NULL && secret_starts(to, end, "-----") ? to + 5 : dashes;
 }
 
 /* At the dashes. */
@@ -242,10 +271,10 @@ take_pem(struct scan *s, const char *run)
 	const char *at = run + 11, *to;
 	size_t n = (size_t)(s->end - run) < 80 ? (size_t)(s->end - run) : 80;
 
-	if (!starts(run, s->end, "-----BEGIN") || at >= s->end)
+	if (!secret_starts(run, s->end, "-----BEGIN") || at >= s->end)
 		return false;
 	to = memchr(at, '-', n - 11);
-	if (to == NULL || !starts(to, s->end, "-----") || to - at < 11)
+	if (to == NULL || !secret_starts(to, s->end, "-----") || to - at < 11)
 		return false;
 	if (memcmp(to - 11, "PRIVATE KEY", 11) != 0 &&
 	    (to - at < 17 || memcmp(to - 17, "PRIVATE KEY BLOCK", 17) != 0))
@@ -288,148 +317,16 @@ skip_quote(const char *s, const char *end, char *quote, bool *blank)
 	return s;
 }
 
-static bool
-ends_value(const char *s, const char *end, char quote)
-{
-	char c = *s;
-
-	if (quote != 0)
-		return c == quote || c == '\n' || c == '\0' ||
-		       (c == '\\' && s + 1 < end && (s[1] == quote || s[1] == '\\'));
-	return isspace((unsigned char)c) || c == '\0' || strchr("\"'\\;&|<>`,)", c) != NULL;
-}
-
-static const char *
-value_end(const char *s, const char *end, char quote)
-{
-	while (s < end && !ends_value(s, end, quote))
-		s++;
-	return s;
-}
-
-static const char *
-look_end(const char *s, const char *end)
-{
-	return end - s < LOOK_MAX ? end : s + LOOK_MAX;
-}
-
-static bool
-is_one_of(const char *const *list, const char *s, const char *end)
-{
-	for (; *list != NULL; list++)
-		if (strlen(*list) == (size_t)(end - s) &&
-		    strncasecmp(s, *list, (size_t)(end - s)) == 0)
-			return true;
-	return false;
-}
-
-/* What stands for a value, or is code. */
-static bool
-is_placeholder(const char *s, const char *end, char quote)
-{
-	static const char *const words[] = {"null", "none", "true", "false", "undefined",
-	    "string", "str", "string?", "required", "optional", "empty", "secret", "password",
-	    "token", "changeme", "redacted", "unknown", "nil", "bytes", "number", NULL};
-	const char *c;
-
-	if (s == end || strchr("$<{(%*[.&!", *s) != NULL || is_one_of(words, s, end))
-		return true;
-	for (c = s; c < end && *c == *s; c++)
-		;
-	if (c == end) /* xxxxxx */
-		return true;
-	if (quote != 0)
-		return memchr(s, ' ', (size_t)(end - s)) != NULL;
-	if (memchr(s, '(', (size_t)(end - s)) != NULL ||
-	    memchr(s, '[', (size_t)(end - s)) != NULL)
-		return true;
-	/* config.password */
-	return memchr(s, '.', (size_t)(end - s)) != NULL && !has_digit(s, end);
-}
-
-enum name { NO_NAME, KEY, PASSWORD, ALONE /* only in capitals, and with = */ };
-
-static bool
-ends_with(const char *s, const char *end, const char *what)
-{
-	size_t n = strlen(what);
-
-	return (size_t)(end - s) >= n && strncasecmp(end - n, what, n) == 0;
-}
-
-static enum name
-name_of(const char *s, const char *end)
-{
-	static const char *const passwords[] = {
-	    "password", "passwd", "passphrase", "secret", "pwd", "passwort"};
-	static const char *const keys[] = {"apikey", "accesskey", "secretkey", "privatekey",
-	    "authkey", "accountkey", "token", "credential", "credentials"};
-	char before;
-
-	/* Most runs end otherwise. */
-	if (end - s < 3 || strchr("ydtenlsYDTENLS", end[-1]) == NULL)
-		return NO_NAME;
-	for (size_t i = 0; i < sizeof passwords / sizeof *passwords; i++)
-		if (ends_with(s, end, passwords[i]))
-			return PASSWORD;
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		if (ends_with(s, end, keys[i]))
-			return KEY;
-	if (!ends_with(s, end, "key"))
-		return NO_NAME;
-	if (end - s == 3)
-		return ALONE;
-	before = end[-4];
-	return before == '_' || before == '-' ||
-		       (end[-3] == 'K' && islower((unsigned char)before))
-		   ? KEY
-		   : NO_NAME;
-}
-
-static bool
-is_capitals(const char *s, const char *end)
-{
-	for (; s < end; s++)
-		if (islower((unsigned char)*s))
-			return false;
-	return true;
-}
-
-struct value {
-	const char *s, *end;
-	char quote, sign; /* = or : */
-	bool blank;       /* blanks around the sign */
-};
-
-static bool
-looks_secret(enum name name, bool capitals, const struct value *v)
-{
-	size_t n = (size_t)(v->end - v->s);
-	bool digit = has_digit(v->s, v->end);
-
-	if (is_placeholder(v->s, v->end, v->quote))
-		return false;
-	if (capitals && v->sign == '=' && !v->blank)
-		return n >= 4;
-	if (name == ALONE)
-		return false;
-	if (name == KEY)
-		return digit && n >= 8 && n != strspn(v->s, "0123456789");
-	if (v->quote != 0)
-		return n >= 6 || (digit && n >= 4);
-	return digit ? n >= 4 : n >= 6 && v->sign == '=' && !v->blank;
-}
-
 /* The sign behind a name; NULL: it is none. Most runs are followed by something else. */
 static const char *
-find_sign(const char *end, const struct scan *s, struct value *v)
+find_sign(const char *end, const struct scan *s, struct secret_value *v)
 {
 	const char *at;
 
 	if (end == s->end || strchr("=: \t\"'\\", *end) == NULL)
 		return NULL;
 	at = skip_pad(end, s->end, &v->quote, &v->blank);
-	if (at == s->end || (*at != '=' && *at != ':') || starts(at, s->end, "=="))
+	if (at == s->end || (*at != '=' && *at != ':') || secret_starts(at, s->end, "=="))
 		return NULL;
 	v->sign = *at;
 	v->quote = 0;
@@ -437,22 +334,73 @@ find_sign(const char *end, const struct scan *s, struct value *v)
 }
 
 static bool
-take_value(struct scan *s, const char *run, const char *end, struct value *v)
+take_value(struct scan *s, const char *run, const char *end, struct secret_value *v)
 {
-	enum name name = name_of(run, end);
+	enum secret_name name = secret_name_of(run, end);
 
-	if (name == NO_NAME)
+	if (name == SECRET_NO_NAME)
 		return false;
 	if (v->s < s->end && *v->s == '>') /* => */
 		v->s++;
 	v->s = skip_quote(v->s, s->end, &v->quote, &v->blank);
-	v->end = value_end(v->s, look_end(v->s, s->end), v->quote);
+	v->end = secret_value_end(v->s, secret_look_end(v->s, s->end), v->quote);
 	/* The same word on both sides is code. */
 	if (v->end - v->s == end - run && strncasecmp(v->s, run, (size_t)(end - run)) == 0)
 		return false;
-	if (!looks_secret(name, is_capitals(run, end), v))
+	if (!secret_looks_so(name, secret_is_capitals(run, end), v))
 		return false;
-	mask(s, v->s, value_end(v->end, s->end, v->quote));
+	mask(s, v->s, secret_value_end(v->end, s->end, v->quote));
+	return true;
+}
+
+/* Options: what an argument of their own says. */
+
+/* "--token x"; the dashes are before `word`. */
+static bool
+take_option(struct scan *s, const char *word, const char *end)
+{
+	struct secret_value v = {.sign = ' '};
+	enum secret_name name;
+
+	if (end == s->end || (*end != ' ' && *end != '\t'))
+		return false;
+	name = secret_name_of(word, end);
+	if (name != SECRET_KEY && name != SECRET_PASSWORD)
+		return false;
+	v.s = skip_quote(end, s->end, &v.quote, &v.blank);
+	v.end = secret_value_end(v.s, secret_look_end(v.s, s->end), v.quote);
+	if (v.s == v.end || *v.s == '-' || !secret_looks_so(name, false, &v))
+		return false;
+	mask(s, v.s, secret_value_end(v.end, s->end, v.quote));
+	return true;
+}
+
+/* "curl -u user:password", "-uuser:password", "--user=user:password". */
+static bool
+take_user(struct scan *s, const char *run, const char *end)
+{
+	bool glued = end - run > 2 && run[0] == '-' && (run[1] == 'u' || run[1] == 'U');
+	const char *at = end, *colon, *to;
+	char quote = 0;
+	bool blank;
+
+	if (end == s->end)
+		return false;
+	if (!secrets_is_user_option(run, (size_t)(end - run))) {
+		if (!glued || *end != ':')
+			return false;
+	} else if (*end == ' ' || *end == '\t') {
+		at = skip_quote(end, s->end, &quote, &blank);
+	} else if (*end == '=') {
+		at = skip_quote(end + 1, s->end, &quote, &blank);
+	} else {
+		return false;
+	}
+	to = secret_value_end(at, secret_look_end(at, s->end), quote);
+	colon = memchr(at, ':', (size_t)(to - at));
+	if (colon == NULL || !secret_is_password(colon + 1, to, quote))
+		return false;
+	mask(s, colon + 1, secret_value_end(to, s->end, quote));
 	return true;
 }
 
@@ -476,10 +424,10 @@ take_scheme(struct scan *s, const char *at, size_t min)
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes && !scheme; i++)
 		if ((scheme = starts_nocase(at, s->end, schemes[i])))
 			at += strlen(schemes[i]);
-	to = token_end(at, look_end(at, s->end));
-	if ((size_t)(to - at) < min || (min > 8 && !has_digit(at, to)))
+	to = token_end(at, secret_look_end(at, s->end));
+	if ((size_t)(to - at) < min || (min > 8 && !secret_has_digit(at, to)))
 		return false;
-	if (!scheme && !has_digit(at, to))
+	if (!scheme && !secret_has_digit(at, to))
 		return false;
 	mask(s, at, token_end(to, s->end));
 	return true;
@@ -489,19 +437,42 @@ take_scheme(struct scan *s, const char *at, size_t min)
 static bool
 take_named(struct scan *s, const char *run, const char *end)
 {
-	struct value v = {0};
+	struct secret_value v = {0};
 
 	if (end - run == 6 && (*run | 0x20) == 'b' && strncasecmp(run, "bearer", 6) == 0 &&
 	    end < s->end && *end == ' ')
 		return take_scheme(s, run, 16);
 	if ((v.s = find_sign(end, s, &v)) == NULL)
 		return false;
-	if (ends_with(run, end, "authorization"))
+	if (secret_ends_with(run, end, "authorization"))
 		return take_scheme(s, skip_quote(v.s, s->end, &v.quote, &v.blank), 6);
 	return take_value(s, run, end, &v);
 }
 
-/* At the colon of "://". */
+/* At the colon of "://": an address that whoever knows it may post to. */
+static bool
+take_webhook(struct scan *s)
+{
+	static const char *const hooks[] = {"hooks.slack.com/services/",
+	    "hooks.slack.com/workflows/", "hooks.slack.com/triggers/",
+	    "discord.com/api/webhooks/", "discordapp.com/api/webhooks/"};
+	const char *at, *to;
+
+	for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+		if (!starts_nocase(s->p + 3, s->end, hooks[i]))
+			continue;
+		at = to = s->p + 3 + strlen(hooks[i]);
+		while (to < s->end && (is_key(*to) || *to == '/'))
+			to++;
+		if (to - at < HOOK_MIN || !secret_has_digit(at, to))
+			return false;
+		mask(s, at, to);
+		return true;
+	}
+	return false;
+}
+
+/* At the same colon. */
 static bool
 take_url(struct scan *s)
 {
@@ -534,8 +505,12 @@ take_run(struct scan *s)
 		word++;
 	if (end - word >= 12 && (take_kind(s, word, end) || take_jwt(s, word, end)))
 		return;
-	if (end - word >= 3 && take_named(s, word, end))
+	if (end - word >= 3 &&
+	    (take_named(s, word, end) || (word != run && take_option(s, word, end))))
 		return;
+	if (s->curl && word != run && take_user(s, run, end))
+		return;
+	s->curl |= end - run == 4 && memcmp(run, "curl", 4) == 0;
 	s->p = end;
 }
 
@@ -566,6 +541,9 @@ skip(struct scan *s)
 	const char *p = s->p, *end = s->end;
 	bool esc = *p == '\x1b';
 
+	/* A command line goes on behind a backslash. */
+	if ((*p == '\n' || secret_starts(p, end, "\\n")) && (p == s->text || p[-1] != '\\'))
+		s->curl = false;
 	s->p++;
 	if (*p == '\\' && is_unicode_escape(p, end)) {
 		esc = strncasecmp(p + 2, "001b", 4) == 0;
@@ -581,12 +559,13 @@ skip(struct scan *s)
 bool
 secrets_mask(const char *text, size_t len, struct buf *out)
 {
-	struct scan s = {.p = text, .end = text + len, .from = text, .out = out};
+	struct scan s = {.p = text, .end = text + len, .from = text, .out = out, .text = text};
 
 	while (s.p < s.end) {
 		if (is_key(*s.p))
 			take_run(&s);
-		else if (*s.p != ':' || !starts(s.p, s.end, "://") || !take_url(&s))
+		else if (*s.p != ':' || !secret_starts(s.p, s.end, "://") ||
+			 (!take_webhook(&s) && !take_url(&s)))
 			skip(&s);
 	}
 	if (s.found)

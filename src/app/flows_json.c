@@ -3,10 +3,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
+#include "agent/secrets.h"
 #include "app/flows.h"
 #include "app/jobs_json.h"
 #include "base/clock.h"
@@ -32,6 +34,26 @@ add_id(cJSON *o, const char *name, char letter, uint64_t number)
 	json_add_text(o, name, number != 0 ? id : NULL);
 }
 
+static void
+add_masked(cJSON *o, const char *name, const char *text)
+{
+	char *masked = secrets_masked(text);
+
+	json_add_text(o, name, masked != NULL ? masked : text);
+	free(masked);
+}
+
+/* It was printed here, and but for its secrets is as it was: to parse it would keep the loop. */
+static cJSON *
+result_json(const char *result)
+{
+	char *masked = secrets_masked_json(result);
+	cJSON *o = cJSON_CreateRaw(masked != NULL ? masked : result != NULL ? result : "null");
+
+	free(masked);
+	return o;
+}
+
 static cJSON *
 step_json(const struct flows_step *row, const struct flow *f, unsigned n, enum flow_json how)
 {
@@ -52,12 +74,10 @@ step_json(const struct flows_step *row, const struct flow *f, unsigned n, enum f
 	if (d->agent != NULL)
 		json_add_text(o, "agent", d->agent);
 	if (d->type == FLOW_APPROVAL)
-		json_add_text(o, "message", d->message);
-	/* It was printed here, and is as it was: to read it would keep the loop. */
+		add_masked(o, "message", d->message);
 	if (how == FLOW_JSON_WHOLE)
-		cJSON_AddItemToObject(
-		    o, "result", cJSON_CreateRaw(row->result != NULL ? row->result : "null"));
-	json_add_text(o, "error", row->error);
+		cJSON_AddItemToObject(o, "result", result_json(row->result));
+	add_masked(o, "error", row->error);
 	return o;
 }
 
@@ -85,7 +105,7 @@ flow_row_json(const struct flows_run *row, const struct flow *f, const struct jo
 	json_add_text(o, "file", row->file);
 	add_time(o, "created", row->created_ms);
 	add_time(o, "ended", row->ended_ms);
-	json_add_text(o, "error", row->error);
+	add_masked(o, "error", row->error);
 	if (how == FLOW_JSON_LIST)
 		return o;
 	cJSON_AddItemToObject(o, "usage", jobs_usage_json(used));
@@ -107,9 +127,10 @@ flow_live_json(const struct flow_run *run, enum flow_json how)
 	cJSON_ArrayForEach (step, cJSON_GetObjectItemCaseSensitive(o, "steps")) {
 		const char *message = flow_run_message(run, i++);
 
-		if (message != NULL)
-			cJSON_ReplaceItemInObjectCaseSensitive(
-			    step, "message", cJSON_CreateString(message));
+		if (message == NULL)
+			continue;
+		cJSON_DeleteItemFromObjectCaseSensitive(step, "message");
+		add_masked(step, "message", message);
 	}
 	return o;
 }

@@ -122,18 +122,39 @@ mask_text(cJSON *text)
 static void
 mask_variable(cJSON *var)
 {
-	char *both, *masked;
-	size_t name;
+	const char *text = cJSON_GetStringValue(var);
 
-	if (!cJSON_IsString(var) || var->string == NULL)
+	if (text == NULL || var->string == NULL)
 		return;
-	name = strlen(var->string) + 1;
-	both = xasprintf("%s=%s", var->string, var->valuestring);
-	masked = secrets_masked(both);
-	if (masked != NULL && strncmp(masked, both, name) == 0)
-		cJSON_SetValuestring(var, masked + name);
-	free(masked);
-	free(both);
+	if (secrets_is_value(
+		SECRETS_GIVEN, var->string, strlen(var->string), text, strlen(text)))
+		cJSON_SetValuestring(var, SECRETS_MASK);
+	else
+		mask_text(var);
+}
+
+/* The option before an argument says what that is. */
+static void
+mask_command(cJSON *command)
+{
+	const char *program = NULL;
+	char *before = NULL, *masked, *text;
+	cJSON *item;
+
+	cJSON_ArrayForEach (item, command) {
+		if (!cJSON_IsString(item))
+			continue;
+		text = xstrdup(item->valuestring);
+		masked = secrets_masked_argument(program, before, text);
+		if (masked != NULL)
+			cJSON_SetValuestring(item, masked);
+		free(masked);
+		free(before);
+		before = text;
+		if (program == NULL)
+			program = item->valuestring;
+	}
+	free(before);
 }
 
 /* What is shown; the job, and one that repeats it, have all as it was given. */
@@ -142,11 +163,22 @@ mask_spec(cJSON *o)
 {
 	cJSON *item;
 
-	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(o, "command"))
-		mask_text(item);
+	mask_command(cJSON_GetObjectItemCaseSensitive(o, "command"));
 	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(o, "env"))
 		mask_variable(item);
 	mask_text(cJSON_GetObjectItemCaseSensitive(o, "prompt"));
+}
+
+void
+jobs_json_reveal(cJSON *o, const struct jobs_row *row)
+{
+	static const char *const names[] = {"command", "env", "prompt"};
+	cJSON *spec = row->spec != NULL ? json_parse(row->spec, strlen(row->spec)) : NULL, *v;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if ((v = cJSON_DetachItemFromObjectCaseSensitive(spec, names[i])) != NULL)
+			cJSON_ReplaceItemInObjectCaseSensitive(o, names[i], v);
+	cJSON_Delete(spec);
 }
 
 static void

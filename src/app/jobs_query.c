@@ -142,6 +142,7 @@ struct getting {
 	uint64_t id;
 	unsigned looks;
 	bool again; /* it is the answer to somebody who asked for the same */
+	bool reveal;
 };
 
 static void
@@ -217,6 +218,8 @@ on_got(void *arg, int rc, const struct jobs_row *row)
 		jobs_unavailable(g->req, rc);
 	} else if (g->req != NULL) {
 		o = newest(g->app, row);
+		if (g->reveal)
+			jobs_json_reveal(o, row);
 		if (g->again)
 			cJSON_AddTrueToObject(o, "deduplicated");
 		http_reply_json_take(g->req, 200, o);
@@ -224,8 +227,8 @@ on_got(void *arg, int rc, const struct jobs_row *row)
 	uv_close((uv_handle_t *)&g->again_at, on_given);
 }
 
-void
-jobs_answer_row(struct http_req *r, struct app *a, uint64_t id, bool again)
+static void
+answer_row(struct http_req *r, struct app *a, uint64_t id, bool again, bool reveal)
 {
 	struct getting *g = xcalloc(1, sizeof *g);
 
@@ -233,6 +236,7 @@ jobs_answer_row(struct http_req *r, struct app *a, uint64_t id, bool again)
 	g->req = r;
 	g->id = id;
 	g->again = again;
+	g->reveal = reveal;
 	uv_timer_init(a->loop, &g->again_at);
 	g->again_at.data = g;
 	stored_use(a);
@@ -241,12 +245,23 @@ jobs_answer_row(struct http_req *r, struct app *a, uint64_t id, bool again)
 }
 
 void
+jobs_answer_row(struct http_req *r, struct app *a, uint64_t id, bool again)
+{
+	answer_row(r, a, id, again, false);
+}
+
+void
 jobs_get(struct http_req *r, void *arg)
 {
-	uint64_t number;
+	uint64_t number, reveal;
 
-	if (jobs_number(r, &number))
-		jobs_answer_row(r, arg, number, false);
+	if (!jobs_number(r, &number) || !http_query_u64(r, "reveal", 0, 1, 0, &reveal))
+		return;
+	if (reveal != 0 && http_access(r) < AUTH_WRITE)
+		http_reply_error(
+		    r, 403, "read_only", "secrets are shown to who may run jobs alone");
+	else
+		answer_row(r, arg, number, false, reveal != 0);
 }
 
 /* Many. */

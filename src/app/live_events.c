@@ -318,7 +318,8 @@ struct live_snapshot {
 	void *arg;
 };
 
-/* The newest come first. */
+/* The newest come first. A text that is cut has been masked before: what is left of a secret then
+ * would not be known for one. */
 static bool
 take_text(struct live_snapshot *s, const char **text, char **part)
 {
@@ -331,9 +332,10 @@ take_text(struct live_snapshot *s, const char **text, char **part)
 	s->room -= n;
 	if (*text == NULL || (*text)[n] == '\0')
 		return true;
-	*part = xmalloc(n + 1);
-	memcpy(*part, *text, n);
-	(*part)[n] = '\0';
+	*part = secrets_masked(*text);
+	if (*part == NULL)
+		*part = xstrndup(*text, n);
+	(*part)[utf8_prefix(*part, (int)n)] = '\0';
 	*text = *part;
 	return true;
 }

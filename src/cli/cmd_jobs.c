@@ -23,7 +23,7 @@
 #include "net/client.h"
 #include "proto/json.h"
 
-enum option { STATE, AGENT, LIMIT, CHANNEL, FOLLOW, FROM, REASON, END, JSON };
+enum option { STATE, AGENT, LIMIT, CHANNEL, FOLLOW, FROM, REASON, END, REVEAL, JSON };
 
 static const struct cli_option jobs_options[] = {
     [STATE] = {"state", 's', "STATE", "ls: in this state; may be given again"},
@@ -34,6 +34,7 @@ static const struct cli_option jobs_options[] = {
     [FROM] = {"from", 0, "BYTE", "output: from this byte on (of channel 1, if not said)"},
     [REASON] = {"reason", 'r', "TEXT", "cancel: why, for the record"},
     [END] = {"end", 'e', NULL, "input: and nothing behind it"},
+    [REVEAL] = {"reveal", 0, NULL, "show: do not mask secrets"},
     [JSON] = {"json", 'j', NULL, "print as JSON"},
     {0},
 };
@@ -44,7 +45,7 @@ struct jobs_args {
 	struct buf query; /* of ls */
 	const char *reason;
 	struct cli_job_output output;
-	bool json, from, end;
+	bool json, from, end, reveal;
 };
 
 /* Requests about one job. */
@@ -91,7 +92,7 @@ run_show(const struct jobs_args *a, const char *id)
 	int rc;
 
 	buf_init(&out, BUF_NO_MAX);
-	rc = ask_job("GET", id, "", NULL, &out);
+	rc = ask_job("GET", id, a->reveal ? "?reveal=1" : "", NULL, &out);
 	if (rc == CLI_DONE && a->json) {
 		put_json_line(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {
@@ -265,6 +266,9 @@ take_option(struct jobs_args *a, int option, const char *arg)
 		break;
 	case REASON:
 		a->reason = arg;
+		break;
+	case REVEAL:
+		a->reveal = true;
 		break;
 	case END:
 		a->end = true;

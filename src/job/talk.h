@@ -43,7 +43,9 @@
  *	permission {permission}  answered {id,outcome,message?}	allowed, denied, timed_out, cancelled
  *	interrupt {}  model {model}  note {name,text?,count?}  ending {reason}  ended {}
  *
- * Texts in them are cut at TALK_SHOWN bytes, with "truncated". The last TALK_EVENTS_MAX are kept, in at most
+ * Secrets in them, in permissions and in the queue are masked (agent/secrets.h); the record and the
+ * agent have all as it was. A delta is masked by itself: what comes in pieces is whole only in the
+ * text that follows. Texts in them are cut at TALK_SHOWN bytes, with "truncated". The last TALK_EVENTS_MAX are kept, in at most
  * TALK_EVENTS_BYTES; who asks for one that has gone is told so ("reset").
  *
  * The record. Whatever was done to the talk, and how much of the agent's output had been read by then, is

@@ -5,6 +5,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "agent/secrets.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "base/xmalloc.h"
@@ -15,16 +16,30 @@ void
 talk_show(cJSON *o, const char *name, const char *text)
 {
 	size_t len;
-	char *cut;
+	char *cut, *masked;
 
 	if (text == NULL)
 		return;
+	masked =
+	    secrets_masked(text); /* whole: a part of one would not be known for what it is */
+	text = masked != NULL ? masked : text;
 	len = (size_t)utf8_prefix(text, TALK_SHOWN);
 	if (text[len] != '\0' && !cJSON_HasObjectItem(o, "truncated"))
 		cJSON_AddBoolToObject(o, "truncated", true);
 	cut = utf8_sanitize(text, len);
 	cJSON_AddStringToObject(o, name, cut);
 	free(cut);
+	free(masked);
+}
+
+cJSON *
+talk_shown_json(const char *json)
+{
+	char *masked = secrets_masked_json(json);
+	cJSON *o = cJSON_CreateRaw(masked != NULL ? masked : json);
+
+	free(masked);
+	return o;
 }
 
 static struct talk_event *

@@ -51,6 +51,7 @@ static void
 take_call(struct talk *t, const struct agent_event *e, bool sub)
 {
 	cJSON *o = event_of(e), *input = NULL;
+	char *text;
 
 	if (!sub)
 		talk_set_base(t, TALK_STREAMING);
@@ -58,10 +59,13 @@ take_call(struct talk *t, const struct agent_event *e, bool sub)
 	talk_show(o, "tool", e->name);
 	if (e->input != NULL && strlen(e->input) <= TALK_SHOWN)
 		input = json_parse(e->input, strlen(e->input));
-	if (input != NULL)
-		cJSON_AddItemToObject(o, "input", input);
-	else
+	if (input != NULL) {
+		text = json_print_take(input);
+		cJSON_AddItemToObject(o, "input", talk_shown_json(text));
+		free(text);
+	} else {
 		talk_show(o, "input", e->input);
+	}
 	talk_emit(t, "tool", o);
 }
 

@@ -216,7 +216,7 @@ talk_permission_json(const struct talk_permission *p)
 	snprintf(id, sizeof id, "p%u", p->number);
 	cJSON_AddStringToObject(o, "id", id);
 	cJSON_AddStringToObject(o, "tool", p->tool);
-	cJSON_AddItemToObject(o, "input", cJSON_CreateRaw(p->input));
+	cJSON_AddItemToObject(o, "input", talk_shown_json(p->input));
 	clock_iso(p->expires_ms, iso);
 	cJSON_AddStringToObject(o, "expires", iso);
 	return o;

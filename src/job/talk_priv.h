@@ -85,7 +85,9 @@ struct talk {
 /* talk_events.c. Takes the object. */
 void talk_emit(struct talk *t, const char *type, cJSON *take);
 void talk_note(struct talk *t, const char *name, const char *text);
-void talk_show(cJSON *o, const char *name, const char *text); /* cut */
+/* For who looks on: without secrets, and a text is cut. */
+void talk_show(cJSON *o, const char *name, const char *text);
+cJSON *talk_shown_json(const char *json);
 void talk_events_free(struct talk *t);
 
 /* talk_record.c: {"do":what, ...}, taken. */

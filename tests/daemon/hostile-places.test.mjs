@@ -75,6 +75,7 @@ describe('hostile values', () => {
 it('secrets in what a job was given are shown to nobody, and given to the job', async () => {
   const d = await startDaemon();
   const token = `ghp_${'a1B2'.repeat(9)}`;
+  const ro = (await d.ok('POST', 'tokens', { read_only: true })).token;
   try {
     const { id } = await d.ok('POST', 'jobs', { command: ['sh', '-c', 'printf "%s %s %s" "$API_KEY" "$PLAIN" "$1"', 'sh', `Authorization: Bearer ${token}`], env: { API_KEY: 'hunter2-hunter2-hunter2', PLAIN: 'as it is' } });
     await until('its end', async () => (await d.ok('GET', `jobs/${id}`)).state === 'completed');
@@ -82,10 +83,53 @@ it('secrets in what a job was given are shown to nobody, and given to the job', 
       (await d.cli(['jobs', 'show', '--json', id])).out, (await d.cli(['jobs', 'ls'])).out];
     for (const text of shown) assert.ok(!text.includes('hunter2-hunter2') && !text.includes(token.slice(8)), text);
     assert.ok(shown[0].includes('"PLAIN":"as it is"') && shown[0].includes('[masked]'));
+    // To who could run it again they are shown, when they ask.
+    const clear = await d.ok('GET', `jobs/${id}?reveal=1`);
+    assert.deepEqual([clear.env.API_KEY, clear.command[4]], ['hunter2-hunter2-hunter2', `Authorization: Bearer ${token}`]);
+    assert.ok((await d.cli(['jobs', 'show', '--json', '--reveal', id])).out.includes(token));
+    const refused = await d.request('GET', `/api/v1/jobs/${id}?reveal=1`, { token: ro });
+    assert.deepEqual([refused.status, refused.json.error], [403, 'read_only']);
+    const masked = await d.request('GET', `/api/v1/jobs/${id}?reveal=0`, { token: ro });
+    assert.ok(masked.status === 200 && !masked.text.includes('hunter2') && !masked.text.includes(token.slice(8)));
+    assert.equal((await d.request('GET', `/api/v1/jobs/${id}?reveal=2`)).status, 400);
     const again = (await d.ok('POST', `jobs/${id}/retry`, {})).id;
     await until('its end', async () => (await d.ok('GET', `jobs/${again}`)).state === 'completed');
     for (const job of [id, again])
       assert.equal((await d.cli(['jobs', 'output', job])).out, `hunter2-hunter2-hunter2 as it is Authorization: Bearer ${token}`);
+  } finally {
+    await d.stop();
+  }
+});
+
+it('secrets in arguments of their own and in results of flows are shown to nobody', async () => {
+  const d = await startDaemon();
+  const token = `glpat-${'a1B2'.repeat(5)}`;
+  const key = `-----BEGIN PRIVATE KEY-----\n${'MIIEvQIBADANBgkq'.repeat(4)}\n-----END PRIVATE KEY-----`;
+  try {
+    const { id } = await d.ok('POST', 'jobs', { command: ['true', '--token', 'opensesame', '--password', 'two words', '--name', 'plain'], env: { DB_PASSWORD: 'correct horse battery' } });
+    const job = await d.ok('GET', `jobs/${id}`);
+    assert.deepEqual(job.command, ['true', '--token', '\u2026[masked]', '--password', '\u2026[masked]', '--name', 'plain']);
+    assert.equal(job.env.DB_PASSWORD, '\u2026[masked]');
+    const flow = await d.ok('POST', 'flows', { definition: { name: 'x', steps: [
+      { name: 'one', command: ['printf', '%s', JSON.stringify({ token, key, password: 'hunter2', n: 1 })], result: 'json' },
+      { name: 'two', command: ['printf', '%s', '${steps.one.result.password} ${steps.one.result.token}'], depends_on: ['one'] },
+      { name: 'ask', type: 'approval', message: 'go on with ${steps.one.result.token}?', depends_on: ['two'] }] } });
+    const waiting = await until('the question', async () => {
+      const r = await d.request('GET', `/api/v1/flows/${flow.id}`);
+      return r.json.steps[2].state === 'waiting' && r;
+    });
+    await d.ok('POST', `flows/${flow.id}/steps/ask/approve`, { approve: true });
+    const ended = await until('the end', async () => {
+      const r = await d.request('GET', `/api/v1/flows/${flow.id}`);
+      return r.json.state === 'completed' && r;
+    });
+    for (const r of [waiting, ended]) {
+      for (const s of [token.slice(6), 'MIIEvQ', 'hunter2"']) assert.ok(!r.text.includes(s), r.text);
+      assert.deepEqual([r.json.steps[0].result.value.n, r.json.steps[0].result.value.password], [1, '\u2026[masked]']);
+    }
+    assert.ok(waiting.json.steps[2].message.startsWith('go on with glpat-\u2026[masked]'), waiting.text);
+    // What came behind it had them.
+    assert.equal((await d.cli(['jobs', 'output', ended.json.steps[1].job])).out, `hunter2 ${token}`);
   } finally {
     await d.stop();
   }

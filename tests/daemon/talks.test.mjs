@@ -137,6 +137,20 @@ describe('a live session', () => {
     assert.deepEqual(lines[0].request, { subtype: 'initialize', hooks: null });
   });
 
+  test('secrets are masked for who looks on, and left to the agent', async () => {
+    const token = `ghp_${'a1B2'.repeat(9)}`;
+    const t = await Talk.begin(d, { prompt: `ask Bash {"command":"deploy --token ${token}","password":"hunter2"}; say it is ${token}` });
+    const { permission } = await t.sees('the permission', { type: 'permission' });
+    assert.deepEqual(permission.input, { command: 'deploy --token \u2026[masked]', password: '\u2026[masked]' });
+    assert.deepEqual((await t.state()).permissions[0].input, permission.input);
+    assert.equal((await t.answer('p1', true)).status, 200);
+    await t.sees('the end', { type: 'turn_end' });
+    const text = JSON.stringify(t.events);
+    assert.ok(text.includes('it is ghp_\u2026[masked]') && !text.includes(token.slice(8)) && !text.includes('hunter2'), text);
+    const answer = (await sent(where.dir)).find((o) => o.response?.response?.updatedInput?.password !== undefined);
+    assert.deepEqual(answer.response.response.updatedInput, { command: `deploy --token ${token}`, password: 'hunter2' });
+  });
+
   test('a permission is answered once, whoever asks', async () => {
     const t = await Talk.begin(d, { prompt: 'ask Bash {"command":"rm x"}; ask Write {"file":"y"}; ask Read {"file":"z"}' });
     const topic = `job:${t.id}`;

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
 #include "agent/agent.h"
 #include "agent/formats.h"
 #include "agent/hook.h"
@@ -22,6 +24,7 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 #include "fuzz.h"
+#include "proto/json.h"
 
 enum { OTHERS = 0xF0 };
 
@@ -154,6 +157,23 @@ try_touches(const char *text)
 	must(agent_patch_touches(text, "/", on_touch, &n) == n && n <= TOUCH_MAX);
 }
 
+/* What is JSON stays JSON. */
+static void
+try_secrets_json(const char *text, size_t size)
+{
+	cJSON *before = json_parse(text, size), *after;
+	struct buf b;
+
+	buf_init(&b, BUF_NO_MAX);
+	if (secrets_mask_json(text, size, &b) && before != NULL) {
+		after = json_parse(b.data, b.len);
+		must(after != NULL);
+		cJSON_Delete(after);
+	}
+	buf_release(&b);
+	cJSON_Delete(before);
+}
+
 static void
 try_secrets(const char *text, size_t size)
 {
@@ -184,6 +204,7 @@ try_other(unsigned which, const char *data, size_t size)
 		break;
 	case 2:
 		try_secrets(block, size);
+		try_secrets_json(block, size);
 		break;
 	default:
 		for (size_t i = 0; agent_formats[i] != NULL; i++)
