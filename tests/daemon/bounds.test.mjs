@@ -222,7 +222,7 @@ describe('heads that are none', () => {
 });
 
 describe('bounds of connections', () => {
-  const d = useKept({ max_connections: 40, max_connections_per_address: 30, max_half_open: 10, max_requests: 4, send_seconds: 6, max_answer_bytes: '40M', history_lines: 200_000, history_bytes: '64M' });
+  const d = useKept({ max_connections: 40, max_connections_per_address: 30, max_half_open: 10, max_requests: 4, send_seconds: 15, max_answer_bytes: '40M', history_lines: 200_000, history_bytes: '64M' });
   const opened = (n, where = d.tcp) => Promise.all(Array.from({ length: n }, () => Raw.open(where)));
   const ask = (path) => requestText('GET', path, [`Host: 127.0.0.1:${d.port}`, `Authorization: Bearer ${d.token}`]);
   const close = async (raws) => {
@@ -313,7 +313,7 @@ describe('bounds of connections', () => {
       return r.status === 503;
     });
     await d.well(); // what is small is answered all the same
-    await until('its memory back', async () => (await d.request('GET', `/api/v1/panes/${id}/capture?history=all`)).status === 200);
+    await until('its memory back', async () => (await d.request('GET', `/api/v1/panes/${id}/capture?history=all`)).status === 200, 60_000);
     for (const raw of slow) raw.close();
     await d.remove(id);
   });
