@@ -204,7 +204,7 @@ access_refusal(struct lws *wsi)
 	if (wsi_is_local(wsi))
 		return NULL;
 	if (!read_host(wsi, &host) || !is_served(s, &host))
-		return "this Host is not served here";
+		return "this Host is not served here; serve --allow-origin names others";
 	text = wsi_header(wsi, WSI_TOKEN_ORIGIN);
 	if (text != NULL &&
 	    (is_double(wsi, WSI_TOKEN_ORIGIN) || origin_parse(text, &origin) != 0 ||

@@ -38,6 +38,7 @@ struct ws_conn {
 	struct who who;
 	int close_code; /* 0: none */
 	bool opened, rx_binary, ping, held, close_sent, broken;
+	bool over; /* the client has closed it: nothing it sends behind that counts */
 };
 
 struct ws_request {
@@ -272,6 +273,8 @@ on_receive(struct lws *wsi, struct ws_conn *c, const void *in, size_t len)
 {
 	bool last = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
 
+	if (c->over)
+		return;
 	c->heard_us = clock_mono_us();
 	if (lws_is_first_fragment(wsi))
 		c->rx_binary = lws_frame_is_binary(wsi);
@@ -463,6 +466,7 @@ ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void 
 		c->heard_us = clock_mono_us();
 		return 0;
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		c->over = true;
 		return c->close_sent ? -1 : 0; /* 0: lws answers it */
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 		return on_writeable(c);

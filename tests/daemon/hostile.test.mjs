@@ -291,6 +291,26 @@ describe('frames that no library sends', () => {
     v.close();
   });
 
+  it('takes nothing behind a close', async () => {
+    const close = frame(OP.CLOSE, Buffer.from([3, 232]));
+    for (let i = 0; i < 60; i++) {
+      const v = await attach();
+      const late = frame(OP.BINARY, inputFrame('too-late'));
+      if (i % 3 === 0) await v.write(Buffer.concat([close, late]));
+      else {
+        await v.write(close);
+        if (i % 3 === 1) await new Promise((resolve) => setImmediate(resolve));
+        await v.write(late);
+      }
+      await until('the end', () => v.ended);
+    }
+    const v = await attach();
+    await v.write(frame(OP.BINARY, inputFrame('the-last')));
+    await echoes(v, 'the-last');
+    assert.doesNotMatch(v.screen, /too-late/);
+    v.close();
+  });
+
   it('takes messages in fragments, with a ping between them', async () => {
     const v = await attach();
     await v.write(frame(OP.BINARY, Buffer.from([1]), { fin: false }));
