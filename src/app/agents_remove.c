@@ -93,7 +93,7 @@ sessions_delete_before(struct http_req *r, void *arg)
 	sessions_remove_before(a->store, ms, false, on_removed, removal_new(r, a));
 }
 
-/* What is old. */
+/* What is old, or too much. */
 
 struct retention {
 	struct app *app;
@@ -107,7 +107,7 @@ on_swept(int rc, int64_t n, void *arg)
 {
 	(void)arg;
 	if (rc == 0 && n != 0)
-		log_info("sessions", "%lld that were old have been removed", (long long)n);
+		log_info("sessions", "%lld of the oldest have been removed", (long long)n);
 	else if (rc != 0 && rc != -ECANCELED)
 		log_warn("sessions", "old ones could not be removed: %s", strerror(-rc));
 }
@@ -117,16 +117,19 @@ on_timer(uv_timer_t *t)
 {
 	struct retention *rt = t->data;
 	struct app *a = rt->app;
+	const struct app_limits *l = &a->cfg.limits;
 	int64_t now = clock_wall_ms();
-	bool settled = agents_settled(a);
+	bool settled = agents_settled(a), first = rt->swept_ms == 0 || settled != rt->settled;
 
-	if (rt->swept_ms == 0 || settled != rt->settled || now < rt->swept_ms ||
-	    now - rt->swept_ms >= DAY_MS) {
-		sessions_remove_before(
-		    a->store, now - a->cfg.limits.sessions_days * DAY_MS, true, on_swept, NULL);
+	if (first || now < rt->swept_ms || now - rt->swept_ms >= DAY_MS) {
+		if (l->sessions_days != 0)
+			sessions_remove_before(
+			    a->store, now - l->sessions_days * DAY_MS, true, on_swept, NULL);
 		rt->swept_ms = now;
 		rt->settled = settled;
 	}
+	if (first || settled)
+		sessions_remove_beyond(a->store, l->sessions_max, on_swept, NULL);
 	uv_timer_start(t, on_timer, settled ? LOOK_MS : SETTLE_MS, 0);
 }
 
@@ -135,8 +138,6 @@ retention_open(struct app *a)
 {
 	struct retention *rt;
 
-	if (a->cfg.limits.sessions_days == 0)
-		return;
 	a->retention = rt = xcalloc(1, sizeof *rt);
 	rt->app = a;
 	uv_timer_init(a->loop, &rt->timer);

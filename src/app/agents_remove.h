@@ -1,7 +1,8 @@
 /*
- * Removing sessions: those that somebody names, and those that are older than sessions_days of
- * panescry.conf(5), which are looked for when the daemon starts, again when all transcripts that were
- * there have been read, and once a day.
+ * Removing sessions: those that somebody names, those that are older than sessions_days of
+ * panescry.conf(5), and those beyond max_sessions. They are looked for when the daemon starts and
+ * again when all transcripts that were there have been read; then the former once a day, the latter
+ * every ten minutes.
  *
  * What is only old may come back (store/sessions_remove.h): the place up to which its transcript has
  * been read stays, so what an agent adds to it, as when it resumes the session, is read on.

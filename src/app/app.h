@@ -52,6 +52,7 @@ struct app_limits {
 	char tmux_sockets[2048];   /* names or paths, each with a newline behind it */
 	bool sessions;             /* agents' transcripts are read */
 	unsigned sessions_days;    /* after which they are removed; 0: never */
+	unsigned sessions_max;     /* that are kept */
 	char prices[1024];         /* a file with the user's, or "" */
 	bool webhooks_remote;      /* watches may call other machines */
 	unsigned wrong_tokens_max; /* from one address, before it has to wait */
@@ -84,8 +85,9 @@ struct app_limits {
 		    }, \
 		.events_bytes = 16 * 1024 * 1024, .wrong_tokens_max = 20, .crashes_max = 5, \
 		.archive = true, .archive_bytes = 1024 * 1024 * 1024, .archive_days = 30, \
-		.tmux_sockets = "default\n", .sessions = true, .jobs_running = 16, \
-		.jobs_queue = 1000, .jobs_days = 30, .jobs_max_output = 50 * 1024 * 1024, \
+		.tmux_sockets = "default\n", .sessions = true, .sessions_max = 100000, \
+		.jobs_running = 16, .jobs_queue = 1000, .jobs_days = 30, \
+		.jobs_max_output = 50 * 1024 * 1024, \
 		.jobs_bytes = (uint64_t)4 * 1024 * 1024 * 1024, .jobs_dedup_ms = 600 * 1000, \
 		.jobs_backoff_ms = {15 * 1000, 30 * 1000, 60 * 1000}, .jobs_nbackoff = 3, \
 		.record = { \

@@ -130,7 +130,7 @@ struct app {
 	struct hooks *hooks;
 	struct stream *streams; /* imports.c's, utlist */
 	struct prices *prices;
-	struct retention *retention;    /* NULL: sessions are kept for ever */
+	struct retention *retention;    /* of sessions */
 	struct sessions_places *places; /* of tool calls */
 	struct store *store;
 	unsigned store_users; /* pieces of work that read it */

@@ -99,6 +99,7 @@ const struct bound bounds[] = {
     {"max_log_bytes", BOUND_BYTES, AT(log_bytes), 64 * K, 64 * G, "bytes", "it begins anew"},
     /* Agents. */
     {"sessions_days", BOUND_COUNT, AT(sessions_days), 0, DAYS_MOST, "days", "the oldest go"},
+    {"max_sessions", BOUND_COUNT, AT(sessions_max), 1, 10000000, "sessions", "the oldest go"},
     FIXED("transcript in one request", IMPORTS_BODY, "bytes", "413 too_large"),
     FIXED("transcript in pieces", IMPORTS_MAX, "bytes", "413 too_large"),
     /* Jobs. */

@@ -15,6 +15,7 @@
 struct removal {
 	char *id; /* NULL: by time */
 	int64_t before_ms, n;
+	int64_t keep; /* 0: any number */
 	bool forget;
 	sessions_removed_cb done;
 	void *arg;
@@ -72,6 +73,20 @@ remove_going(sqlite3 *db, struct removal *r)
 	return rc;
 }
 
+/* From the newest of those that are too many on, all that are older. */
+static int
+find_beyond(sqlite3 *db, struct removal *r)
+{
+	int rc = sql_get(db, &r->before_ms,
+	    "SELECT COALESCE(updated_ms, -1)+1 FROM sessions ORDER BY updated_ms DESC"
+	    " LIMIT 1 OFFSET ?",
+	    "l", r->keep);
+
+	if (rc == -ENOENT)
+		r->before_ms = 0;
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int
 run(sqlite3 *db, void *data)
 {
@@ -79,6 +94,8 @@ run(sqlite3 *db, void *data)
 	int64_t id = 0;
 	int rc = r->id != NULL ? sessions_find(db, r->id, &id) : 0;
 
+	if (rc == 0 && r->keep != 0)
+		rc = find_beyond(db, r);
 	if (rc == 0)
 		rc = sql_run(db, make_going, "");
 	if (rc == 0)
@@ -137,6 +154,18 @@ sessions_remove_before(
 
 	r->before_ms = before_ms;
 	r->forget = forget;
+	r->done = cb;
+	r->arg = arg;
+	submit(s, r);
+}
+
+void
+sessions_remove_beyond(struct store *s, unsigned keep, sessions_removed_cb cb, void *arg)
+{
+	struct removal *r = xcalloc(1, sizeof *r);
+
+	r->keep = keep;
+	r->forget = true;
 	r->done = cb;
 	r->arg = arg;
 	submit(s, r);

@@ -34,6 +34,11 @@ void sessions_remove(struct store *s, const char *id, sessions_removed_cb done, 
 void sessions_remove_before(
     struct store *s, int64_t before_ms, bool forget, sessions_removed_cb done, void *arg);
 
+/* All but the `keep` (above 0) that were last at work, as with `forget`. A session and its sub-agents
+ * stay while one of them does. */
+void sessions_remove_beyond(
+    struct store *s, unsigned keep, sessions_removed_cb done, void *arg);
+
 /* For the writer: whether nothing of it is to be written, as it was removed, or the session that it
  * is a sub-agent of was; then it counts as removed itself from now on. `parent` may be NULL, and
  * is for a fork. 1, 0, or a negative errno value. */

@@ -418,6 +418,22 @@ describe('old sessions of agents', () => {
   });
 });
 
+describe('sessions of agents beyond the most', () => {
+  it('are removed, those that were at work the longest ago', async () => {
+    const home = await makeHome('max_sessions = 2\n');
+    for (const days of [4, 1, 3, 2])
+      await writeFile(fileOf(home, `s${days}`), new Transcript(`s${days}`, { start: Date.now() - days * 86400_000 }).prompt('Then').call('Done').text);
+    const d = await startDaemon({ env: { HOME: home, PANESCRY_CONFIG: join(home, 'conf') } });
+    try {
+      const left = async () => (await d.ok('GET', 'sessions')).data.map((s) => s.agent_session).sort().join(' ');
+      await until('the newest two', async () => (await d.info()).sessions.settled && (await left()) === 's1 s2');
+    } finally {
+      await d.stop();
+      await rm(home, { recursive: true, force: true });
+    }
+  });
+});
+
 describe('prices of one’s own', () => {
   it('count before those of the program', async () => {
     const home = await makeHome('prices = ~/prices.json\n');
