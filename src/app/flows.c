@@ -130,6 +130,7 @@ struct look {
 	uint64_t id;          /* 0: a list */
 	uint64_t before, last;
 	unsigned limit, n;
+	enum flow_json how; /* of one */
 	int rc;
 	struct flows_run row;
 	struct jobs_usage used;
@@ -196,7 +197,7 @@ stored_json(const struct look *l)
 
 	if (o != NULL)
 		flow_parse(o, &f, &error);
-	out = flow_row_json(&l->row, f, &l->used, FLOW_JSON_WHOLE);
+	out = flow_row_json(&l->row, f, &l->used, l->how);
 	flow_error_release(&error);
 	flow_free(f);
 	cJSON_Delete(o);
@@ -272,16 +273,19 @@ flows_get(struct http_req *r, void *arg)
 	struct app *a = arg;
 	struct flow_run *run;
 	struct look *l;
-	uint64_t id;
+	uint64_t id, reveal;
+	enum flow_json how;
 
-	if (!read_id(r, &id))
+	if (!read_id(r, &id) || !jobs_may_reveal(r, &reveal))
 		return;
+	how = reveal != 0 ? FLOW_JSON_REVEALED : FLOW_JSON_WHOLE;
 	if ((run = flow_run_find(a->flows, id)) != NULL) {
-		http_reply_json_take(r, 200, flow_live_json(run, FLOW_JSON_WHOLE));
+		http_reply_json_take(r, 200, flow_live_json(run, how));
 		return;
 	}
 	l = xcalloc(1, sizeof *l);
 	l->id = id;
+	l->how = how;
 	look_start(l, r, a);
 }
 

@@ -28,8 +28,9 @@ void flows_stop(
     struct app *a); /* before runner_stop, and before the store is closed; again does no harm */
 void flows_free(struct app *a); /* when the loop has run out */
 
-/* flows_json.c, any thread. `f` is its definition, or NULL: without steps. */
-enum flow_json { FLOW_JSON_LIST, FLOW_JSON_EVENT, FLOW_JSON_WHOLE };
+/* flows_json.c, any thread. `f` is its definition, or NULL: without steps. Secrets are masked, but in
+ * FLOW_JSON_REVEALED, which else is as FLOW_JSON_WHOLE. */
+enum flow_json { FLOW_JSON_LIST, FLOW_JSON_EVENT, FLOW_JSON_WHOLE, FLOW_JSON_REVEALED };
 cJSON *flow_row_json(const struct flows_run *row, const struct flow *f,
     const struct jobs_usage *used, enum flow_json how);
 cJSON *flow_live_json(const struct flow_run *run, enum flow_json how); /* loop's thread */

@@ -35,9 +35,9 @@ add_id(cJSON *o, const char *name, char letter, uint64_t number)
 }
 
 static void
-add_masked(cJSON *o, const char *name, const char *text)
+add_shown(cJSON *o, const char *name, const char *text, enum flow_json how)
 {
-	char *masked = secrets_masked(text);
+	char *masked = how != FLOW_JSON_REVEALED ? secrets_masked(text) : NULL;
 
 	json_add_text(o, name, masked != NULL ? masked : text);
 	free(masked);
@@ -45,9 +45,9 @@ add_masked(cJSON *o, const char *name, const char *text)
 
 /* It was printed here, and but for its secrets is as it was: to parse it would keep the loop. */
 static cJSON *
-result_json(const char *result)
+result_json(const char *result, enum flow_json how)
 {
-	char *masked = secrets_masked_json(result);
+	char *masked = how != FLOW_JSON_REVEALED ? secrets_masked_json(result) : NULL;
 	cJSON *o = cJSON_CreateRaw(masked != NULL ? masked : result != NULL ? result : "null");
 
 	free(masked);
@@ -74,10 +74,10 @@ step_json(const struct flows_step *row, const struct flow *f, unsigned n, enum f
 	if (d->agent != NULL)
 		json_add_text(o, "agent", d->agent);
 	if (d->type == FLOW_APPROVAL)
-		add_masked(o, "message", d->message);
-	if (how == FLOW_JSON_WHOLE)
-		cJSON_AddItemToObject(o, "result", result_json(row->result));
-	add_masked(o, "error", row->error);
+		add_shown(o, "message", d->message, how);
+	if (how >= FLOW_JSON_WHOLE)
+		cJSON_AddItemToObject(o, "result", result_json(row->result, how));
+	add_shown(o, "error", row->error, how);
 	return o;
 }
 
@@ -105,7 +105,7 @@ flow_row_json(const struct flows_run *row, const struct flow *f, const struct jo
 	json_add_text(o, "file", row->file);
 	add_time(o, "created", row->created_ms);
 	add_time(o, "ended", row->ended_ms);
-	add_masked(o, "error", row->error);
+	add_shown(o, "error", row->error, how);
 	if (how == FLOW_JSON_LIST)
 		return o;
 	cJSON_AddItemToObject(o, "usage", jobs_usage_json(used));
@@ -130,7 +130,7 @@ flow_live_json(const struct flow_run *run, enum flow_json how)
 		if (message == NULL)
 			continue;
 		cJSON_DeleteItemFromObjectCaseSensitive(step, "message");
-		add_masked(step, "message", message);
+		add_shown(step, "message", message, how);
 	}
 	return o;
 }

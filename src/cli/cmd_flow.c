@@ -24,7 +24,7 @@
 #include "cli/toml_json.h"
 #include "proto/json.h"
 
-enum option { DETACH, FORCE, DENY, REASON, LIMIT, JSON };
+enum option { DETACH, FORCE, DENY, REASON, LIMIT, REVEAL, JSON };
 
 static const struct cli_option flow_options[] = {
     [DETACH] = {"detach", 'd', NULL, "run, resume: only print its id"},
@@ -32,6 +32,7 @@ static const struct cli_option flow_options[] = {
     [DENY] = {"deny", 0, NULL, "approve: say no"},
     [REASON] = {"reason", 'r', "TEXT", "approve: why, for the record"},
     [LIMIT] = {"limit", 'n', "N", "ls: at most so many (default 50, at most 1000)"},
+    [REVEAL] = {"reveal", 0, NULL, "show: do not mask secrets"},
     [JSON] = {"json", 'j', NULL, "print as JSON"},
     {0},
 };
@@ -344,7 +345,7 @@ run_show(const struct flow_args *a, const char *id)
 	int rc;
 
 	buf_init(&out, BUF_NO_MAX);
-	rc = ask_flow("GET", id, "", NULL, &out);
+	rc = ask_flow("GET", id, a->on[REVEAL] ? "?reveal=1" : "", NULL, &out);
 	if (rc == CLI_DONE && a->on[JSON]) {
 		put_json_line(out.data);
 	} else if (rc == CLI_DONE && (o = json_parse(out.data, out.len)) != NULL) {

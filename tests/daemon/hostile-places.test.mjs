@@ -128,6 +128,11 @@ it('secrets in arguments of their own and in results of flows are shown to nobod
       assert.deepEqual([r.json.steps[0].result.value.n, r.json.steps[0].result.value.password], [1, '\u2026[masked]']);
     }
     assert.ok(waiting.json.steps[2].message.startsWith('go on with glpat-\u2026[masked]'), waiting.text);
+    const clear = await d.ok('GET', `flows/${flow.id}?reveal=1`);
+    assert.deepEqual(clear.steps[0].result.value, { token, key, password: 'hunter2', n: 1 });
+    assert.ok((await d.cli(['flow', 'show', '--json', '--reveal', flow.id])).out.includes(token));
+    const ro = (await d.ok('POST', 'tokens', { read_only: true })).token;
+    assert.equal((await d.request('GET', `/api/v1/flows/${flow.id}?reveal=1`, { token: ro })).json.error, 'read_only');
     // What came behind it had them.
     assert.equal((await d.cli(['jobs', 'output', ended.json.steps[1].job])).out, `hunter2 ${token}`);
   } finally {
