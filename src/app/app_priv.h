@@ -224,6 +224,7 @@ void panes_signal(struct http_req *r, void *arg);
 void panes_capture(struct http_req *r, void *arg);
 void panes_commands(struct http_req *r, void *arg);
 void page_get(struct http_req *r, void *arg);
+void page_refuse_link(struct http_req *r); /* 401, for a person where one asks */
 void info_health(struct http_req *r, void *arg);
 void info_metrics(struct http_req *r, void *arg);
 void info_get(struct http_req *r, void *arg);

@@ -68,6 +68,30 @@ send_asset(struct http_req *r, const struct asset *f)
 	}
 }
 
+/* Opened by a person most of the time, who is to read more than JSON. */
+void
+page_refuse_link(struct http_req *r)
+{
+	static const char refusal[] =
+	    "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+	    "<meta name=\"viewport\" content=\"width=device-width\">\n"
+	    "<meta name=\"color-scheme\" content=\"light dark\">\n"
+	    "<title>panescry: this link is not valid</title>\n"
+	    "<h1>This link is not valid, or no longer</h1>\n"
+	    "<p>It may have been opened before, have expired or been ended. Run\n"
+	    "<code>panescry token</code> for a new one.</p>\n";
+	const char *accept = http_header(r, "accept");
+
+	if (accept == NULL || strstr(accept, "text/html") == NULL) {
+		http_reply_error(r, 401, "unauthorised",
+		    "this link is not valid or no longer; panescry token makes a new one");
+		return;
+	}
+	http_add_header(
+	    r, "content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+	http_reply(r, 401, "text/html; charset=utf-8", refusal, sizeof refusal - 1);
+}
+
 void
 page_get(struct http_req *r, void *arg)
 {

@@ -110,6 +110,9 @@ panes_list(struct http_req *r, void *arg)
 	alarms = cJSON_AddArrayToObject(o, "alarms");
 	if (*http_pane(r) == '\0')
 		app_alarms(a, alarms);
+	cJSON_AddStringToObject(
+	    o, "access", http_access(r) >= AUTH_WRITE ? "read_write" : "read_only");
+	json_add_text(o, "only", *http_pane(r) != '\0' ? http_pane(r) : NULL);
 	http_reply_json_take(r, 200, o);
 }
 

@@ -427,8 +427,7 @@ tokens_login(struct http_req *r, struct app *a, const char *token)
 	if (verdict == AUTH_WRONG && *token != '\0')
 		http_offered_wrong(r, token);
 	if (verdict != AUTH_GOOD) {
-		http_reply_error(r, 401, "unauthorised",
-		    "this link is not valid or no longer; panescry token makes a new one");
+		page_refuse_link(r);
 		return;
 	}
 	http_login(r, code ? made : token);

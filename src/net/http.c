@@ -39,7 +39,7 @@ struct http_req {
 	const struct http_route *route;
 	char *params[HTTP_PARAMS_MAX];
 	struct query query;
-	char *if_none_match, *accept_encoding, *range;
+	char *if_none_match, *accept, *accept_encoding, *range;
 	struct who who;
 	bool head, dispatched, body_done, waits, leaving;
 	bool last;         /* the connection ends behind the answer */
@@ -96,6 +96,7 @@ req_free(struct http_req *r)
 	query_release(&r->query);
 	buf_release(&r->body);
 	free(r->if_none_match);
+	free(r->accept);
 	free(r->accept_encoding);
 	free(r->range);
 	free(r->out_owned);
@@ -187,6 +188,8 @@ http_header(const struct http_req *r, const char *name)
 {
 	if (strcmp(name, "range") == 0)
 		return r->range;
+	if (strcmp(name, "accept") == 0)
+		return r->accept;
 	return strcmp(name, "if-none-match") == 0 ? r->if_none_match : r->accept_encoding;
 }
 
@@ -614,6 +617,7 @@ on_request(struct lws *wsi, struct session *session, const char *path)
 	server_tick_wanted(r->server);
 	link_busy(link_of(wsi));
 	r->if_none_match = wsi_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH);
+	r->accept = wsi_header(wsi, WSI_TOKEN_HTTP_ACCEPT);
 	r->accept_encoding = wsi_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING);
 	r->range = wsi_header(wsi, WSI_TOKEN_HTTP_RANGE);
 	r->server->stats.requests++;

@@ -63,8 +63,8 @@ const char *http_body(const struct http_req *r, size_t *len);
  * none: a 400 has been sent then and the request is gone. */
 cJSON *http_body_json(struct http_req *r);
 
-/* A request header among the few that are kept: "if-none-match", "accept-encoding",
- * "range". */
+/* A request header among the few that are kept: "if-none-match", "accept",
+ * "accept-encoding", "range". */
 const char *http_header(const struct http_req *r, const char *name);
 
 /* For a handler that answers later. */

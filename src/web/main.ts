@@ -14,7 +14,6 @@ import './css/usage.css';
 import { startAccess } from './state/access';
 import { pace } from './parts/pace';
 import { skipButton } from './parts/skip';
-import { startEvents } from './state/events';
 import { toHash } from './state/route';
 import { App } from './views/app';
 
@@ -22,7 +21,6 @@ const root = document.getElementById('app');
 if (!root) throw new Error('the page has no #app');
 document.body.prepend(skipButton());
 const app = new App(root);
-startEvents();
 startAccess();
 
 /**

@@ -98,6 +98,9 @@ describe('tokens', () => {
     const listed = (await d.request('GET', '/api/v1/panes?jobs=1', { token })).json;
     assert.deepEqual(listed.panes.map((p) => p.id), [mine.id]);
     assert.deepEqual(listed.alarms, []);
+    assert.deepEqual([listed.access, listed.only], ['read_write', mine.id]);
+    const whole = await d.ok('GET', 'panes');
+    assert.deepEqual([whole.access, whole.only], ['read_write', null]);
 
     const own = (path, method, more) => d.request(method ?? 'GET', `/api/v1/panes/${mine.id}${path}`, { token, ...more });
     assert.equal((await own('')).json.name, 'mine');
@@ -132,6 +135,7 @@ describe('tokens', () => {
     const { id } = await d.new(['cat']);
     const { token } = await mint({ pane: id, read_only: true });
     assert.equal(await status(token, `/api/v1/panes/${id}`), 200);
+    assert.equal((await d.request('GET', '/api/v1/panes', { token })).json.access, 'read_only');
     assert.equal((await d.request('DELETE', `/api/v1/panes/${id}`, { token })).json.error, 'read_only');
     assert.equal((await d.attach(id, { token })).hello.mode, 'ro');
     await d.remove(id);
@@ -146,6 +150,12 @@ describe('tokens', () => {
     const open = () => d.request('GET', `/?token=${code}`, { token: null });
     const all = await Promise.all(Array.from({ length: 5 }, open));
     assert.deepEqual(all.map((r) => r.status).sort(), [303, 401, 401, 401, 401]);
+    // For a person who opens it in a browser it is a page, that holds nothing of what was asked for.
+    const page = await request(d.tcp, 'GET', `/?token=${code}`, { headers: { accept: 'text/html,*/*;q=0.8' } });
+    assert.deepEqual([page.status, page.headers['content-type'], page.headers['cache-control']], [401, 'text/html; charset=utf-8', 'no-store']);
+    assert.match(page.headers['content-security-policy'], /^default-src 'none'/);
+    assert.match(page.text, /panescry token/);
+    assert.ok(!page.text.includes(code) && page.headers['set-cookie'] === undefined);
     const [cookie] = all.find((r) => r.status === 303).headers['set-cookie'][0].split(';');
     assert.ok(!cookie.includes(code));
     assert.equal((await d.request('GET', INFO, { token: null, headers: { cookie } })).status, 200);

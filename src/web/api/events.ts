@@ -14,6 +14,7 @@ export interface DaemonEvent {
   [member: string]: unknown;
 }
 
+const REFUSED = 4401;
 const BACKOFF_MS = [500, 1000, 2000, 5000, 10_000];
 
 export class Events {
@@ -22,6 +23,7 @@ export class Events {
   private failures = 0;
   private timer = 0;
   private closed = false;
+  private refused = false; // without another token it would be again
   private readonly onBack = (): void => {
     if (document.visibilityState === 'visible' && !this.socket) this.connect();
   };
@@ -43,6 +45,11 @@ export class Events {
     this.subscribe();
   }
 
+  /** Somebody has signed in. */
+  readmit(): void {
+    if (this.refused) this.connect();
+  }
+
   close(): void {
     this.closed = true;
     window.removeEventListener('online', this.onBack);
@@ -55,6 +62,7 @@ export class Events {
 
   private connect(): void {
     clearTimeout(this.timer);
+    this.refused = false;
     const to = url('ws/events');
     to.protocol = to.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(to, EVENTS_SUBPROTOCOL);
@@ -68,8 +76,8 @@ export class Events {
     socket.onmessage = (e) => {
       if (socket === this.socket) this.receive(e.data);
     };
-    socket.onclose = () => {
-      if (socket === this.socket) this.lost();
+    socket.onclose = (e) => {
+      if (socket === this.socket) this.lost(e.code);
     };
   }
 
@@ -79,13 +87,15 @@ export class Events {
     this.socket.send(JSON.stringify({ type: 'subscribe', topics: this.topics, ...after }));
   }
 
-  private lost(): void {
+  private lost(code: number): void {
     clearTimeout(this.timer);
     const { socket } = this;
     this.socket = null;
     socket?.close();
     if (this.closed) return;
     this.up(false);
+    this.refused = code === REFUSED;
+    if (this.refused) return;
     const wait = BACKOFF_MS[Math.min(this.failures, BACKOFF_MS.length - 1)] ?? 10_000;
     this.failures++;
     this.timer = window.setTimeout(() => this.connect(), wait * (0.8 + 0.4 * Math.random()));

@@ -90,7 +90,13 @@ export async function listPanes(): Promise<Panes> {
   if (!answer || !Array.isArray(answer.panes)) {
     throw foreign();
   }
-  return { panes: answer.panes, alarms: Array.isArray(answer.alarms) ? answer.alarms : [] };
+  const { panes, alarms, access, only } = answer;
+  return {
+    panes,
+    alarms: Array.isArray(alarms) ? alarms : [],
+    access: access === 'read_only' ? access : 'read_write',
+    only: typeof only === 'string' ? only : null,
+  };
 }
 
 export interface NewPane {

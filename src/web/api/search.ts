@@ -1,7 +1,7 @@
 // Searching what panes have printed, what the archive has of it, what agents said and did, and what
 // jobs wrote. Each of these is asked for by itself: they take different times.
 
-import { call, foreign } from './http';
+import { call, foreign, panePath } from './http';
 
 export const SOURCES = ['panes', 'archive', 'sessions', 'jobs'] as const;
 export type Source = (typeof SOURCES)[number];
@@ -14,6 +14,8 @@ export interface Query {
   regex: boolean;
   word: boolean;
   case: Case;
+  /** The one pane that may be asked; null: everything may. */
+  only: string | null;
   /** A glob over ids and names; '' for all panes. */
   pane: string;
   /** A moment or an age, as the daemon reads them; '' for any. */
@@ -67,8 +69,8 @@ const ASKED: Record<Source, Record<string, string>> = {
 };
 
 /** Whether there can be anything in a source: the globs of panes mean no jobs unless they say so. */
-export const canHave = (source: Source, { pane }: Query): boolean =>
-  source !== 'jobs' || !pane || /^j\d/.test(pane);
+export const canHave = (source: Source, { pane, only }: Query): boolean =>
+  only !== null ? source === 'panes' : source !== 'jobs' || !pane || /^j\d/.test(pane);
 
 export async function search(
   query: Query,
@@ -87,7 +89,8 @@ export async function search(
   if (query.case !== 'match') args.set(query.case === 'smart' ? 'smart' : 'icase', '1');
   if (query.pane) args.set('pane', query.pane);
   if (query.since) args.set('since', query.since);
-  const answer = await call<Answer | null>('GET', `api/v1/search?${args}`, undefined, signal);
+  const at = query.only !== null ? `${panePath(query.only)}/search` : 'api/v1/search';
+  const answer = await call<Answer | null>('GET', `${at}?${args}`, undefined, signal);
   if (!answer || !Array.isArray(answer.matches)) {
     throw foreign();
   }

@@ -368,6 +368,10 @@ export interface Pane {
 export interface Panes {
   panes: Pane[];
   alarms: Alarm[];
+  /** What the token may. */
+  access: 'read_write' | 'read_only';
+  /** The one pane that the token is for; null: it is for everything. */
+  only: string | null;
 }
 
 export interface Cursor {

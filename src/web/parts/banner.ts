@@ -74,7 +74,7 @@ export class Banner {
       case 'waiting':
         return 'Disconnected.';
       case 'unauthorised':
-        return 'Sign in again: run “panescry token” and open the link that it prints.';
+        return 'This browser has no access, or no more: run “panescry token” and open the link that it prints.';
       case 'gone':
         return 'This pane does not exist any more.';
       case 'ended':

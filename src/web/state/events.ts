@@ -14,10 +14,21 @@ const listeners = new Set<Listener>();
 export const eventsUp = new Value(false);
 
 let events: Events | null = null;
+let narrow = false;
 
-export function startEvents(): void {
-  events ??= new Events(
-    TOPICS,
+/**
+ * Called with each answer that says what the token is for. `one`: one pane alone, of which a single
+ * topic tells. Where events were refused and the daemon answers again, they are asked for again.
+ */
+export function followEvents(one: boolean): void {
+  if (events && narrow === one) {
+    events.readmit();
+    return;
+  }
+  events?.close();
+  narrow = one;
+  events = new Events(
+    one ? ['panes'] : TOPICS,
     (event) => {
       for (const listener of [...listeners]) listener(event);
     },

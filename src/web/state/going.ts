@@ -8,6 +8,7 @@ import { getFlow, listFlows, type Flow, type Step } from '../api/flows';
 import { ApiError } from '../api/http';
 import { jobLives, listJobs, type Job } from '../api/jobs';
 import { listSessions, type Session } from '../api/sessions';
+import { isNarrow } from './access';
 import { onEvent } from './events';
 import { perFrame } from './frame';
 import { Value } from './value';
@@ -159,6 +160,7 @@ let timer = 0;
 let asking: AbortController | null = null;
 
 async function ask(): Promise<void> {
+  if (isNarrow()) return;
   clearTimeout(timer);
   asking?.abort();
   asking = new AbortController();

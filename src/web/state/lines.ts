@@ -3,6 +3,7 @@
 
 import { archived, history, type HistoryPart } from '../api/history';
 import { ApiError } from '../api/http';
+import { isNarrow } from './access';
 
 export interface LineSource {
   readonly pane: string;
@@ -34,7 +35,7 @@ export function linesOf(pane: string, run?: string): LineSource {
   let none = false; // the archive has nothing of it
   let oldest: number | undefined; // line there
   const past = async (from: number, to: number, signal: AbortSignal): Promise<HistoryPart | null> => {
-    if (none) return null;
+    if (none || isNarrow()) return null;
     try {
       return await archived(pane, run, from, to, signal);
     } catch (e) {

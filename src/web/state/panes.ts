@@ -1,24 +1,31 @@
 // The list of panes: asked for every two seconds while somebody can see it, since no event tells how
 // much a pane has written; what events tell of panes is put in at once.
 
-import { ApiError, listPanes, type Agent, type Alarm, type Pane } from '../api/http';
+import { ApiError, listPanes, type Agent, type Alarm, type Listing, type Pane } from '../api/http';
 import type { DaemonEvent } from '../api/events';
 import { onEvent } from './events';
 import { perFrame } from './frame';
 import { Value } from './value';
 
 const INTERVAL_MS = 2000;
+const REFUSED_MS = 60_000; // another tab may sign in; until then it is no use to ask
 
 export interface PaneList {
   panes: Pane[];
   alarms: Alarm[];
+  /** What this browser's token may. */
+  access: Listing['access'];
+  /** The one pane that it is for; null: it is for everything. */
+  only: string | null;
   /** null while the daemon answers. */
   trouble: 'offline' | 'unauthorised' | null;
   /** False until the first answer. */
   known: boolean;
 }
 
-export const paneList = new Value<PaneList>({ panes: [], alarms: [], trouble: null, known: false });
+export const paneList = new Value<PaneList>({
+  panes: [], alarms: [], access: 'read_write', only: null, trouble: null, known: false,
+});
 
 let timer = 0;
 let asking = false;
@@ -38,20 +45,21 @@ export async function refreshPanes(): Promise<void> {
   } while (again);
   asking = false;
   if (document.visibilityState === 'visible') {
-    timer = window.setTimeout(() => void refreshPanes(), INTERVAL_MS);
+    const refused = paneList.get().trouble === 'unauthorised';
+    timer = window.setTimeout(() => void refreshPanes(), refused ? REFUSED_MS : INTERVAL_MS);
   }
 }
 
 async function ask(): Promise<void> {
   tell();
   try {
-    const { panes, alarms } = await listPanes();
-    paneList.set({ panes: changed(panes), alarms, trouble: null, known: true });
+    const list = await listPanes();
+    paneList.set({ ...list, panes: changed(list.panes), trouble: null, known: true });
   } catch (e) {
     const unauthorised = e instanceof ApiError && e.status === 401;
-    const { panes, alarms, known } = paneList.get();
+    const list = paneList.get();
     const trouble = unauthorised ? 'unauthorised' : 'offline';
-    paneList.set({ panes: changed(panes), alarms, known, trouble });
+    paneList.set({ ...list, panes: changed(list.panes), trouble });
   }
   changes.clear();
 }

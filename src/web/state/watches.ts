@@ -3,6 +3,7 @@
 import { ApiError } from '../api/http';
 import type { Case } from '../api/search';
 import { listWatches, type Watch, type WatchWish } from '../api/watches';
+import { isNarrow, whenWhole } from './access';
 import { onEvent } from './events';
 import { Value } from './value';
 
@@ -15,6 +16,7 @@ let timer = 0;
 export async function refreshWatches(): Promise<void> {
   clearTimeout(timer);
   timer = 0;
+  if (isNarrow()) return;
   try {
     watches.set(await listWatches());
   } catch (e) {
@@ -26,9 +28,12 @@ let following = false;
 
 /** From now on. */
 export function followWatches(): void {
-  void refreshWatches();
-  if (following) return;
+  if (following) {
+    void refreshWatches();
+    return;
+  }
   following = true;
+  whenWhole(() => void refreshWatches());
   onEvent((e) => {
     if (e.topic !== 'watches' && e.type !== 'reset') return;
     timer ||= window.setTimeout(() => void refreshWatches(), SOON_MS);

@@ -1,6 +1,7 @@
 // The whole page: the list beside the grid of cells, and the search over both.
 
 import { button, el, icon } from '../parts/dom';
+import { isNarrow } from '../state/access';
 import { addCommands, type Command } from '../state/commands';
 import { paneList, startPolling, type PaneList } from '../state/panes';
 import { go, isPane, listOf, route, type Route } from '../state/route';
@@ -15,6 +16,7 @@ import { SearchPanel } from './search';
 import { Sidebar } from './sidebar';
 
 const NARROW = '(max-width: 720px)';
+const isOffered = (): boolean => !isNarrow();
 const REMEMBERED = 'panescry.sidebar';
 
 const HELP: Command = {
@@ -106,9 +108,9 @@ export class App {
     return [
       { id: 'palette.open', title: 'All commands and places', group: 'Go to', keys: 'Ctrl+K', also: ['Ctrl+Shift+P'], unlisted: true, run: () => this.openPalette() },
       { id: 'search.open', title: 'Search all panes', group: 'Search', keys: 'Ctrl+Shift+F', words: 'find grep', run: () => this.openSearch() },
-      { id: 'go.sessions', title: 'Sessions of agents', group: 'Go to', keys: 'Ctrl+Shift+L', words: 'claude codex transcripts', run: () => list(listOf('session')) },
-      { id: 'go.jobs', title: 'Jobs', group: 'Go to', keys: 'Ctrl+Shift+J', words: 'run', run: () => list(listOf('job')) },
-      { id: 'go.flows', title: 'Flows', group: 'Go to', words: 'steps', run: () => list(listOf('flow')) },
+      { id: 'go.sessions', title: 'Sessions of agents', group: 'Go to', keys: 'Ctrl+Shift+L', words: 'claude codex transcripts', when: isOffered, run: () => list(listOf('session')) },
+      { id: 'go.jobs', title: 'Jobs', group: 'Go to', keys: 'Ctrl+Shift+J', words: 'run', when: isOffered, run: () => list(listOf('job')) },
+      { id: 'go.flows', title: 'Flows', group: 'Go to', words: 'steps', when: isOffered, run: () => list(listOf('flow')) },
       { id: 'sidebar.toggle', title: 'Go to the list of panes, or hide it', group: 'Go to', keys: 'Ctrl+Shift+B', words: 'sidebar show', run: () => this.toSidebar() },
     ];
   }

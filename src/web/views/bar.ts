@@ -70,6 +70,8 @@ export class PaneBar {
       this.size,
       search,
       this.mode,
+      // In the place of the button, for those who cannot choose.
+      el('span', { class: 'hint reader', title: 'This token may only read' }, 'Read only'),
     );
     this.name.textContent = pane;
     document.addEventListener('visibilitychange', this.onVisible);

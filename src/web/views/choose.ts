@@ -5,6 +5,7 @@ import { listJobs } from '../api/jobs';
 import { listSessions } from '../api/sessions';
 import type { Pane } from '../api/http';
 import { button, el, icon, renew } from '../parts/dom';
+import { whenWhole } from '../state/access';
 import { paneList } from '../state/panes';
 import { jobHash, sessionHash, toHash, type Route } from '../state/route';
 import { jobEntry, paneEntry, sessionEntry, type Entry } from './entries';
@@ -64,7 +65,7 @@ export class Chooser {
   private readonly forget: () => void;
 
   constructor(private readonly actions: ChooserActions) {
-    this.start = button('New pane', { class: 'primary changes' }, () => actions.start());
+    this.start = button('New pane', { class: 'primary changes whole' }, () => actions.start());
     this.start.prepend(icon('plus'));
     this.element = el(
       'section',
@@ -81,8 +82,9 @@ export class Chooser {
       ),
     );
     this.element.addEventListener('keydown', (e) => this.key(e));
-    this.forget = paneList.watch(() => this.list());
-    void this.recent();
+    const waits = whenWhole(() => void this.recent());
+    const forget = paneList.watch(() => this.list());
+    this.forget = () => (waits(), forget());
   }
 
   focus(): void {

@@ -1,6 +1,6 @@
 // What can be done with cells by name and by key.
 
-import { mayChange } from '../state/access';
+import { isNarrow, mayChange } from '../state/access';
 import type { Command } from '../state/commands';
 import { MOST, type Side } from '../state/grid';
 import type { Grid } from './grid';
@@ -29,7 +29,7 @@ export function gridCommands(grid: Grid): Command[] {
     },
   }));
   return [
-    { id: 'pane.new', title: 'New pane', group: 'Panes', words: 'shell terminal start create', when: () => mayChange.get(), run: () => void grid.start() },
+    { id: 'pane.new', title: 'New pane', group: 'Panes', words: 'shell terminal start create', when: () => mayChange.get() && !isNarrow(), run: () => void grid.start() },
     { id: 'cell.split-right', title: 'Split right', group, keys: 'Ctrl+Shift+E', words: 'columns beside vertical', run: () => grid.split(true) },
     { id: 'cell.split-down', title: 'Split down', group, keys: 'Ctrl+Shift+O', words: 'rows below horizontal', run: () => grid.split(false) },
     { id: 'cell.close', title: 'Close cell', group, keys: 'Ctrl+Shift+X', when: several, run: () => void grid.close() },

@@ -28,7 +28,7 @@ export class NewPaneForm {
   ) {
     const form = el(
       'form',
-      { class: 'new changes' },
+      { class: 'new changes whole' },
       this.command,
       el('button', { type: 'submit', class: 'primary', 'aria-label': 'New pane' }, icon('plus')),
     );

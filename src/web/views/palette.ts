@@ -4,6 +4,7 @@ import { listJobs } from '../api/jobs';
 import { listSessions } from '../api/sessions';
 import { el, icon } from '../parts/dom';
 import { keyCaps } from '../parts/keycaps';
+import { isNarrow } from '../state/access';
 import { fits, type Fits } from '../state/fuzzy';
 import { recent, remember } from '../state/recent';
 import { commandEntries, jobEntry, paneEntries, sessionEntry, type Entry } from './entries';
@@ -142,6 +143,7 @@ export class Palette {
       this.entries.push(...entries);
       this.filter(true);
     };
+    if (isNarrow()) return;
     await Promise.allSettled([
       listSessions({ text: '', agent: '' }, ASKED, 0, signal).then(({ data }) => add(data.map(sessionEntry))),
       listJobs({ text: '', state: '' }, ASKED, null, signal).then(({ jobs }) => add(jobs.map(jobEntry))),

@@ -5,6 +5,7 @@ import { SOURCES, type Match, type Query, type Source } from '../api/search';
 import { button, debounce, el, tame } from '../parts/dom';
 import { problem } from '../parts/problem';
 import { ByteWalk } from '../parts/utf8';
+import { isNarrow, onlyPane } from '../state/access';
 import { addCommands } from '../state/commands';
 import { Finder } from '../state/finder';
 import { unique, type Group } from '../state/groups';
@@ -94,7 +95,7 @@ export class SearchPanel {
     });
     this.keepers = [
       button('Save', { class: 'small', title: 'Keep this search under a name' }, () => this.keeping.save(this.value)),
-      button('Watch', { class: 'small changes', title: 'Be told when it is printed' }, () =>
+      button('Watch', { class: 'small changes whole', title: 'Be told when it is printed' }, () =>
         this.keeping.watch({ search: this.value, scope: this.filters.scope, age: this.filters.ageText })),
     ];
     this.element = this.layout();
@@ -145,7 +146,7 @@ export class SearchPanel {
         button('Close', { class: 'quiet', title: 'Esc' }, () => this.close()),
       ),
       this.filters.element,
-      el('div', { class: 'search-sources' }, this.sources.element, this.groups),
+      el('div', { class: 'search-sources whole' }, this.sources.element, this.groups),
       this.keeping.element,
       this.wrong,
       this.home.element,
@@ -174,7 +175,7 @@ export class SearchPanel {
     searches.watch(({ saved }) => {
       forget();
       forget = addCommands([
-        { id: 'search.watches', title: 'Watches', group: 'Searches', words: 'watch pattern fired alert', run: openWatches },
+        { id: 'search.watches', title: 'Watches', group: 'Searches', words: 'watch pattern fired alert', when: () => !isNarrow(), run: openWatches },
         ...saved.map(({ name, search }) => ({
           id: `search.saved.${name}`,
           title: tame(name),
@@ -254,7 +255,7 @@ export class SearchPanel {
     if (!this.isOpen) return;
     const { pattern, regex, word, case: letters } = this.value;
     const { scope: pane, since } = this.filters;
-    const query: Query = { pattern, regex, word, case: letters, pane, since };
+    const query: Query = { only: onlyPane.get() ?? null, pattern, regex, word, case: letters, pane, since };
     this.finder.ask(pattern ? query : null, fresh);
     clearTimeout(this.slow);
     this.askedAt = performance.now();

@@ -52,12 +52,14 @@ export class SearchHome {
     const part = (title: string, ...nodes: HTMLElement[]): HTMLElement =>
       el('section', { class: 'home-part' }, el('h3', {}, title), ...nodes);
     this.recentPart = part('Recent', this.recent);
+    const watches = part('Watches', this.watches.element);
+    watches.classList.add('whole');
     this.element = el(
       'div',
       { class: 'search-home', hidden: true },
       part('Saved searches', this.saved, this.noneSaved),
       this.recentPart,
-      part('Watches', this.watches.element),
+      watches,
     );
     this.element.addEventListener('click', (e) => this.click(e));
     this.element.addEventListener('keydown', (e) => this.key(e));

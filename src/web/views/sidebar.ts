@@ -76,7 +76,7 @@ export class Sidebar {
         el('div', { class: 'brand-tools' }, bell.element, settings, close),
       ),
       el('div', { class: 'side-scroll' }, this.host, this.tree.element, this.empty),
-      el('div', { class: 'side-lists' }, ...Object.values(this.lists)),
+      el('div', { class: 'side-lists whole' }, ...Object.values(this.lists)),
       el('div', { class: 'foot' }, this.alarm, form.element),
       sizer(document.documentElement),
     );
@@ -115,7 +115,7 @@ export class Sidebar {
     this.alarm.hidden = text === '';
   }
 
-  private listed({ panes, alarms, trouble, known }: PaneList): void {
+  private listed({ panes, alarms, only, trouble, known }: PaneList): void {
     this.warn(alarms);
     this.element.dataset.trouble = trouble ?? '';
     const text =
@@ -127,7 +127,7 @@ export class Sidebar {
             ? 'No panes yet. Start one below.'
             : '';
     if (this.empty.textContent !== text) this.empty.textContent = text;
-    if (known && !trouble && !this.named) void this.name();
+    if (known && !trouble && only === null && !this.named) void this.name();
   }
 
   private async name(): Promise<void> {
