@@ -5,6 +5,9 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
+import { findNginx, startNginx } from '../web/lib/nginx.mjs';
+import { freePort } from '../web/lib/proxy.mjs';
+import { attachPath, SUBPROTOCOL } from './lib/frames.mjs';
 import { request, startDaemon } from './lib/daemon.mjs';
 import { assertRefused, panescry } from './lib/run.mjs';
 import { until, within } from './lib/until.mjs';
@@ -88,5 +91,68 @@ describe('behind a proxy', () => {
       assertRefused(await panescry(['serve', '--foreground', '--trust-proxy', proxy]), 2, /--trust-proxy/);
     for (const path of ['x', '', '/api', '/ws/x', '/a b', '/a//b', '/../x', '/x?y', `/${'x'.repeat(200)}`])
       assertRefused(await panescry(['serve', '--foreground', '--base-path', path]), 2, /--base-path/);
+  });
+});
+
+const nginx = await findNginx();
+
+describe('behind nginx that gives up on what is idle', { skip: nginx ? false : 'there is no nginx: PANESCRY_NGINX may name one' }, () => {
+  let d, proxy, site, port;
+  before(async () => {
+    port = await freePort();
+    site = `https://127.0.0.1:${port}`;
+    d = await startDaemon({ args: ['--base-path', '/x/', '--trust-proxy', '127.0.0.1', '--allow-origin', site] });
+    proxy = await startNginx(nginx, { port, base: '/x', upstream: (await d.local('GET', '/api/v1/info')).json.port });
+  });
+  after(async () => {
+    await proxy?.stop();
+    await d?.stop();
+  });
+
+  const pane = async (command) => (await d.local('POST', '/api/v1/panes', { json: { command } })).json.id;
+
+  /** All that comes until the proxy closes it: where output begins, and its bytes. */
+  const follow = (pane, offset, more = {}) => {
+    const ws = new WebSocket(`wss://127.0.0.1:${port}/x${attachPath(pane, { offset })}`, [SUBPROTOCOL], {
+      rejectUnauthorized: false, headers: { authorization: `Bearer ${d.token}`, origin: site, ...more },
+    });
+    const got = { start: null, bytes: Buffer.alloc(0), status: 101 };
+    ws.on('message', (m) => {
+      if (m[0] !== 1) return; // OUTPUT, a 64 bit offset, bytes
+      got.start ??= Number(m.readBigUInt64BE(1));
+      got.bytes = Buffer.concat([got.bytes, m.subarray(9)]);
+    });
+    ws.on('unexpected-response', (_, res) => {
+      got.status = res.statusCode;
+      ws.terminate();
+    });
+    ws.on('error', () => {});
+    return within('the end', new Promise((resolve) => ws.on('close', (code) => resolve({ ...got, code }))));
+  };
+
+  it('is passed by requests and WebSockets of its origin alone', async () => {
+    const via = (path, headers = {}) => request({ host: '127.0.0.1', port, tls: true }, 'GET', path, { headers });
+    assert.equal((await via('/x/healthz')).status, 200);
+    assert.equal((await via('/x/api/v1/info')).status, 401);
+    assert.equal((await via('/x/api/v1/info', { authorization: `Bearer ${d.token}` })).status, 200);
+    assert.equal((await via('/x/healthz', { host: 'evil.example' })).status, 403);
+    const id = await pane(['cat']);
+    assert.equal((await follow(id, 0, { origin: 'https://evil.example' })).status, 403);
+  });
+
+  it('cuts a quiet terminal, which goes on at its byte', async () => {
+    const id = await pane(['sh', '-c', 'stty -onlcr; for i in 1 2 3; do echo "line $i"; sleep 3; done; exec cat']);
+    let at = 0;
+    let text = '';
+    await until('all lines', async () => {
+      const got = await follow(id, at);
+      assert.equal(got.code, 1006, 'nginx closes without a word');
+      assert.ok(got.start === null || got.start === at, `${got.start} after ${at}`);
+      at += got.bytes.length;
+      text += got.bytes;
+      return text.includes('line 3\n');
+    }, 60_000);
+    assert.equal(text, 'line 1\nline 2\nline 3\n');
+    assert.match(await proxy.errors(), /timed out/);
   });
 });

@@ -4,13 +4,12 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { useRig } from './lib/browser.mjs';
 import { openGrid } from './lib/frames.mjs';
-import { startProxy } from './lib/proxy.mjs';
 import { until } from './lib/until.mjs';
 
 const WINDOW = 1024 * 1024;
 const LONG = 60_000; // four floods on two busy processors
 
-const rig = useRig({ before, after });
+const rig = useRig({ before, after, proxied: true });
 let proxy;
 afterEach(() => proxy?.stop());
 
@@ -107,7 +106,7 @@ test('Ctrl-C in a flood: the last screen is the pane’s, and lines above it com
 });
 
 test('cut off again and again during a flood', async () => {
-  proxy = await startProxy(rig.daemon.port);
+  proxy = await rig.proxy();
   const id = await flood(YES);
   const v = await rig.open({ pane: id, port: proxy.port });
   for (let i = 0; i < 4; i++) {

@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { useRig } from './lib/browser.mjs';
-import { startProxy } from './lib/proxy.mjs';
 import { until } from './lib/until.mjs';
 
-const rig = useRig({ before, after });
+const rig = useRig({ before, after, proxied: true });
 let proxy;
 afterEach(() => proxy?.stop());
 
@@ -23,7 +22,7 @@ function assertLines(text, n) {
 }
 
 test('a cut connection resumes without a missing or doubled byte', async () => {
-  proxy = await startProxy(rig.daemon.port);
+  proxy = await rig.proxy();
   const id = await rig.daemon.pane(COUNTER(400, 0.02));
   const v = await rig.open({ pane: id, port: proxy.port });
   await v.sees('line 30');
@@ -83,7 +82,7 @@ test('a killed worker is not noticed', async () => {
 });
 
 test('cuts within messages of a flood lose nothing that the ring still has', async () => {
-  proxy = await startProxy(rig.daemon.port);
+  proxy = await rig.proxy();
   const id = await rig.daemon.pane([
     'sh',
     '-c',
@@ -100,7 +99,7 @@ test('cuts within messages of a flood lose nothing that the ring still has', asy
 });
 
 test('a viewer that fell out of the ring gets the screen, not a hole', async () => {
-  proxy = await startProxy(rig.daemon.port);
+  proxy = await rig.proxy();
   const id = await rig.daemon.pane([
     'sh',
     '-c',
@@ -139,7 +138,7 @@ test('a flood beyond the window goes on, as the page acknowledges', async () => 
 });
 
 test('it connects at once when the network is back or the page is looked at', async () => {
-  proxy = await startProxy(rig.daemon.port);
+  proxy = await rig.proxy();
   const v = await rig.open({ pane: await rig.daemon.shell(), port: proxy.port });
   proxy.refuse(true);
   for (const event of ['online', 'visibilitychange']) {

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { startDaemon } from './daemon.mjs';
+import { freePort, startProxy } from './proxy.mjs';
 import { until } from './until.mjs';
 
 const SHOTS =
@@ -42,11 +43,14 @@ export async function launch(args = []) {
   });
 }
 
-/** Daemon and browser for one file of tests: `const rig = useRig({ before, after })`. */
-export function useRig({ before, after }, args = [], prepare = undefined) {
+/** Daemon and browser for one file of tests: `const rig = useRig({ before, after })`. With `proxied` there
+ * is rig.proxy(), which starts a proxy whose address the daemon serves. */
+export function useRig({ before, after, proxied = false }, args = [], prepare = undefined) {
   const rig = {};
   before(async () => {
-    rig.daemon = await startDaemon(prepare);
+    const port = proxied ? await freePort() : 0;
+    rig.daemon = await startDaemon(prepare, proxied ? ['--allow-origin', `http://127.0.0.1:${port}`] : []);
+    rig.proxy = () => startProxy(rig.daemon.port, port);
     rig.browser = await launch(args);
   });
   after(async () => {
@@ -57,14 +61,15 @@ export function useRig({ before, after }, args = [], prepare = undefined) {
   return rig;
 }
 
-/** Signs in through the link, then shows the pane. `port` is a proxy's where there is one. */
-async function openPage(rig, { pane, query = '', port, context: contextOptions = {} } = {}) {
+/** Signs in through the link, then shows the pane. `port` is a proxy's where there is one, and `site`
+ * all that comes before "/?token=", if it is not the daemon's own; `token` is its own where none is given. */
+async function openPage(rig, { pane, query = '', port, site, token, context: contextOptions = {} } = {}) {
   const context = await rig.browser.newContext({
     viewport: { width: 1100, height: 700 },
     ...contextOptions,
   });
   const page = await context.newPage();
-  const origin = `http://127.0.0.1:${port ?? rig.daemon.port}`;
+  const origin = site ?? `http://127.0.0.1:${port ?? rig.daemon.port}`;
   const faults = [];
   await page.addInitScript(() => {
     globalThis.violations = [];
@@ -130,7 +135,7 @@ async function openPage(rig, { pane, query = '', port, context: contextOptions =
     },
   };
 
-  await page.goto(`${origin}/?token=${rig.daemon.token}`);
+  await page.goto(`${origin}/?token=${token ?? rig.daemon.token}`);
   assert.ok(!page.url().includes('token'), 'the token leaves the address');
   if (pane) {
     // The page that the login led to shows the first pane; what is online must not be that one.

@@ -2,20 +2,32 @@
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.mjs';
 
 const BINARY = process.env.PANESCRY ?? 'panescry';
 
+/** The link may be a proxy's. */
+const ownPort = (socketPath) =>
+  new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path: '/api/v1/info' }, (answer) => {
+      let text = '';
+      answer.on('data', (d) => (text += d)).on('error', reject);
+      answer.on('end', () => resolve(JSON.parse(text).port));
+    });
+    asked.on('error', reject).end();
+  });
+
 /** `prepare` is given the directory, which is its home as well, before it starts; what it returns is
- * added to the environment. */
-export async function startDaemon(prepare = async () => {}) {
+ * added to the environment. `args` are further ones of `panescry serve`. */
+export async function startDaemon(prepare = async () => {}, args = []) {
   const dir = await mkdtemp(join(tmpdir(), 'panescry-web-'));
   const more = await prepare(dir);
   const child = spawn(
     BINARY,
-    ['serve', '--foreground', '--listen', '127.0.0.1:0', '--socket', join(dir, 's.sock'), '--state-dir', dir],
+    ['serve', '--foreground', '--listen', '127.0.0.1:0', '--socket', join(dir, 's.sock'), '--state-dir', dir, ...args],
     // No tmux server and no agents' sessions of whoever runs this.
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMUX_TMPDIR: dir, HOME: dir, ...more } },
   );
@@ -38,18 +50,19 @@ export async function startDaemon(prepare = async () => {}) {
   };
 
   let link;
+  let port;
   try {
     link = await until('the link on standard output', () => {
       if (failed) throw failed;
       if (child.exitCode !== null) throw new Error(`the daemon ended: ${err}`);
-      return out.match(/^http:\/\/\S+\?token=\S+/m)?.[0];
+      return out.match(/^https?:\/\/\S+\?token=\S+/m)?.[0];
     });
+    port = await ownPort(join(dir, 's.sock'));
   } catch (e) {
     await stop();
     throw e;
   }
-  const { port, searchParams } = new URL(link);
-  const token = searchParams.get('token');
+  const token = new URL(link).searchParams.get('token');
 
   const api = async (method, path, body) => {
     const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`, {
@@ -66,7 +79,7 @@ export async function startDaemon(prepare = async () => {}) {
   };
 
   return {
-    port: Number(port),
+    port,
     token,
     link,
     dir,

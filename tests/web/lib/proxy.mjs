@@ -1,8 +1,19 @@
 // A TCP proxy between browser and daemon whose connections can be cut.
 
+import { once } from 'node:events';
 import net from 'node:net';
 
-export async function startProxy(target) {
+/** One that nobody listens at: the daemon has to be told a proxy's before there is a proxy. */
+export async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export async function startProxy(target, port = 0) {
   const pairs = new Set();
   let refusing = false;
   let cutAfter = Infinity;
@@ -43,7 +54,7 @@ export async function startProxy(target) {
       }
     });
   });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
   const cut = () => {
     for (const { client, upstream } of pairs) {
       client.destroy();
