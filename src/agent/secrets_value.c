@@ -10,6 +10,26 @@
 
 enum { LOOK_MAX = 256 }; /* bytes of a value that are looked at before it is one */
 
+/* Blanks, quotes, and what has a meaning to a shell; NUL. */
+static const bool ends_word[256] = {['\0'] = true,
+    [' '] = true,
+    ['\t'] = true,
+    ['\n'] = true,
+    ['\v'] = true,
+    ['\f'] = true,
+    ['\r'] = true,
+    ['"'] = true,
+    ['\''] = true,
+    ['\\'] = true,
+    [';'] = true,
+    ['&'] = true,
+    ['|'] = true,
+    ['<'] = true,
+    ['>'] = true,
+    ['`'] = true,
+    [','] = true,
+    [')'] = true};
+
 static bool
 ends_value(const char *s, const char *end, char quote)
 {
@@ -18,7 +38,8 @@ ends_value(const char *s, const char *end, char quote)
 	if (quote != 0)
 		return c == quote || c == '\n' || c == '\0' ||
 		       (c == '\\' && s + 1 < end && (s[1] == quote || s[1] == '\\'));
-	return isspace((unsigned char)c) || c == '\0' || strchr("\"'\\;&|<>`,)", c) != NULL;
+	/* Most bytes of long texts come here, again and again: a table is faster than what it says. */
+	return ends_word[(unsigned char)c];
 }
 
 const char *
