@@ -78,6 +78,7 @@ struct app_limits {
 			.per_address = 6144, \
 			.half_open = 1024, \
 			.requests = 4096, \
+			.requests_each = 100000, \
 			.header_seconds = 15, \
 			.body_seconds = 60, \
 			.send_seconds = 60, \

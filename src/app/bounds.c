@@ -84,6 +84,8 @@ const struct bound bounds[] = {
 	"the oldest is closed"},
     {"max_requests", BOUND_COUNT, AT(server.requests), 1, 60000, "requests",
 	"503 too_many_requests"},
+    {"max_requests_per_connection", BOUND_COUNT, AT(server.requests_each), 1, 1000000000,
+	"requests", "the connection ends"},
     {"header_seconds", BOUND_SECONDS, AT(server.header_seconds), 1, 300, "seconds",
 	"408 header_timeout"},
     {"body_seconds", BOUND_SECONDS, AT(server.body_seconds), 1, 3600, "seconds",

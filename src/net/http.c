@@ -514,7 +514,8 @@ check_length(struct http_req *r, bool *has_body)
 	else
 		ok = true;
 	/* Where a body ends is not known, nor where the next request begins. */
-	r->last = coding != NULL || rc == -EINVAL;
+	if (coding != NULL || rc == -EINVAL)
+		r->last = true;
 	*has_body = n != 0;
 	free(length);
 	free(coding);
@@ -616,6 +617,7 @@ on_request(struct lws *wsi, struct session *session, const char *path)
 	r->server->nrequests++;
 	server_tick_wanted(r->server);
 	link_busy(link_of(wsi));
+	r->last = ++link_of(wsi)->requests >= r->server->cfg.bounds.requests_each;
 	r->if_none_match = wsi_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH);
 	r->accept = wsi_header(wsi, WSI_TOKEN_HTTP_ACCEPT);
 	r->accept_encoding = wsi_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING);

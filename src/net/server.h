@@ -28,10 +28,11 @@ enum { SERVER_HEADERS_MAX = 16 * 1024 }; /* bytes of request headers */
 
 /* How much may be asked at a time, and how slowly. */
 struct server_bounds {
-	unsigned connections; /* WebSockets and those at the Unix socket included */
-	unsigned per_address; /* of them, from one IPv4 address or one IPv6 /64 */
-	unsigned half_open;   /* that have not sent the head of a request yet */
-	unsigned requests;    /* that have not been answered to the end */
+	unsigned connections;   /* WebSockets and those at the Unix socket included */
+	unsigned per_address;   /* of them, from one IPv4 address or one IPv6 /64 */
+	unsigned half_open;     /* that have not sent the head of a request yet */
+	unsigned requests;      /* that have not been answered to the end */
+	unsigned requests_each; /* of one connection, the last of which closes it */
 	unsigned header_seconds, body_seconds; /* for the whole of each to arrive */
 	unsigned send_seconds;                 /* for a client to take any more of its answer */
 	uint64_t answer_bytes;                 /* of all answers that have not been taken */

@@ -43,6 +43,7 @@ struct link {
 	struct address *address; /* NULL: over the Unix socket */
 	struct gate *gate;       /* until lws has it */
 	struct lws *wsi;         /* from then on */
+	unsigned requests;       /* that it has made */
 };
 
 struct server {

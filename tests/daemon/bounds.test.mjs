@@ -361,6 +361,24 @@ describe('the log', () => {
   });
 });
 
+describe('requests of a connection', () => {
+  const d = useKept({ max_requests_per_connection: 3 });
+
+  it('have a bound, and the last of them says so', async () => {
+    for (const where of [d.tcp, { path: d.socket }]) {
+      const raw = await Raw.open(where);
+      for (let i = 1; i <= 3; i++) {
+        await raw.write(requestText('GET', '/healthz', [`Host: 127.0.0.1:${d.port}`]));
+        const a = await raw.answer();
+        assert.equal(a.status, 200);
+        assert.equal(a.headers.connection === 'close', i === 3, `${i}: ${JSON.stringify(a.headers)}`);
+      }
+      await raw.over();
+      raw.close();
+    }
+  });
+});
+
 describe('what jobs have written', () => {
   const d = useKept({ jobs_bytes: '1M' });
   const job = async (id) => d.ok('GET', `jobs/${id}`);

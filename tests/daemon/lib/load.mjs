@@ -13,7 +13,7 @@ import { attachPath } from './viewer.mjs';
 /** Settings under which all parts are possible. */
 export const CONF = {
   max_panes: 2000, max_viewers: 20_000, max_connections: 30_000, max_connections_per_address: 30_000,
-  header_seconds: 5, send_seconds: 5, archive: 'off', sessions: 'off',
+  max_requests_per_connection: 1_000_000_000, header_seconds: 5, send_seconds: 5, archive: 'off', sessions: 'off',
 };
 
 const WIDTH = 50; // connections that are made at a time
