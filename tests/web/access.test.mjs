@@ -243,7 +243,6 @@ describe('access', () => {
     await v.online();
     await until('events', () => t.of('/ws/events').some((s) => s.open));
     await until('the list', async () => !(await v.page.getByText('Not signed in').isVisible()));
-    await v.line('');
     await v.line('echo th""en');
     await v.sees(/^then$/m);
     assert.ok(!(await v.text()).includes('echo after'));
