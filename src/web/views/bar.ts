@@ -71,7 +71,7 @@ export class PaneBar {
       search,
       this.mode,
       // In the place of the button, for those who cannot choose.
-      el('span', { class: 'hint reader', title: 'This token may only read' }, 'Read only'),
+      el('span', { class: 'reader', title: 'This token may only read' }, 'Read only'),
     );
     this.name.textContent = pane;
     document.addEventListener('visibilitychange', this.onVisible);
