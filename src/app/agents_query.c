@@ -141,7 +141,7 @@ question_new(struct http_req *r, struct app *a, int (*run)(struct question_db *,
 	    question_number(r, "offset", 0, INT32_MAX, &q->offset) &&
 	    question_number(r, "cursor", 0, INT64_MAX, &q->after) &&
 	    question_number(r, "text_max", 0, INT32_MAX, &q->text_max) &&
-	    question_number(r, "reveal", 0, 1, &q->reveal))
+	    app_may_reveal(r, &q->reveal))
 		return q;
 	question_free(q);
 	return NULL;

@@ -289,6 +289,10 @@ void tokens_pane_gone(struct app *a, const char *pane);
 /* As server_config wants it. */
 bool tokens_in_scope(const struct http_req *r, const char *pane, void *arg);
 
+/* The query argument reveal: whether secrets are asked for. False: it has been answered that this
+ * client may not have them. */
+bool app_may_reveal(struct http_req *r, uint64_t *reveal);
+
 /* The GET of a link: a cookie, and the page itself. */
 void tokens_login(struct http_req *r, struct app *a, const char *token);
 

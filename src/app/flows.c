@@ -276,7 +276,7 @@ flows_get(struct http_req *r, void *arg)
 	uint64_t id, reveal;
 	enum flow_json how;
 
-	if (!read_id(r, &id) || !jobs_may_reveal(r, &reveal))
+	if (!read_id(r, &id) || !app_may_reveal(r, &reveal))
 		return;
 	how = reveal != 0 ? FLOW_JSON_REVEALED : FLOW_JSON_WHOLE;
 	if ((run = flow_run_find(a->flows, id)) != NULL) {

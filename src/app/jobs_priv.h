@@ -43,8 +43,6 @@ void jobs_wrote(struct app *a);
 typedef void (*jobs_looked_cb)(void *arg, int rc, const struct jobs_row *row);
 void jobs_look(struct app *a, uint64_t id, jobs_looked_cb done, void *arg);
 void jobs_unavailable(struct http_req *r, int rc); /* 404, or 503 */
-/* Whether secrets are asked for; false: it has been answered that this client may not have them. */
-bool jobs_may_reveal(struct http_req *r, uint64_t *reveal);
 /* Of the route's first parameter; false: an error has been sent. */
 bool jobs_number(struct http_req *r, uint64_t *number);
 void jobs_answer_row(struct http_req *r, struct app *a, uint64_t id, bool again);

@@ -250,23 +250,12 @@ jobs_answer_row(struct http_req *r, struct app *a, uint64_t id, bool again)
 	answer_row(r, a, id, again, false);
 }
 
-bool
-jobs_may_reveal(struct http_req *r, uint64_t *reveal)
-{
-	if (!http_query_u64(r, "reveal", 0, 1, 0, reveal))
-		return false;
-	if (*reveal == 0 || http_access(r) >= AUTH_WRITE)
-		return true;
-	http_reply_error(r, 403, "read_only", "secrets are shown to who may run jobs alone");
-	return false;
-}
-
 void
 jobs_get(struct http_req *r, void *arg)
 {
 	uint64_t number, reveal;
 
-	if (jobs_number(r, &number) && jobs_may_reveal(r, &reveal))
+	if (jobs_number(r, &number) && app_may_reveal(r, &reveal))
 		answer_row(r, arg, number, false, reveal != 0);
 }
 

@@ -211,6 +211,18 @@ tokens_in_scope(const struct http_req *r, const char *pane, void *arg)
 	       names(arg, http_param(r, 0), pane);
 }
 
+bool
+app_may_reveal(struct http_req *r, uint64_t *reveal)
+{
+	if (!http_query_u64(r, "reveal", 0, 1, 0, reveal))
+		return false;
+	if (*reveal == 0 || http_access(r) >= AUTH_WRITE)
+		return true;
+	http_reply_error(
+	    r, 403, "read_only", "secrets are shown to who has read-write access alone");
+	return false;
+}
+
 static void
 add_time(cJSON *o, const char *name, int64_t ms)
 {

@@ -258,6 +258,11 @@ describe('sessions of agents', () => {
       shown.push(masked, (await d.request('GET', `/api/v1/${path}${path.includes('?') ? '&' : '?'}reveal=1`)).text);
       if (!path.includes('traces')) assert.match(masked, /Clone with ghp_…\[masked\]/, path);
     }
+    const { token } = await d.ok('POST', 'tokens', { read_only: true });
+    for (const path of [`sessions/${id}`, `sessions/${id}/messages`, `sessions/${id}/traces`]) {
+      const refused = await d.request('GET', `/api/v1/${path}?reveal=1`, { token });
+      assert.deepEqual([refused.status, refused.json.error], [403, 'read_only']);
+    }
     for (const s of SECRETS) assert.ok(shown.some((text) => text.includes(s)), `${s} is revealed`);
     const traces = (await get(`sessions/${id}/traces`)).data;
     assert.match(traces[0].input, /PASSWORD=…\[masked\] ?/);
