@@ -220,7 +220,7 @@ result_patch(struct jv own)
 			if (n++ == 0)
 				buf_printf(&b, "*** Begin Patch\n*** Update File: %s\n", path);
 			buf_printf(&b, "@@ -%lld,0 +%lld,%lld @@\n", (long long)first,
-			    (long long)first, (long long)(last - first + 1));
+			    (long long)first, (long long)last - first + 1);
 		}
 	}
 	free(path);

@@ -309,10 +309,10 @@ is_no_source(const char *path)
 
 #define GROK(NAME, LAYOUT, IS_SOURCE, IS_STREAM, FEED) \
 	{ \
-		.name = NAME, .agent = "grok", .layout = LAYOUT, .is_source = IS_SOURCE, \
-		.is_stream = IS_STREAM, .open = grok_open, .feed = FEED, .flush = grok_flush, \
-		.save = grok_save, .restore = grok_restore, .close = grok_close, \
-		.passed = source_passed \
+		.name = (NAME), .agent = "grok", .layout = (LAYOUT), .is_source = (IS_SOURCE), \
+		.is_stream = (IS_STREAM), .open = grok_open, .feed = (FEED), \
+		.flush = grok_flush, .save = grok_save, .restore = grok_restore, \
+		.close = grok_close, .passed = source_passed \
 	}
 
 const struct agent_format grok_history =

@@ -141,13 +141,26 @@ check_members(const cJSON *o, char **cause)
 	return 0;
 }
 
+static int
+check_required(const cJSON *o, const struct type *type, char **cause)
+{
+	for (int i = 0; i < REQUIRED_MAX && type->required[i] != NULL; i++) {
+		const cJSON *v = get(o, type->required[i]);
+
+		if (v == NULL || cJSON_IsNull(v))
+			return err_set(
+			    cause, -EINVAL, "%s needs %s", type->name, type->required[i]);
+	}
+	return 0;
+}
+
 int
 producer_check(const char *line, size_t len, struct sessions_event *e, char **cause)
 {
 	cJSON *o = json_parse(line, len);
 	const struct type *type = type_of(o);
 	uint64_t seq = 0;
-	int rc = 0;
+	int rc;
 
 	if (o == NULL)
 		return err_set(
@@ -156,13 +169,8 @@ producer_check(const char *line, size_t len, struct sessions_event *e, char **ca
 		rc = err_set(cause, -EINVAL, "seq must be a number from 1 to 2^53 - 1");
 	else if (type == NULL)
 		rc = err_set(cause, -EINVAL, "type is none of those that there are");
-	for (int i = 0; rc == 0 && i < REQUIRED_MAX && type->required[i] != NULL; i++) {
-		const cJSON *v = get(o, type->required[i]);
-
-		if (v == NULL || cJSON_IsNull(v))
-			rc = err_set(
-			    cause, -EINVAL, "%s needs %s", type->name, type->required[i]);
-	}
+	else
+		rc = check_required(o, type, cause);
 	if (rc == 0)
 		rc = check_members(o, cause);
 	if (rc == 0 && get(o, "usage") != NULL)

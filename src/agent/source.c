@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "base/utf8.h"
 #include "base/xmalloc.h"
 
@@ -219,7 +220,7 @@ hash_text(uint64_t h, const char *text)
 bool
 path_has(const char *path, const char *part)
 {
-	return strstr(path, part) != NULL || strncmp(path, part + 1, strlen(part + 1)) == 0;
+	return strstr(path, part) != NULL || str_starts(path, part + 1);
 }
 
 bool

@@ -50,7 +50,7 @@ static int
 parse_ago(const char *unit, uint64_t n, int64_t now_ms, int64_t *wall_ms)
 {
 	static const char units[] = "smhdw";
-	static const int64_t ms[] = {1000, 60000, 3600000, 86400000, 7 * 86400000ll};
+	static const int64_t ms[] = {1000, 60000, 3600000, 86400000, 604800000};
 	const char *at = *unit != '\0' && unit[1] == '\0' ? strchr(units, *unit) : NULL;
 
 	if (at == NULL || n > 100000000)

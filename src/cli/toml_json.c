@@ -435,7 +435,7 @@ enter(cJSON *at, const char *key)
 static int
 parse_pair(struct toml *t, cJSON *at)
 {
-	char *keys[TOML_DEPTH_MAX];
+	char *keys[TOML_DEPTH_MAX] = {NULL};
 	unsigned n = 0;
 	cJSON *value = NULL;
 	int rc = parse_keys(t, keys, &n);
@@ -591,7 +591,7 @@ static int
 parse_header(struct toml *t)
 {
 	bool element = t->s[1] == '[';
-	char *keys[TOML_DEPTH_MAX];
+	char *keys[TOML_DEPTH_MAX] = {NULL};
 	cJSON *at = t->root;
 	unsigned n = 0;
 	int rc;

@@ -507,9 +507,10 @@ flow_parse(const cJSON *o, struct flow **out, struct flow_error *error)
 		rc = parse_members(&p, o, flow_members, &seen);
 	if (rc == 0 && f->name == NULL)
 		rc = flow_fail(error, NULL, "it has no name");
-	if (rc == 0 && (steps = p.depends) == NULL)
+	steps = p.depends;
+	if (rc == 0 && steps == NULL)
 		rc = flow_fail(error, NULL, "it has no steps");
-	if (rc == 0 && (rc = parse_names(&p, steps)) == 0)
+	else if (rc == 0 && (rc = parse_names(&p, steps)) == 0)
 		for (step = steps->child; rc == 0 && step != NULL; step = step->next) {
 			p.s = &f->steps[i++];
 			rc = parse_step(&p, step);

@@ -41,8 +41,9 @@ static int parse_or(struct parser *p, unsigned *out);
 static int
 wrong(struct parser *p, const char *what)
 {
-	return err_set(p->cause, -EINVAL, "%s at byte %zu of the condition", what,
+	err_set(p->cause, -EINVAL, "%s at byte %zu of the condition", what,
 	    (size_t)(p->s - p->all));
+	return -EINVAL;
 }
 
 static int

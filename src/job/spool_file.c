@@ -59,7 +59,7 @@ ssize_t
 spool_read(
     const char *dir, uint64_t job, unsigned channel, uint64_t offset, void *data, size_t len)
 {
-	uint64_t length;
+	uint64_t length = 0;
 	int fd = open_below(dir, job, channel, O_RDONLY, &length);
 	size_t done = 0;
 	ssize_t n = 0;
@@ -138,7 +138,7 @@ spool_write(const char *dir, uint64_t job, unsigned channel, uint64_t offset, co
 {
 	/* Made by its first byte, and by nobody who goes on where there is no file. */
 	int flags = O_RDWR | (offset == 0 && len != 0 ? O_CREAT : 0);
-	uint64_t length;
+	uint64_t length = 0;
 	int fd = open_below(dir, job, channel, flags, &length), rc;
 
 	if (fd == -ENOENT && (flags & O_CREAT) == 0)

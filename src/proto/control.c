@@ -635,8 +635,8 @@ scan_pane(struct scan *s, uint32_t *out)
 static bool
 layout_open(struct layout *l)
 {
-	static const char opening[] = "[{<", closing[] = "]}>";
-	const char *at = l->s.p != l->s.end ? memchr(opening, *l->s.p, 3) : NULL;
+	static const char opening[] = {'[', '{', '<'}, closing[] = {']', '}', '>'};
+	const char *at = l->s.p != l->s.end ? memchr(opening, *l->s.p, sizeof opening) : NULL;
 
 	if (at == NULL || l->depth == LAYOUT_DEPTH)
 		return false;

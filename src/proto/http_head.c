@@ -58,6 +58,7 @@ http_target_fault(const char *target, size_t len)
 {
 	bool query = false;
 	unsigned args = 0;
+	int high, low;
 
 	if (len == 0 || target[0] != '/')
 		return "the target must be a path";
@@ -70,9 +71,10 @@ http_target_fault(const char *target, size_t len)
 			return "the query has too many arguments";
 		if (c <= 0x20 || c == 0x7F)
 			return "the target has a blank or a control character";
-		if (c != '%' || len - i < 3 || hex(target[i + 1]) < 0 || hex(target[i + 2]) < 0)
+		if (c != '%' || len - i < 3 || (high = hex(target[i + 1])) < 0 ||
+		    (low = hex(target[i + 2])) < 0)
 			continue;
-		c = (unsigned char)(hex(target[i + 1]) << 4 | hex(target[i + 2]));
+		c = (unsigned char)(high << 4 | low);
 		/* A pattern may have a tab or an escape; a path has none. */
 		if (c == '\0' || c == '\r' || c == '\n' || (!query && (c < 0x20 || c == 0x7F)))
 			return "the target has an escaped control character";

@@ -106,7 +106,7 @@ keep_positions(struct archive *a, const struct archive_segment *g)
 {
 	struct record_head as = {0};
 	char *cause = NULL;
-	uint32_t at;
+	uint32_t at = 0;
 
 	buf_reset(&a->record);
 	pthread_mutex_lock(&a->mutex);

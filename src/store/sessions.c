@@ -567,8 +567,9 @@ struct writing {
 	bool removed; /* there are sessions that are not to be written */
 };
 
-static int
-bind(struct writing *w, sqlite3_stmt *st, const struct statement *s, const struct row *r)
+/* What is bound is copied nowhere, so that this cannot fail. */
+static void
+bind_row(struct writing *w, sqlite3_stmt *st, const struct statement *s, const struct row *r)
 {
 	const struct sessions_batch *b = w->batch;
 	int at = 1;
@@ -589,8 +590,9 @@ bind(struct writing *w, sqlite3_stmt *st, const struct statement *s, const struc
 			sqlite3_bind_int64(st, at, r->number[i]);
 	}
 	if (s->cost && r->cost >= 0)
-		return sqlite3_bind_double(st, at, r->cost);
-	return s->cost ? sqlite3_bind_null(st, at) : SQLITE_OK;
+		sqlite3_bind_double(st, at, r->cost);
+	else if (s->cost)
+		sqlite3_bind_null(st, at);
 }
 
 static int
@@ -650,7 +652,7 @@ write_row(struct writing *w, struct row *r)
 	    sqlite3_prepare_v3(w->db, s->sql, -1, SQLITE_PREPARE_PERSISTENT, &w->st[r->kind],
 		NULL) != SQLITE_OK)
 		return sql_error(w->db);
-	bind(w, w->st[r->kind], s, r);
+	bind_row(w, w->st[r->kind], s, r);
 	rc = step(w->db, w->st[r->kind]);
 	/* What is appended is said even where there is no room for it. */
 	r->same = rc == 0 && r->kind != APPEND && sqlite3_changes(w->db) == 0;

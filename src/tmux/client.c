@@ -193,7 +193,7 @@ find_block(const char *data, size_t len, const char **from, const char **end)
 {
 	const char *p = data, *to = data + len;
 	char close[80];
-	size_t n;
+	size_t n = 0;
 
 	while (p < to && !begins_with(p, n = line_length(p, to), "%begin "))
 		p += n + 1;

@@ -228,7 +228,7 @@ text_bytes(const struct seed *s, const struct seed_line *l)
 static void
 cut_line(struct seed *s, struct seed_line *l, size_t n)
 {
-	const char *start = s->data + l->at, *p = start, *end = p + l->len, *at = p;
+	const char *start = s->data + l->at, *p = start, *end = p + l->len, *at;
 	struct token t;
 
 	while (p < end && n > 0) {
