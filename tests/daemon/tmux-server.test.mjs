@@ -217,7 +217,7 @@ describe('the panes of a server', { skip }, () => {
     assert.equal((await f.d.request('GET', '/api/v1/panes/made')).json.cwd, '/usr');
     assert.equal((await ask({ tmux: true, name: 'made', command: ['cat'] })).status, 409);
     const one = await f.d.ok('POST', 'panes', { tmux: true, command: ['cat'] });
-    assert.equal(one.program, 'cat');
+    await until('its program', async () => (await f.d.pane(one.id)).program === 'cat');
     const other = await f.d.ok('POST', 'panes', { tmux: 'fresh', command: ['sh', '-c', 'echo fresh; exec cat'] });
     assert.equal(other.tmux.session, 'fresh');
     const third = await f.d.ok('POST', 'panes', { tmux: 'fresh' });

@@ -42,11 +42,13 @@ async function open(options = {}) {
   if (options.notify !== false) {
     await v.page.evaluate(() => localStorage.setItem('panescry.settings', '{"notify":true}'));
   }
-  const heard = v.page.waitForEvent('websocket', (w) => w.url().endsWith('/ws/events'));
-  await v.page.reload();
   // It is told from the state of its topics on.
-  const socket = await heard;
-  await socket.waitForEvent('framereceived', (f) => /"topic":"collisions"/.test(f.payload));
+  let told = false;
+  v.page.on('websocket', (w) => {
+    if (w.url().endsWith('/ws/events')) w.on('framereceived', (f) => (told ||= /"topic":"collisions"/.test(f.payload)));
+  });
+  await v.page.reload();
+  await until('the state of its topics', () => told);
   v.bell = v.page.getByRole('button', { name: /^Notices/ });
   v.panel = v.page.getByRole('dialog', { name: 'Notices' });
   v.rows = v.panel.getByRole('listitem');

@@ -43,11 +43,13 @@ export class Conversation implements Tab {
   private links: Links = { pane: null };
   private place: { end: boolean; top: number } | null = null; // while it is not in view
   private height = 0;
+  private staying = false; // at the end, until somebody scrolls up
+  private top = 0; // where it was scrolled to last
   /** Who was at the end stays there when the head grows, or the window shrinks. */
   private readonly resized = new ResizeObserver(() => {
     const was = this.height;
     this.height = this.element.clientHeight;
-    if (this.height && this.window.ended && this.isAtEnd(was)) this.toEnd();
+    if (this.height && this.window.ended && (this.staying || this.isAtEnd(was))) this.toEnd();
   });
 
   constructor(private readonly host: Host) {
@@ -58,8 +60,14 @@ export class Conversation implements Tab {
       this.empty,
       this.items,
     );
-    this.element.addEventListener('scroll', () => void this.scrolled(), { passive: true });
+    this.element.addEventListener('scroll', () => {
+      this.moved();
+      void this.scrolled();
+    }, { passive: true });
+    // What is unfolded stays where it was clicked.
+    this.items.addEventListener('click', () => (this.staying = false), { capture: true });
     this.resized.observe(this.element);
+    this.resized.observe(this.items); // rows are laid out when they come into view, and higher then
   }
 
   focus(): void {
@@ -125,6 +133,20 @@ export class Conversation implements Tab {
 
   private toEnd(): void {
     this.element.scrollTop = this.element.scrollHeight;
+    this.top = this.element.scrollTop;
+    this.staying = true;
+  }
+
+  private goUp(top: number): void {
+    this.staying = false;
+    this.element.scrollTop = top;
+  }
+
+  private moved(): void {
+    const { scrollTop } = this.element;
+    if (this.isAtEnd()) this.staying = true;
+    else if (scrollTop < this.top) this.staying = false;
+    this.top = scrollTop;
   }
 
   private async toPlace(end: boolean): Promise<void> {
@@ -133,7 +155,7 @@ export class Conversation implements Tab {
     const get = (): Promise<Item[] | null> => (end ? this.window.end() : this.window.start());
     if (!there && !(await this.exclusively(async () => this.fill(await get())))) return;
     if (end) this.toEnd();
-    else this.element.scrollTop = 0;
+    else this.goUp(0);
     void this.scrolled();
   }
 
@@ -149,7 +171,7 @@ export class Conversation implements Tab {
     }
     if (!row) return;
     const { element } = row;
-    this.element.scrollTop = Math.max(0, element.offsetTop - this.element.clientHeight * UPPER);
+    this.goUp(Math.max(0, element.offsetTop - this.element.clientHeight * UPPER));
     element.classList.add('at');
     window.setTimeout(() => element.classList.remove('at'), MARKED_MS);
     void this.scrolled();
