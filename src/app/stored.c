@@ -40,7 +40,8 @@ stored_is_full(struct app *a)
 static void
 refuse_waiting(struct app *a)
 {
-	if (a->jobs == NULL || runner_ready(a->jobs->runner) || !stored_is_full(a))
+	if (a->jobs == NULL || a->jobs->runner == NULL /* it has stopped */ ||
+	    runner_ready(a->jobs->runner) || !stored_is_full(a))
 		return;
 	jobs_refuse_asked(a);
 	talks_ready(a);
