@@ -74,7 +74,6 @@ struct app {
 	char *host, *token_file, *state_dir, *socket_path, *tls_cert, *tls_key;
 	struct auth *auth;
 	uv_timer_t token_uses; /* saves when tokens were used */
-	bool tokens_unsaved;   /* a save has failed, and is tried again */
 	struct server *server;
 	struct entry *entries; /* utlist, oldest first */
 	unsigned entry_count, viewer_count, wait_count;
@@ -263,7 +262,8 @@ void saves_close(struct app *a);
 void saves_add(struct app *a, const char *name, char *(*dump)(struct app *),
     void (*done)(int err, void *), void *arg);
 
-/* The same, and then the answer to the request, or that it could not be saved. */
+/* The same, and then the answer to the request, without a body if `take` is NULL, or that it could
+ * not be saved. */
 void saves_answer(struct app *a, const char *name, char *(*dump)(struct app *),
     struct http_req *r, int status, cJSON *take);
 

@@ -195,6 +195,8 @@ answer(int err, void *arg)
 		cJSON_Delete(n->json);
 		http_reply_error(
 		    n->req, 500, "not_saved", "it could not be saved: %s", strerror(-err));
+	} else if (n->json == NULL) {
+		http_reply(n->req, n->status, NULL, NULL, 0);
 	} else {
 		http_reply_json_take(n->req, n->status, n->json);
 	}

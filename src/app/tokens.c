@@ -114,16 +114,9 @@ dump(struct app *a)
 	return auth_dump(a->auth, a->cfg.daemon_started_ms);
 }
 
-/* Saving. What could not be saved is tried again, as a token that was ended must not come back
- * with the next start. */
+/* Saving. */
 
-enum { SAVE_MS = 60 * 1000, AGAIN_MS = 5 * 1000 };
-
-struct saving {
-	struct app *app;
-	void (*done)(int err, void *);
-	void *arg;
-};
+enum { SAVE_MS = 60 * 1000 }; /* how late a last use may be in the file */
 
 static void
 on_save_due(uv_timer_t *t)
@@ -131,33 +124,14 @@ on_save_due(uv_timer_t *t)
 	struct app *a = t->data;
 
 	auth_expire(a->auth, clock_wall_ms());
-	if (a->tokens_unsaved || auth_was_used(a->auth))
+	if (auth_was_used(a->auth))
 		tokens_save(a, NULL, NULL);
-}
-
-static void
-on_saved(int err, void *arg)
-{
-	struct saving *s = arg;
-	struct app *a = s->app;
-
-	if (!a->closed) {
-		a->tokens_unsaved = err != 0;
-		uv_timer_start(
-		    &a->token_uses, on_save_due, err != 0 ? AGAIN_MS : SAVE_MS, SAVE_MS);
-	}
-	if (s->done != NULL)
-		s->done(err, s->arg);
-	free(s);
 }
 
 void
 tokens_save(struct app *a, void (*done)(int err, void *), void *arg)
 {
-	struct saving *s = xmalloc(sizeof *s);
-
-	*s = (struct saving){a, done, arg};
-	saves_add(a, TOKENS_FILE, dump, on_saved, s);
+	saves_add(a, TOKENS_FILE, dump, done, arg);
 }
 
 void
@@ -301,44 +275,10 @@ read_wish(struct http_req *r, struct app *a, const cJSON *o, struct auth_token *
 	return true;
 }
 
-/* A request whose answer waits until the tokens are on disk. */
-struct answer {
-	struct http_req *req; /* NULL: the client has gone */
-	int status;
-	cJSON *json;
-};
-
-static void
-asker_gone(void *arg)
-{
-	((struct answer *)arg)->req = NULL;
-}
-
-static void
-answer(int err, void *arg)
-{
-	struct answer *n = arg;
-
-	if (n->req != NULL && err != 0)
-		http_reply_error(
-		    n->req, 500, "not_saved", "it could not be saved: %s", strerror(-err));
-	else if (n->req != NULL && n->json == NULL)
-		http_reply(n->req, n->status, NULL, NULL, 0);
-	else if (n->req != NULL)
-		http_reply_json_take(n->req, n->status, n->json);
-	if (n->req == NULL || err != 0)
-		cJSON_Delete(n->json);
-	free(n);
-}
-
 static void
 answer_saved(struct app *a, struct http_req *r, int status, cJSON *take)
 {
-	struct answer *n = xmalloc(sizeof *n);
-
-	*n = (struct answer){r, status, take};
-	http_on_gone(r, asker_gone, n);
-	tokens_save(a, answer, n);
+	saves_answer(a, TOKENS_FILE, dump, r, status, take);
 }
 
 /* POST /api/v1/tokens. */
