@@ -7,15 +7,9 @@
 #include <unistd.h>
 
 #include "archive_owner.h"
+#include "torn.h"
 
-/* What is slow looks at some. */
-#ifdef WITH_SANITIZERS
-enum { STEP = 7, FLIPS = 60 };
-#else
-enum { STEP = 1, FLIPS = 400 };
-#endif
-
-enum { SECTOR = 512, PUTS = 36, PANES = 2, GARBAGE = 4096 };
+enum { PUTS = 36, PANES = 2 };
 
 /* What the file was, and what had been acknowledged when it was that long. */
 struct written {
@@ -125,60 +119,18 @@ check_going_on(struct owner *o, const struct written *w)
 	}
 }
 
-/* Makes the file from what was written; returns its length. */
-typedef size_t (*tear)(char *data, size_t at, size_t len);
-
-static size_t
-cut(char *data, size_t at, size_t len)
-{
-	(void)data;
-	(void)len;
-	return at;
-}
-
-static size_t
-zeroes(char *data, size_t at, size_t len)
-{
-	memset(data + at, 0, len - at);
-	return len;
-}
-
-static void
-scramble(char *data, size_t len, unsigned seed)
-{
-	for (size_t i = 0; i < len; i++)
-		data[i] = (char)(rand_r(&seed) >> 7);
-}
-
-static size_t
-garbage(char *data, size_t at, size_t len)
-{
-	size_t n = len - at < GARBAGE ? len - at : GARBAGE;
-
-	scramble(data + at, n, (unsigned)at);
-	return at + n;
-}
-
-/* The sector alone did not reach the disk; those behind it did. */
-static size_t
-hole(char *data, size_t at, size_t len)
-{
-	memset(data + at, 0, len - at < SECTOR ? len - at : SECTOR);
-	return len;
-}
-
 /* What becomes of a file: torn ends are cut, so that there is no damage; a bad end is left as it
  * is, but everything can be archived again; damage in the middle remains. */
 enum outcome { IS_CUT, IS_LEFT, MAY_STAY_DAMAGED };
 
 static void
-tear_everywhere(struct owner *o, tear how, const char *name, enum outcome outcome)
+tear_everywhere(struct owner *o, torn_how how, const char *name, enum outcome outcome)
 {
 	struct written w = {0};
 	struct counts c = {0};
 
 	write_some(o, &w);
-	for (size_t at = 0; at < w.len; at += SECTOR * STEP) {
+	for (size_t at = 0; at < w.len; at += TORN_SECTOR * TORN_STEP) {
 		char *data = malloc(w.len);
 		size_t len;
 
@@ -206,25 +158,25 @@ tear_everywhere(struct owner *o, tear how, const char *name, enum outcome outcom
 static void
 cut_at_any_sector(void **state)
 {
-	tear_everywhere(*state, cut, "cut", IS_CUT);
+	tear_everywhere(*state, torn_cut, "cut", IS_CUT);
 }
 
 static void
 zeroes_from_any_sector(void **state)
 {
-	tear_everywhere(*state, zeroes, "zeroes to the end", IS_CUT);
+	tear_everywhere(*state, torn_zeroes, "zeroes to the end", IS_CUT);
 }
 
 static void
 garbage_from_any_sector(void **state)
 {
-	tear_everywhere(*state, garbage, "garbage", IS_LEFT);
+	tear_everywhere(*state, torn_garbage, "garbage", IS_LEFT);
 }
 
 static void
 a_hole_at_any_sector(void **state)
 {
-	tear_everywhere(*state, hole, "one sector of zeroes", MAY_STAY_DAMAGED);
+	tear_everywhere(*state, torn_hole, "one sector of zeroes", MAY_STAY_DAMAGED);
 }
 
 static void
@@ -236,7 +188,7 @@ bits_flipped(void **state)
 	unsigned seed = 5;
 
 	write_some(o, &w);
-	for (int i = 0; i < FLIPS; i++) {
+	for (int i = 0; i < TORN_FLIPS; i++) {
 		size_t at = (size_t)rand_r(&seed) % w.len;
 		char bit = (char)(1 << rand_r(&seed) % 8);
 

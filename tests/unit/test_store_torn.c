@@ -10,15 +10,9 @@
 #include "base/file.h"
 #include "store/sql.h"
 #include "store_owner.h"
+#include "torn.h"
 
-/* What is slow looks at some. */
-#ifdef WITH_SANITIZERS
-enum { STEP = 7, FLIPS = 60 };
-#else
-enum { STEP = 1, FLIPS = 400 };
-#endif
-
-enum { SECTOR = 512, COMMITS = 12, PAD_MAX = 12000, GARBAGE = 4096 };
+enum { COMMITS = 12, PAD_MAX = 12000 };
 
 /* The files as they were, and how long the log was when each row had been acknowledged. */
 struct written {
@@ -170,51 +164,14 @@ check(struct owner *o, const struct written *w, size_t upto, struct counts *c)
 	c->more += (unsigned)(n - want);
 }
 
-/* Makes the log from what was written; returns its length. */
-typedef size_t (*tear)(char *log, size_t at, size_t len);
-
-static size_t
-cut(char *log, size_t at, size_t len)
-{
-	(void)log;
-	(void)len;
-	return at;
-}
-
-static size_t
-zeroes(char *log, size_t at, size_t len)
-{
-	memset(log + at, 0, len - at);
-	return len;
-}
-
-static size_t
-garbage(char *log, size_t at, size_t len)
-{
-	size_t n = len - at < GARBAGE ? len - at : GARBAGE;
-	unsigned seed = (unsigned)at;
-
-	for (size_t i = 0; i < n; i++)
-		log[at + i] = (char)(rand_r(&seed) >> 7);
-	return at + n;
-}
-
-/* The sector alone did not reach the disk; those behind it did. */
-static size_t
-hole(char *log, size_t at, size_t len)
-{
-	memset(log + at, 0, len - at < SECTOR ? len - at : SECTOR);
-	return len;
-}
-
 static void
-tear_everywhere(struct owner *o, tear how, const char *name)
+tear_everywhere(struct owner *o, torn_how how, const char *name)
 {
 	struct written w = {0};
 	struct counts c = {0};
 
 	write_some(o, &w);
-	for (size_t at = 0; at < w.log_len; at += SECTOR * STEP) {
+	for (size_t at = 0; at < w.log_len; at += TORN_SECTOR * TORN_STEP) {
 		char *log = malloc(w.log_len);
 		size_t len;
 
@@ -235,25 +192,25 @@ tear_everywhere(struct owner *o, tear how, const char *name)
 static void
 cut_at_any_sector(void **state)
 {
-	tear_everywhere(*state, cut, "cut");
+	tear_everywhere(*state, torn_cut, "cut");
 }
 
 static void
 zeroes_from_any_sector(void **state)
 {
-	tear_everywhere(*state, zeroes, "zeroes to the end");
+	tear_everywhere(*state, torn_zeroes, "zeroes to the end");
 }
 
 static void
 garbage_from_any_sector(void **state)
 {
-	tear_everywhere(*state, garbage, "garbage");
+	tear_everywhere(*state, torn_garbage, "garbage");
 }
 
 static void
 a_hole_at_any_sector(void **state)
 {
-	tear_everywhere(*state, hole, "one sector of zeroes");
+	tear_everywhere(*state, torn_hole, "one sector of zeroes");
 }
 
 static void
@@ -265,7 +222,7 @@ bits_of_the_log_flipped(void **state)
 	unsigned seed = 5;
 
 	write_some(o, &w);
-	for (int i = 0; i < FLIPS; i++) {
+	for (int i = 0; i < TORN_FLIPS; i++) {
 		size_t at = (size_t)rand_r(&seed) % w.log_len;
 		char bit = (char)(1 << rand_r(&seed) % 8);
 
@@ -303,7 +260,7 @@ bits_of_the_file_flipped(void **state)
 	write_some(o, &w);
 	free(w.file);
 	w.file = slurp(o->path, &w.file_len);
-	for (int i = 0; i < FLIPS; i++) {
+	for (int i = 0; i < TORN_FLIPS; i++) {
 		struct store_status st;
 		size_t at = (size_t)rand_r(&seed) % w.file_len;
 		char bit = (char)(1 << rand_r(&seed) % 8);
@@ -330,7 +287,7 @@ bits_of_the_file_flipped(void **state)
 		owner_close(o);
 		w.file[at] ^= bit;
 	}
-	print_message("%d bits of the file flipped: set aside %u times\n", FLIPS, aside);
+	print_message("%d bits of the file flipped: set aside %u times\n", TORN_FLIPS, aside);
 	release(&w);
 }
 
