@@ -10,32 +10,13 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { privateDir } from '../lib/daemon.mjs';
 import { canMount, clockLibrary, SANITIZED, startAt, startOnDisk } from '../lib/faults.mjs';
-import { allGone, checkHistory, Follower, info, now, pause, pids, random, seed, slow, startKept } from '../lib/keeper.mjs';
+import { allGone, checkHistory, Follower, info, now, pause, pids, slow, startKept } from '../lib/keeper.mjs';
+import { chance, demand, figure, many, runParts, theSeed } from '../lib/long.mjs';
 import { each, until } from '../lib/until.mjs';
 
-const scale = Number(process.env.PANESCRY_SCALE ?? 1);
-const many = (n) => Math.max(1, Math.round(n * scale));
-const chosen = process.argv.slice(2);
-const theSeed = seed();
-const chance = random(theSeed);
 // Lines that are not archived yet when a worker dies are those that its pane's history still has.
 const HISTORY = 3000;
 const PAD = 'p'.repeat(180);
-
-let passed = 0;
-let failed = 0;
-
-async function demand(what, test) {
-  try {
-    await test();
-    passed++;
-  } catch (e) {
-    failed++;
-    console.log(`not met: ${what}: ${e.message.split('\n').slice(0, 4).join(' ')}`);
-  }
-}
-
-const figure = (name, value) => console.log(`${name.padEnd(58)} ${value}`);
 
 /** How many lines "TAG N" the archive has; they must be those from 1 on, each once. */
 async function archived(d, tag) {
@@ -198,17 +179,4 @@ const parts = {
   },
 };
 
-console.log(`PANESCRY_SEED=${theSeed}`);
-const began = now();
-for (const [name, run] of Object.entries(parts)) {
-  if (chosen.length !== 0 && !chosen.includes(name)) continue;
-  try {
-    await run();
-  } catch (e) {
-    failed++;
-    console.log(`${name} came to no end: ${e.stack}`);
-  }
-}
-console.log(`${((now() - began) / 1000).toFixed(0)} seconds`);
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+await runParts(parts);

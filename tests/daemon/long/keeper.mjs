@@ -10,37 +10,14 @@ import { execFileSync } from 'node:child_process';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  checkHistory, descriptors, drawn, fast, few, Follower, FULL_SCREEN, info, now, pause, pids, random, residentOf, rests,
-  seed, shown, slow, startKept,
+  checkHistory, descriptors, drawn, fast, few, Follower, FULL_SCREEN, info, now, pause, pids, residentOf, rests, shown,
+  slow, startKept,
 } from '../lib/keeper.mjs';
+import { chance, demand, figure, many, runParts } from '../lib/long.mjs';
 import { each, until } from '../lib/until.mjs';
 
 const RING = 16 * 1024 * 1024;
 const ZEROS = Buffer.alloc(4096);
-const scale = Number(process.env.PANESCRY_SCALE ?? 1);
-const many = (n) => Math.max(1, Math.round(n * scale));
-const chosen = process.argv.slice(2);
-const theSeed = seed();
-const chance = random(theSeed);
-
-let passed = 0;
-let failed = 0;
-const rows = [];
-
-async function demand(what, test) {
-  try {
-    await test();
-    passed++;
-  } catch (e) {
-    failed++;
-    console.log(`not met: ${what}: ${e.message.split('\n').slice(0, 4).join(' ')}`);
-  }
-}
-
-const figure = (name, value) => {
-  rows.push([name, value]);
-  console.log(`${name.padEnd(58)} ${value}`);
-};
 
 const ms = (n) => `${n.toFixed(0)} ms`;
 const MiB = (n) => `${(n / 1048576).toFixed(1)} MiB`;
@@ -299,18 +276,4 @@ async function dataOf(file) {
   return found;
 }
 
-console.log(`PANESCRY_SEED=${theSeed}`);
-const began = now();
-for (const [name, run] of Object.entries(parts)) {
-  if (chosen.length !== 0 && !chosen.includes(name)) continue;
-  try {
-    await run();
-  } catch (e) {
-    failed++;
-    console.log(`${name} came to no end: ${e.stack}`);
-  }
-}
-console.log(`\n${rows.map(([a, b]) => `| ${a.trim()} | ${b} |`).join('\n')}\n`);
-console.log(`${((now() - began) / 1000).toFixed(0)} seconds`);
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+await runParts(parts, { table: true });
