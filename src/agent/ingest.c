@@ -458,6 +458,8 @@ ingest_known(struct ingest *g, const struct sessions_source *s)
 	const char *path = f->known.path;
 
 	note_begin(g);
+	free((char *)f->known.format);
+	free((char *)f->known.parser);
 	f->known = *s;
 	f->known.path = path;
 	f->known.format = xstrdup(s->format);

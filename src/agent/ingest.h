@@ -68,7 +68,8 @@ struct ingest_config {
 
 /* Does nothing until ingest_start. -EAGAIN when there is no thread to be had. */
 struct ingest *ingest_new(const struct ingest_config *config);
-void ingest_known(struct ingest *g, const struct sessions_source *s); /* before ingest_start */
+/* Before ingest_start; of the same file twice, the second counts. */
+void ingest_known(struct ingest *g, const struct sessions_source *s);
 int ingest_start(struct ingest *g);
 
 /* The batch that is ready, for the caller; NULL: none is. Then ingest_written says what became of

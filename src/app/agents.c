@@ -20,7 +20,7 @@
 #include "proto/json.h"
 #include "store/sessions_read.h"
 
-enum { RETRY_MS = 100 };
+enum { RETRY_MS = 100, FAILED_RETRY_MS = 1000 };
 
 struct agents {
 	struct app *app;
@@ -30,7 +30,8 @@ struct agents {
 	uv_timer_t begin;
 	uv_async_t ready;
 	uv_work_t work;
-	int rc; /* of the work */
+	int rc;   /* of the work */
+	int said; /* what that was before */
 	unsigned writing, handles;
 };
 
@@ -115,15 +116,20 @@ read_done(uv_work_t *w, int status)
 		agents_close(g->app);
 		return;
 	}
-	if (g->rc == 0 && ingest_start(g->ingest) == 0) {
-		g->started = true;
+	if (g->rc == 0) {
+		g->rc = ingest_start(g->ingest);
+		g->started = g->rc == 0;
+		if (g->rc != 0)
+			log_warn("sessions", "transcripts are not read: %s", strerror(-g->rc));
 		return;
 	}
-	/* There is no file yet, or none any more: then nothing is remembered. */
-	if (g->rc == -EAGAIN)
-		uv_timer_start(&g->begin, on_begin, RETRY_MS, 0);
-	else
+	if (g->rc != -EAGAIN && g->rc != g->said)
 		log_warn("sessions", "transcripts are not read: %s", strerror(-g->rc));
+	g->said = g->rc;
+	/* There is no file yet, or none any more: then nothing is remembered. */
+	if (g->rc != -EROFS)
+		uv_timer_start(
+		    &g->begin, on_begin, g->rc == -EAGAIN ? RETRY_MS : FAILED_RETRY_MS, 0);
 }
 
 static void

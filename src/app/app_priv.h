@@ -169,14 +169,16 @@ void entry_started(struct entry *e);
 /* stored.c: what goes to the store. */
 int stored_open(struct app *a, char **cause);
 void stored_close(struct app *a); /* may wait for the disk, a little */
+/* Nothing can be written, or the record of jobs cannot be read, for now or for good. */
+bool stored_is_full(struct app *a);
+void stored_refuse_waiting(struct app *a); /* those that wait for that record, if so */
 /* Around work on other threads that reads the store. */
-bool stored_is_full(struct app *a); /* nothing can be written, for now or for good */
 void stored_use(struct app *a);
 void stored_unuse(struct app *a);
 /* A connection to read with, on such a thread; while the store is being opened it waits for that, two
  * seconds at most. */
 int stored_reader(struct app *a, sqlite3 **db);
-/* Answers 503 with the cause, and is true, when the store cannot be written for now or at all: who waits
+/* Answers 503 with the cause, and is true, when it is full (stored_is_full): who waits
  * for it would wait for as long. */
 bool stored_refuses(struct app *a, struct http_req *r);
 bool stored_idle(struct app *a);      /* nothing waits to be written */

@@ -147,10 +147,12 @@ on_resume(void *arg, struct job *j, unsigned channel)
 static void
 on_reads(void *arg, bool begins)
 {
-	if (begins)
+	if (begins) {
 		stored_use(arg);
-	else
+	} else {
+		stored_refuse_waiting(arg);
 		stored_unuse(arg);
+	}
 }
 
 /* Old ones. */

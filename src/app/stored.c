@@ -26,6 +26,13 @@ run_of(const struct app *a)
 	return (struct store_run){a->cfg.daemon_started_ms, a->cfg.daemon_pid, PACKAGE_VERSION};
 }
 
+static bool
+is_lost(struct app *a, const struct store_status *st)
+{
+	return st->state == STORE_FULL || st->state == STORE_DISABLED ||
+	       (a->jobs != NULL && a->jobs->runner != NULL && runner_unread(a->jobs->runner));
+}
+
 bool
 stored_is_full(struct app *a)
 {
@@ -33,12 +40,12 @@ stored_is_full(struct app *a)
 
 	store_status(a->store, &st);
 	store_status_release(&st);
-	return st.state == STORE_FULL || st.state == STORE_DISABLED;
+	return is_lost(a, &st);
 }
 
 /* The record of jobs is not read before there is a store. */
-static void
-refuse_waiting(struct app *a)
+void
+stored_refuse_waiting(struct app *a)
 {
 	if (a->jobs == NULL || a->jobs->runner == NULL /* it has stopped */ ||
 	    runner_ready(a->jobs->runner) || !stored_is_full(a))
@@ -54,7 +61,7 @@ on_stored(uv_async_t *h)
 	struct app *a = h->data;
 
 	store_collect(a->store);
-	refuse_waiting(a);
+	stored_refuse_waiting(a);
 }
 
 static void
@@ -145,10 +152,10 @@ stored_refuses(struct app *a, struct http_req *r)
 	bool lost;
 
 	store_status(a->store, &st);
-	lost = st.state == STORE_FULL || st.state == STORE_DISABLED;
+	lost = is_lost(a, &st);
 	if (lost)
 		http_reply_error(r, 503, "store_unavailable", "%s",
-		    st.cause != NULL ? st.cause : "nothing can be written");
+		    st.cause != NULL ? st.cause : "nothing can be written, or read");
 	store_status_release(&st);
 	return lost;
 }

@@ -18,7 +18,7 @@
 #include "job/runner_priv.h"
 #include "proto/json.h"
 
-enum { AGAIN_MS = 20 };
+enum { AGAIN_MS = 20, FAILED_AGAIN_MS = 1000 };
 
 #define KEYS_MS ((int64_t)24 * 3600 * 1000) /* windows that are longer end with the daemon */
 
@@ -236,8 +236,8 @@ restore(struct runner *r, struct left *l)
 static void
 take(struct runner *r, struct load *l)
 {
-	struct left *f, *next;
-	struct key *k, *knext;
+	struct left *f;
+	struct key *k;
 	unsigned n = 0;
 
 	if (l->last > r->last_number)
@@ -260,6 +260,14 @@ take(struct runner *r, struct load *l)
 		LL_DELETE(r->found, lost);
 		drop_found(r, lost); /* its end is on record */
 	}
+}
+
+static void
+load_free(struct load *l)
+{
+	struct left *f, *next;
+	struct key *k, *knext;
+
 	for (f = l->left; f != NULL; f = next) {
 		next = f->next;
 		job_spec_release(&f->spec);
@@ -270,8 +278,8 @@ take(struct runner *r, struct load *l)
 		knext = k->next;
 		free(k);
 	}
-	l->left = NULL;
-	l->keys = NULL;
+	free(l->dir);
+	free(l);
 }
 
 static void load(struct runner *r);
@@ -282,28 +290,38 @@ on_again(uv_timer_t *t)
 	load(t->data);
 }
 
+/* The store may be of use again: its file was replaced, or there is room. */
+static void
+try_again(struct runner *r, int rc)
+{
+	if (r->stopping || r->closed)
+		return;
+	if (rc != -EAGAIN && rc != r->unread)
+		log_error("job", "the record of jobs cannot be read: %s", strerror(-rc));
+	r->unread = rc;
+	if (rc != -EROFS)
+		uv_timer_start(
+		    &r->load_again, on_again, rc == -EAGAIN ? AGAIN_MS : FAILED_AGAIN_MS, 0);
+}
+
 static void
 on_loaded(uv_work_t *work, int status)
 {
 	struct load *l = work->data;
 	struct runner *r = l->runner;
-	int rc = l->rc;
 
 	(void)status;
+	if (l->rc != 0)
+		try_again(r, l->rc);
 	if (r->cfg.reads != NULL)
 		r->cfg.reads(r->cfg.arg, false);
-	if (rc == 0 && !r->closed) {
+	if (l->rc == 0 && !r->closed) {
 		take(r, l);
 		if (r->cfg.ready != NULL)
 			r->cfg.ready(r->cfg.arg);
 		runner_dispatch(r);
-	} else if (rc == -EAGAIN && !r->stopping && !r->closed) {
-		uv_timer_start(&r->load_again, on_again, AGAIN_MS, 0);
-	} else if (!r->closed) {
-		log_error("job", "the record of jobs cannot be read: %s", strerror(-rc));
 	}
-	free(l->dir);
-	free(l);
+	load_free(l);
 	if (r->closed) {
 		runner_op_done(r);
 		return;

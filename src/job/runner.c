@@ -108,6 +108,12 @@ runner_ready(const struct runner *r)
 	return r->ready;
 }
 
+bool
+runner_unread(const struct runner *r)
+{
+	return !r->ready && r->unread != 0 && r->unread != -EAGAIN;
+}
+
 void
 runner_count(const struct runner *r, unsigned *running, unsigned *queued)
 {

@@ -115,6 +115,7 @@ bool runner_reap(struct runner *r, pid_t pid, int wait_status);
 void runner_pause(struct runner *r, bool pause); /* starts nothing, reads nothing */
 bool runner_idle(const struct runner *r);        /* paused, and owes nothing to the store */
 bool runner_ready(const struct runner *r);
+bool runner_unread(const struct runner *r); /* it cannot read the store, and tries again */
 
 /* Everything that runs is to end (SIGTERM, then SIGKILL) and be on record; `done` when it is. */
 void runner_stop(struct runner *r, void (*done)(void *arg), void *arg);

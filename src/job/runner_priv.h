@@ -107,6 +107,7 @@ struct runner {
 	uv_timer_t timer;
 	uint64_t due; /* loop time; 0: none */
 	uv_timer_t load_again;
+	int unread; /* why the record could not be read when it was last tried */
 	bool started, ready, paused, stopping, closed;
 	unsigned handles; /* that are open */
 	void (*stopped)(void *arg);

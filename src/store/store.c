@@ -238,6 +238,17 @@ readable(struct store *s, char **cause)
 	return rc;
 }
 
+/* The writer would see it with what it writes next; whoever reads may come first. */
+static int
+miss(struct store *s, char **cause)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->missed = true;
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->mutex);
+	return err_set(cause, -EAGAIN, "the database is made anew: its file was not there");
+}
+
 int
 store_reader_open(struct store *s, sqlite3 **db, char **cause)
 {
@@ -251,9 +262,9 @@ store_reader_open(struct store *s, sqlite3 **db, char **cause)
 	    sqlite3_busy_timeout(*db, READER_BUSY_MS) != SQLITE_OK ||
 	    sql_run(*db, "PRAGMA trusted_schema=OFF", "") != 0) {
 		rc = sql_error(*db);
-		err_sys(cause, rc, "open %s", s->path);
 		sqlite3_close(*db);
 		*db = NULL;
+		rc = rc == -ENOENT ? miss(s, cause) : err_sys(cause, rc, "open %s", s->path);
 	}
 	return rc;
 }

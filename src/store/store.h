@@ -124,7 +124,7 @@ void store_status(struct store *s, struct store_status *out); /* any thread */
 void store_status_release(struct store_status *st);
 
 /* A read-only connection of one's own, for any one thread at a time; sees what was committed when
- * its statement began. -EAGAIN while there is no file to read yet, -EROFS when disabled. Any
+ * its statement began. -EAGAIN while there is no file to read yet, or none any more, -EROFS when disabled. Any
  * thread. To be closed with sqlite3_close, before or after the store. A reader that stays within
  * one statement for long makes the log grow. */
 int store_reader_open(struct store *s, sqlite3 **db, char **cause);

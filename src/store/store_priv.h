@@ -42,6 +42,7 @@ struct store {
 	struct gap gap;         /* not written yet */
 	struct store_status st; /* but for ops and bytes */
 	bool readable;          /* there is a file that has been checked */
+	bool missed;            /* a reader found no file where that was */
 	sqlite3 *interruptible;
 
 	struct database d; /* the writer's from here on */

@@ -148,7 +148,7 @@ set_aside(struct store *s, char *cause_take)
 	pthread_mutex_lock(&s->mutex);
 	free(s->st.aside);
 	s->st.aside = aside;
-	s->readable = false;
+	s->readable = s->missed = false;
 	pthread_mutex_unlock(&s->mutex);
 	set_state(s, STORE_OPENING, cause_take);
 }
@@ -305,6 +305,7 @@ take_batch(struct store *s, struct batch *b)
 		b->erase |= j->op.erase;
 		b->n++;
 	}
+	s->missed = false;
 	pthread_mutex_unlock(&s->mutex);
 }
 
@@ -412,6 +413,8 @@ write_some(struct store *s)
 		return;
 	}
 	take_batch(s, &b);
+	if (b.n == 0 && b.gap.dropped == 0)
+		return; /* what a reader missed is back */
 	f = write_batch(s, &b, &cause);
 	if (f == FAULT_NONE) {
 		s->limit = s->limit < SIZE_MAX / 2 ? s->limit * 2 : SIZE_MAX;
@@ -441,7 +444,7 @@ has_work(const struct store *s)
 {
 	if (s->st.state == STORE_FULL)
 		return s->stopping || clock_mono_us() >= s->retry_us;
-	return s->d.db == NULL || s->queue != NULL || s->gap.dropped != 0;
+	return s->d.db == NULL || s->queue != NULL || s->gap.dropped != 0 || s->missed;
 }
 
 static bool

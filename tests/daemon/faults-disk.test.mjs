@@ -2,12 +2,12 @@
 // cannot be written is said, and when there is room again nothing that was held is lost.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { privateDir } from './lib/daemon.mjs';
 import { canMount, startOnDisk, using } from './lib/faults.mjs';
-import { checkHistory, Follower, killWorker, slow, startKept } from './lib/keeper.mjs';
+import { checkHistory, Follower, killWorker, pids, slow, startKept } from './lib/keeper.mjs';
 import { until } from './lib/until.mjs';
 
 const skip = !canMount() && 'needs root, or whatever lets one mount a tmpfs';
@@ -123,6 +123,34 @@ test('a state directory that becomes read-only is survived', { skip }, using(() 
   await until('the end of the alarms', async () => (await alarms(d)).length === 0, 60_000);
   await until('what was held', async () => (await archived(d, pane)) >= last - 250);
   await until('a job to be taken', async () => (await d.request('POST', '/api/v1/jobs', { json: { command: ['true'] } })).status === 201);
+}));
+
+test('a database that is removed before the record of jobs was read is made anew', using(async () => {
+  const dir = await privateDir();
+  return startKept({ dir, args: ['--state-dir', join(dir, 'state')] });
+}, async (d) => {
+  const at = join(d.dir, 'state');
+  const remove = () => readdirSync(at).filter((n) => n.startsWith('panescry.db')).forEach((n) => rmSync(join(at, n)));
+  await ready(d);
+  for (let ms = 0; ms < 24; ms += 2) {
+    const { worker, keeper } = await pids(d);
+    process.kill(worker, 'SIGSTOP');
+    remove();
+    process.kill(worker, 'SIGKILL');
+    // The next one is stopped so much behind the moment when it opens a new one.
+    for (const end = Date.now() + 20_000; !existsSync(join(at, 'panescry.db-wal'));) assert.ok(Date.now() < end);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    const next = Number(readFileSync(`/proc/${keeper}/task/${keeper}/children`, 'latin1').trim().split(' ').at(-1));
+    process.kill(next, 'SIGSTOP');
+    remove();
+    process.kill(next, 'SIGCONT');
+    await until(`a job to be taken, ${ms} ms`, async () => {
+      const r = await d.request('POST', '/api/v1/jobs', { json: { command: ['true'] } });
+      assert.ok([201, 503].includes(r.status), r.text);
+      return r.status === 201;
+    });
+  }
+  assert.ok(existsSync(join(at, 'panescry.db')));
 }));
 
 test('a state directory that is removed, or replaced, is noticed and made anew', using(async () => {

@@ -414,6 +414,33 @@ a_link_is_not_followed(void **state)
 	assert_true(owner_await_state(o, STORE_READY));
 }
 
+/* Nothing is written: it is the reader who misses it, and the writer who makes it anew. */
+static void
+a_reader_misses_the_file(void **state)
+{
+	struct owner *o = *state;
+	char *cause = NULL;
+	sqlite3 *db;
+
+	owner_open(o);
+	owner_row(o, 1, 10);
+	assert_true(owner_await_done(o, 1));
+	assert_int_equal(store_reader_open(o->store, &db, NULL), 0);
+	sqlite3_close(db);
+	assert_int_equal(unlink(o->path), 0);
+	assert_int_equal(store_reader_open(o->store, &db, &cause), -EAGAIN);
+	assert_non_null(cause);
+	free(cause);
+	for (int i = 0; i < 5000 && store_reader_open(o->store, &db, NULL) == -EAGAIN; i++)
+		usleep(1000);
+	assert_non_null(db);
+	sqlite3_close(db);
+	assert_true(owner_await_state(o, STORE_READY));
+	assert_int_equal(access(o->path, F_OK), 0);
+	owner_row(o, 2, 10);
+	assert_true(owner_await_done(o, 2));
+}
+
 /* A kill. */
 
 /* Writes rows from `first` on until it is killed, and each number that is durable to fd. */
@@ -722,6 +749,7 @@ main(void)
 	    CASE(a_file_without_a_version_is_copied),
 	    CASE(a_script_that_fails_leaves_its_version),
 	    CASE(a_link_is_not_followed),
+	    CASE(a_reader_misses_the_file),
 	    CASE(what_was_durable_outlives_a_kill),
 	    CASE(two_processes_make_the_same_file),
 	    CASE(two_processes_upgrade_the_same_file),
