@@ -160,7 +160,8 @@ export async function startDaemon({ args = [], env = {}, dir, listen = '127.0.0.
       }, ms),
     info: () => d.ok('GET', 'info'),
     metric: async (name) => {
-      const { text } = await d.request('GET', '/metrics');
+      const { status, text } = await d.request('GET', '/metrics');
+      if (status === 429) return NaN; // there is no room for the question itself
       return Number(text.match(new RegExp(`^${name} (\\S+)$`, 'm'))[1]);
     },
     /** The worker's own resident memory, from outside: without the panes' memory files. */
