@@ -6,7 +6,7 @@ import { CONF, parts, report, watched } from './lib/load.mjs';
 
 const SIZES = {
   idle: { n: 200 }, panes: { n: 30 }, flood: { n: 20 }, requests: { n: 400, seconds: 2 }, slow: { n: 5 }, half: { n: 300 },
-  drip: { n: 10 }, churn: { n: 1000 },
+  drip: { n: 10 }, churn: { n: 1000 }, jobs: { n: 20, spare: 8 },
 };
 
 describe('a daemon under load', () => {
