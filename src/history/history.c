@@ -8,9 +8,6 @@
 
 #include "base/xmalloc.h"
 
-/* A block from elsewhere that begins later is damaged: numbers would wrap around. */
-#define NUMBER_MAX (UINT64_MAX / 2)
-
 struct history_ref {
 	struct slab_header *slab;
 	unsigned refs; /* the history's own and the views' */
@@ -198,7 +195,7 @@ history_adopt(struct history *h, void *block, bool last)
 	if (!(last ? slab_valid(s) : slab_plausible(s)))
 		return -EINVAL;
 	e = slab_extent(s);
-	if (s->first == 0 || s->first > NUMBER_MAX || (!last && e->lines == 0) ||
+	if (s->first == 0 || s->first > HISTORY_NUMBER_MAX || (!last && e->lines == 0) ||
 	    (h->n != 0 && s->first != h->next) || s->time_ms < h->time_ms ||
 	    s->offset < h->offset || e->time_ms < s->time_ms || e->offset < s->offset)
 		return -EINVAL;

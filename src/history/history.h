@@ -34,6 +34,9 @@ enum {
 	HISTORY_BYTES_MIN = 2 * SLAB_SIZE,
 };
 
+/* What comes from elsewhere and has higher numbers is damaged: far from there JSON loses digits. */
+#define HISTORY_NUMBER_MAX ((uint64_t)1 << 52)
+
 struct history;
 struct history_ref;
 

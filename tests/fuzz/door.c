@@ -171,6 +171,9 @@ door_connect(bool local, unsigned *port)
 
 	snprintf(un.sun_path, sizeof un.sun_path, "%s", door.socket);
 	must(fd >= 0);
+	/* It is to be gone when it is closed, as its port is needed again within a minute. */
+	must(local || setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+			  sizeof(struct linger)) == 0);
 	must(connect(fd, to, local ? sizeof un : sizeof door.tcp) == 0);
 	must(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
 	if (port != NULL)
