@@ -112,6 +112,8 @@ const viewers = (d, id, n, options) =>
     return s;
   });
 
+const printed = (d, id, lines) => until(`${lines} lines in ${id}`, async () => (await d.pane(id)).last_line >= lines - 100, 120_000);
+
 /** Requests one after the other on a kept connection; calls back with each status. */
 async function asker(d, next, until_, told) {
   const s = await socket(d, { reads: false });
@@ -195,8 +197,8 @@ export const parts = {
 
   /** Searches and lists, `n` a second. */
   async requests(d, { n, seconds, during }) {
-    const { id } = await d.sh("stty -echo; seq -f 'line %g of a history' 1 5000; echo END; exec cat");
-    await d.shows(id, 'END');
+    const { id } = await d.sh("stty -echo; seq -f 'line %g of a history' 1 5000; exec cat");
+    await printed(d, id, 5000);
     const paths = [`/api/v1/panes/${id}/search?pattern=line%20777&limit=5`, '/api/v1/panes', `/api/v1/panes/${id}`, '/healthz'];
     const texts = paths.map((p) => ask(d, p));
     const statuses = {};
@@ -216,8 +218,8 @@ export const parts = {
 
   /** Clients that ask for much and read nothing, and viewers that do not read. */
   async slow(d, { n, during }) {
-    const { id } = await d.sh("stty -echo; seq -f '%0100.0f' 1 40000; echo END; exec cat");
-    await d.shows(id, 'END');
+    const { id } = await d.sh("stty -echo; seq -f '%0100.0f' 1 40000; exec cat");
+    await printed(d, id, 40_000);
     const all = await many(n, async () => {
       const s = await socket(d, { reads: false });
       s.write(ask(d, `/api/v1/panes/${id}/capture?history=all`));
