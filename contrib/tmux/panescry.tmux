@@ -1,7 +1,7 @@
 #!/bin/sh
 # panescry for tmux: a search over all panes in a popup, watches, numbers in the status line.
 # In tmux.conf: run-shell /usr/share/panescry/panescry.tmux
-# What can be set is in panescry(1).
+# What can be set is in panescry-tmux(7).
 #
 # Without arguments it sets everything up. With one it is what a key or a watch runs: then it
 # looks up options anew. What people type and what panes print reaches commands by way of
