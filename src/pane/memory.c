@@ -633,9 +633,9 @@ slot_good(const struct memory *m, unsigned i)
 
 	return s->cols != 0 && s->rows != 0 && s->nresizes <= MEMORY_RESIZES &&
 	       s->nmarks <= MEMORY_MARKS &&
-	       (uint64_t)s->screen_len + s->tail_len <= SLOT_SIZE && s->lines <= HISTORY_NUMBER_MAX &&
-	       s->offset >= ring_start(&m->ring) && s->offset <= ring_end(&m->ring) &&
-	       s->sum == slot_sum(m, i);
+	       (uint64_t)s->screen_len + s->tail_len <= SLOT_SIZE &&
+	       s->lines <= HISTORY_NUMBER_MAX && s->offset >= ring_start(&m->ring) &&
+	       s->offset <= ring_end(&m->ring) && s->sum == slot_sum(m, i);
 }
 
 bool
