@@ -29,7 +29,13 @@ enum { OPTIONS_MAX = 64, HELP_COLUMN = 26, AGAIN_MS = 20, AGAIN_MAX = 500 };
 static const struct cli_command *const commands[] = {&cmd_serve, &cmd_new, &cmd_ls, &cmd_attach,
     &cmd_search, &cmd_capture, &cmd_send, &cmd_wait, &cmd_watch, &cmd_resize, &cmd_kill,
     &cmd_run, &cmd_jobs, &cmd_flow, &cmd_sessions, &cmd_usage, &cmd_hook, &cmd_token,
-    &cmd_status, &cmd_doctor};
+    &cmd_status, &cmd_completions, &cmd_doctor};
+
+const struct cli_command *
+cli_command_at(size_t i)
+{
+	return i < sizeof commands / sizeof *commands ? commands[i] : NULL;
+}
 
 int
 cli_error(const char *fmt, ...)
@@ -86,7 +92,7 @@ print_help(FILE *to)
 	      " and remembers what they printed.\n\n",
 	    to);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->help);
+		fprintf(to, "  %-12s %s\n", commands[i]->name, commands[i]->help);
 	fputs("\npanescry COMMAND --help shows the options of a command;\n"
 	      "panescry --version shows the version.\n",
 	    to);

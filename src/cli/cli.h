@@ -1,8 +1,8 @@
 /*
  * The command line: one table of commands, one file a command.
  *
- * Usage texts, option parsing and the test that compares them with the manual page all come
- * from the tables. Every error is one line on standard error, `panescry: what failed: why`.
+ * Usage texts, option parsing, what shells complete and the test that compares them with the
+ * manual page all come from the tables. Every error is one line on standard error, `panescry: what failed: why`.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
@@ -38,9 +38,12 @@ struct cli_command {
 
 extern const struct cli_command cmd_serve, cmd_new, cmd_ls, cmd_attach, cmd_search, cmd_capture,
     cmd_send, cmd_wait, cmd_watch, cmd_resize, cmd_kill, cmd_token, cmd_status, cmd_sessions,
-    cmd_usage, cmd_doctor, cmd_hook, cmd_run, cmd_jobs, cmd_flow;
+    cmd_usage, cmd_completions, cmd_doctor, cmd_hook, cmd_run, cmd_jobs, cmd_flow;
 
 int cli_main(int argc, char **argv);
+
+/* The commands in the order of --help; NULL behind the last. */
+const struct cli_command *cli_command_at(size_t i);
 
 /*
  * Walks through the options of a command. Returns the index into its table and sets *arg, or

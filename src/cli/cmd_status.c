@@ -13,15 +13,13 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
-#include <uv.h>
 
 #include "base/buf.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
-#include "cli/paths.h"
+#include "cli/glance.h"
 #include "cli/put.h"
-#include "net/client.h"
 #include "proto/json.h"
 
 #define DEFAULT_FORMAT \
@@ -133,13 +131,6 @@ check_format(const char *format)
 
 /* The question */
 
-struct question {
-	uv_timer_t late;
-	struct client_call *call;
-	struct numbers *to;
-	int rc;
-};
-
 /* The id of a pane may be shown as it is; a title might be anything. */
 static void
 read_agents(struct numbers *to, const cJSON *o)
@@ -169,52 +160,20 @@ read_jobs(struct numbers *to, const cJSON *o)
 	to->n[FAILED] = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(jobs, "failed_recently"));
 }
 
-static void
-on_answer(int rc, int status, const char *body, size_t len, void *arg)
-{
-	struct question *q = arg;
-	cJSON *o = rc == 0 && status == 200 ? json_parse(body, len) : NULL;
-
-	q->call = NULL;
-	uv_timer_stop(&q->late);
-	if (rc == -ECONNREFUSED || rc == -ETIMEDOUT || rc == -EPIPE)
-		q->rc = CLI_NO_DAEMON;
-	else if (o == NULL)
-		q->rc = cli_error("status: the daemon gives no numbers");
-	for (size_t i = 0; i < WORKING; i++)
-		json_u64(o, names[i], 0, JSON_INT_MAX, &q->to->n[i]);
-	read_agents(q->to, o);
-	read_jobs(q->to, o);
-	cJSON_Delete(o);
-}
-
-static void
-on_late(uv_timer_t *t)
-{
-	struct question *q = t->data;
-
-	client_call_cancel(q->call);
-	q->rc = CLI_NO_DAEMON;
-}
-
 static int
 ask(struct numbers *to)
 {
-	struct question q = {.to = to, .rc = CLI_DONE};
-	char *socket = paths_socket();
-	uv_loop_t loop;
+	cJSON *o;
+	int rc = glance("/api/v1/status", PATIENCE_MS, &o);
 
-	uv_loop_init(&loop);
-	uv_timer_init(&loop, &q.late);
-	q.late.data = &q;
-	uv_timer_start(&q.late, on_late, PATIENCE_MS, 0);
-	q.call = client_call(&loop, socket, "GET", "/api/v1/status", NULL, 0, on_answer, &q);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	uv_close((uv_handle_t *)&q.late, NULL);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	uv_loop_close(&loop);
-	free(socket);
-	return q.rc;
+	if (rc == CLI_ERROR)
+		return cli_error("status: the daemon gives no numbers");
+	for (size_t i = 0; i < WORKING; i++)
+		json_u64(o, names[i], 0, JSON_INT_MAX, &to->n[i]);
+	read_agents(to, o);
+	read_jobs(to, o);
+	cJSON_Delete(o);
+	return rc;
 }
 
 static int
