@@ -467,8 +467,9 @@ on_packet(struct keeper *k, struct worker *w, struct keep_packet *p, int *fds, u
 	case KEEP_YIELDED:
 		has_yielded(k, w);
 		break;
-	case KEEP_STOPPED: /* its end follows */
-		enter(w, LEAVING, LEAVE_MS);
+	case KEEP_STOPPED: /* its end follows; that of one that was to take over is a failure */
+		if (w == &k->worker || w->state == LEAVING)
+			enter(w, LEAVING, LEAVE_MS);
 		break;
 	case KEEP_UPGRADE:
 		upgrade_start(k, p->text);
@@ -616,7 +617,7 @@ void
 worker_timed_out(struct keeper *k, struct worker *w)
 {
 	w->deadline_ms = 0;
-	if (w == &k->worker && w->state == YIELDING) {
+	if (w == &k->worker && w->state == YIELDING && k->next.state != NO_WORKER) {
 		kill(k->next.pid, SIGKILL); /* it goes on with the old one */
 		return;
 	}
