@@ -34,11 +34,25 @@ enum { PATIENCE_MS = 1000 };
  * FAILED is 1 when one has, lately. */
 static const char *const names[] = {"panes", "fired", "watches", "alarms", "viewers",
     "collisions", "working", "waiting", "first", "jobs", "queued", "failed"};
-enum { WORKING = 6, WAITING, FIRST, JOBS, QUEUED, FAILED };
+enum {
+	PANES,
+	FIRED,
+	WATCHES,
+	ALARMS,
+	VIEWERS,
+	COLLISIONS,
+	WORKING,
+	WAITING,
+	FIRST,
+	JOBS,
+	QUEUED,
+	FAILED
+};
 
 static const struct cli_option status_options[] = {
     {"format", 'f', "TEXT",
-	"{panes} {watches} {fired} {alarms} {viewers} {collisions} {working} {waiting} "
+	"tmux, starship, waybar, or a text with {panes} {watches} {fired} {alarms} {viewers} "
+	"{collisions} {working} {waiting} "
 	"{first} {jobs} {queued} {failed}; {?fired:unless 0}"},
     {0},
 };
@@ -47,6 +61,41 @@ struct numbers {
 	uint64_t n[sizeof names / sizeof *names]; /* FIRST: 1 when there is one */
 	char first[ID_MAX + 1];
 };
+
+/* Formats that have a name: in tmux's own marks of colour; as short as a prompt wants it; and for
+ * waybar, which takes JSON. */
+
+#define TMUX_FORMAT \
+	"panes:{panes}{?fired: #[fg=yellow]fired:{fired}#[default]}" \
+	"{?alarms: #[fg=red]alarms:{alarms}#[default]}" \
+	"{?collisions: #[fg=red]collisions:{collisions}#[default]}" \
+	"{?working: #[fg=green]working:{working}#[default]}" \
+	"{?waiting: #[fg=yellow]waiting:{waiting} ({first})#[default]}" \
+	"{?jobs: jobs:{jobs}}{?queued: queued:{queued}}{?failed: #[fg=red]failed#[default]}"
+
+#define STARSHIP_FORMAT \
+	"{panes}{?working: ~{working}}{?waiting: ?{waiting}}{?jobs: +{jobs}}{?fired: " \
+	"*{fired}}" \
+	"{?collisions: x{collisions}}{?failed: failed}{?alarms: !{alarms}}"
+
+#define WAYBAR_TEXT "{panes}{?working: ~{working}}{?waiting: ?{waiting}}{?jobs: +{jobs}}"
+
+#define WAYBAR_TOOLTIP \
+	"panes: {panes}{?viewers:\nviewers: {viewers}}{?working:\nat work: {working}}" \
+	"{?waiting:\nwaiting: {waiting} ({first})}{?jobs:\njobs: {jobs}}" \
+	"{?queued:\nqueued: {queued}}{?failed:\na job has failed}{?fired:\nfired: {fired}}" \
+	"{?collisions:\ncollisions: {collisions}}{?alarms:\nalarms: {alarms}}"
+
+static const struct {
+	const char *name, *format;
+} named[] = {{"tmux", TMUX_FORMAT}, {"starship", STARSHIP_FORMAT}, {"waybar", WAYBAR_TEXT}};
+
+/* What waybar's style sheet may look at, the most urgent first. */
+static const struct {
+	int number;
+	const char *class;
+} classes[] = {{ALARMS, "alarm"}, {FAILED, "failed"}, {COLLISIONS, "collision"},
+    {WAITING, "waiting"}, {FIRED, "fired"}, {WORKING, "working"}, {JOBS, "working"}};
 
 /* The format */
 
@@ -176,32 +225,78 @@ ask(struct numbers *to)
 	return rc;
 }
 
+static char *
+expanded(const char *format, const struct numbers *v)
+{
+	struct buf b;
+
+	buf_init(&b, BUF_NO_MAX);
+	buf_puts(&b, "");
+	expand(&b, format, format + strlen(format), v, false);
+	return buf_take(&b);
+}
+
+static void
+put_waybar(const char *text, const struct numbers *v)
+{
+	char *tooltip = expanded(WAYBAR_TOOLTIP, v), *json;
+	const char *class = "idle";
+	cJSON *o = json_object();
+
+	for (size_t i = sizeof classes / sizeof *classes; i-- > 0;) {
+		if (v->n[classes[i].number] != 0)
+			class = classes[i].class;
+	}
+	cJSON_AddStringToObject(o, "text", text);
+	cJSON_AddStringToObject(o, "tooltip", tooltip);
+	cJSON_AddStringToObject(o, "class", class);
+	json = json_print_take(o);
+	put_json_line(json);
+	free(json);
+	free(tooltip);
+}
+
+static int
+print(const char *format, bool waybar)
+{
+	struct numbers v = {0};
+	char *text;
+	int rc = check_format(format);
+
+	if (rc != 0 || (rc = ask(&v)) != CLI_DONE)
+		return rc;
+	text = expanded(format, &v);
+	if (waybar)
+		put_waybar(text, &v);
+	else
+		put_line(text);
+	free(text);
+	if (ferror(stdout) != 0 || fflush(stdout) != 0)
+		return cli_error("standard output: %s", strerror(errno));
+	return CLI_DONE;
+}
+
 static int
 run_status(int argc, char **argv)
 {
 	struct cli_walk w = {&cmd_status, argc, argv, NULL, 0};
 	const char *format = DEFAULT_FORMAT;
-	struct numbers v = {0};
-	struct buf b;
-	int option, rc;
+	bool waybar = false;
+	int option;
 
 	while ((option = cli_next(&w)) != CLI_END) {
 		if (option == CLI_BAD)
 			return CLI_ERROR;
 		format = w.arg;
+		waybar = strcmp(format, "waybar") == 0;
+		for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+			if (strcmp(named[i].name, w.arg) == 0)
+				format = named[i].format;
+		}
 	}
 	if (w.operand != argc)
 		return cli_usage(&cmd_status, "takes no operand");
-	if ((rc = check_format(format)) != 0 || (rc = ask(&v)) != CLI_DONE)
-		return rc;
-	buf_init(&b, BUF_NO_MAX);
-	buf_puts(&b, "");
-	expand(&b, format, format + strlen(format), &v, false);
-	put_line(b.data);
-	if (ferror(stdout) != 0 || fflush(stdout) != 0)
-		rc = cli_error("standard output: %s", strerror(errno));
-	buf_release(&b);
-	return rc;
+	return print(format, waybar);
 }
 
 const struct cli_command cmd_status = {"status", "",

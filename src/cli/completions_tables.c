@@ -33,6 +33,7 @@ static const struct hint {
     {"serve", "tmux-socket", "files"},
     {"sessions", "ID", "sessions"},
     {"sessions", "format", "words json md html"},
+    {"status", "format", "words tmux starship waybar"},
     {"token", "ID", "tokens"},
     {"usage", "by", "words day model agent session project prefix"},
     {"usage", "timezone", "words local utc"},

@@ -49,15 +49,27 @@ describe('status', () => {
     assertRefused(await d.cli(['status', 'x']), 2);
   });
 
+  it('has formats for tmux, starship and waybar', async () => {
+    assert.equal(await status('-f', 'tmux'), 'panes:1 #[fg=yellow]fired:1#[default]\n');
+    assert.equal(await status('--format', 'starship'), '1 *1\n');
+    const line = await status('--format=waybar');
+    assert.match(line, /^[^\n]+\n$/);
+    assert.deepEqual(JSON.parse(line), { text: '1', tooltip: 'panes: 1\nfired: 1', class: 'fired' });
+  });
+
   it('counts jobs', async () => {
     assert.equal(await status('-f', '{jobs}/{queued}/{failed}'), '0/0/0\n');
     const { id } = await d.ok('POST', 'jobs', { command: ['sleep', '1000'], cwd: '/' });
     assert.equal(await status('-f', '{jobs}{?queued:x}'), '1\n');
     assert.match(await status(), / jobs:1\n$/);
+    assert.deepEqual(JSON.parse(await status('-f', 'waybar')), { text: '1 +1', tooltip: 'panes: 1\njobs: 1\nfired: 1', class: 'fired' });
     await d.ok('POST', `jobs/${id}/cancel`, {});
     await until('its end', async () => (await numbers()).jobs.running === 0);
     assert.equal((await d.cli(['run', 'false'])).status, 1);
     assert.match(await status(), / failed\n$/);
+    assert.match(await status('-f', 'tmux'), / #\[fg=red\]failed#\[default\]\n$/);
+    assert.equal(await status('-f', 'starship'), '1 *1 failed\n');
+    assert.equal(JSON.parse(await status('-f', 'waybar')).class, 'failed');
   });
 
   it('may be read with a token that can only read', async () => {
@@ -75,6 +87,7 @@ describe('status without a daemon', () => {
 
   it('says nothing', async () => {
     silent(await panescry(['status'], { env: { PANESCRY_SOCKET: join(dir, 'nobody') } }));
+    silent(await panescry(['status', '--format', 'waybar'], { env: { PANESCRY_SOCKET: join(dir, 'nobody') } }));
   });
 
   it('waits a second at most for one that does not answer', async () => {
