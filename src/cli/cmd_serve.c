@@ -239,13 +239,47 @@ check_state_dir(const char *dir, char **cause)
 	return 0;
 }
 
+/* A socket that was given is as it is, whatever the options say. */
+static int
+take_given(struct daemon *d, char **cause)
+{
+	int rc = activation_take(&d->given, cause);
+
+	if (rc != 0)
+		return rc;
+	d->cfg.tcp_fd = d->given.tcp_fd;
+	d->cfg.unix_fd = d->given.unix_fd;
+	if (d->given.tcp_fd >= 0) {
+		d->listen = d->given.listen;
+		d->cfg.loopback = listen_is_loopback(d->listen);
+	}
+	if (d->given.unix_fd >= 0)
+		set_path(&d->socket, d->given.socket);
+	return 0;
+}
+
+static int
+make_sockets(struct daemon *d, char **cause)
+{
+	int rc = 0;
+
+	if (d->cfg.tcp_fd < 0)
+		rc = listen_tcp(d->listen, &d->cfg.tcp_fd, &d->cfg.loopback, cause);
+	if (rc == 0)
+		rc = check_safety(d, cause);
+	if (rc == 0 && d->cfg.unix_fd < 0)
+		rc = listen_unix(d->socket, &d->cfg.unix_fd, cause);
+	return rc;
+}
+
 /* Directories and sockets, while there is still a terminal to complain to. */
 static int
 prepare(struct daemon *d, char **cause)
 {
 	int rc;
 
-	d->cfg.tcp_fd = d->cfg.unix_fd = -1;
+	if ((rc = take_given(d, cause)) != 0)
+		return rc;
 	d->cfg.limits = (struct app_limits)APP_LIMITS;
 	if ((rc = conf_load(&d->cfg.limits, cause)) != 0 ||
 	    (rc = daemon_set_limits(d, cause)) != 0)
@@ -260,11 +294,7 @@ prepare(struct daemon *d, char **cause)
 		return rc;
 	if ((rc = paths_prepare_socket_dir(d->socket, cause)) != 0)
 		return rc;
-	if ((rc = listen_tcp(d->listen, &d->cfg.tcp_fd, &d->cfg.loopback, cause)) != 0)
-		return rc;
-	if ((rc = check_safety(d, cause)) != 0)
-		return rc;
-	return listen_unix(d->socket, &d->cfg.unix_fd, cause);
+	return make_sockets(d, cause);
 }
 
 /* The keeper. */
@@ -350,7 +380,8 @@ become_keeper(const struct daemon *d, const char *keeper, int report)
 	add(&a, xasprintf("%d", d->cfg.unix_fd));
 	add(&a, xasprintf("%d", report));
 	add(&a, xasprintf("%u", d->cfg.limits.crashes_max));
-	add(&a, xstrdup(d->socket));
+	/* What it is to remove at the end. */
+	add(&a, xstrdup(d->given.unix_fd < 0 ? d->socket : ""));
 	add_worker(&a, d, self);
 	keep_across_exec(d->cfg.tcp_fd);
 	keep_across_exec(d->cfg.unix_fd);
@@ -374,7 +405,7 @@ serve_foreground(struct daemon *d, const char *keeper)
 		return daemon_run(d, -1);
 	}
 	rc = become_keeper(d, keeper, -1);
-	unlink(d->socket);
+	daemon_remove_socket(d);
 	return cli_error("serve: %s: %s", keeper, strerror(-rc));
 }
 
@@ -413,7 +444,7 @@ background(struct daemon *d, const char *keeper, int report)
 	    keeper != NULL ? keeper : "(none)", strerror(-rc));
 	if (write(report, text, strlen(text)) < 0)
 		log_error("serve", "%s", text + 1);
-	unlink(d->socket);
+	daemon_remove_socket(d);
 	return CLI_ERROR;
 }
 
@@ -449,7 +480,7 @@ start(struct serve *s)
 	}
 	keeper = s->daemon.no_keeper ? NULL : daemon_keeper_program();
 	if (keeper == NULL && (s->daemon.harden || s->daemon.cfg.limits.harden)) {
-		unlink(s->daemon.socket);
+		daemon_remove_socket(&s->daemon);
 		return cli_error(
 		    "serve: --harden needs panescry-keeper, which is not installed");
 	}
@@ -466,6 +497,7 @@ run_serve(int argc, char **argv)
 {
 	struct cli_walk w = {&cmd_serve, argc, argv, NULL, 0};
 	struct serve s = {.daemon = {.listen = DEFAULT_LISTEN,
+			      .given = {.tcp_fd = -1, .unix_fd = -1},
 			      .socket = paths_socket(),
 			      .state_dir = paths_state_dir()}};
 	const char *keeper = getenv(KEEP_ENV);

@@ -117,6 +117,13 @@ report_error(struct run *r, const char *text)
 /* Running. */
 
 void
+daemon_remove_socket(const struct daemon *d)
+{
+	if (d->given.unix_fd < 0)
+		unlink(d->socket);
+}
+
+void
 daemon_raise_descriptors(void)
 {
 	struct rlimit rl;
@@ -278,7 +285,7 @@ daemon_run(struct daemon *d, int report_fd)
 	d->cfg.daemon_pid = getpid();
 	d->cfg.daemon_started_ms = clock_wall_ms();
 	rc = run_with(d, &r);
-	unlink(d->socket);
+	daemon_remove_socket(d);
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "app/app.h"
+#include "cli/activation.h"
 
 enum { SOCKETS_MAX = 16 };
 
@@ -22,9 +23,10 @@ struct daemon {
 	const char *origins[SERVER_ORIGINS_MAX + 2], *proxies[SERVER_PROXIES_MAX + 2];
 	const char *base; /* NULL: none */
 	bool no_auth, insecure_http, qr, no_tmux, foreground, no_keeper;
-	bool harden;           /* asked for here; limits.harden: there */
-	mode_t umask;          /* the one it was started with, for what it starts */
-	struct app_config cfg; /* listening sockets and limits */
+	bool harden;             /* asked for here; limits.harden: there */
+	mode_t umask;            /* the one it was started with, for what it starts */
+	struct activation given; /* its sockets are in cfg, too */
+	struct app_config cfg;   /* listening sockets and limits */
 };
 
 /* Writes the link, or what went wrong, to `report` (daemon_read_report reads it), or to the
@@ -42,6 +44,9 @@ int daemon_read_report(const struct daemon *d, int fd);
 
 /* As many descriptors as there may be, for this process and those that follow. */
 void daemon_raise_descriptors(void);
+
+/* Removes the socket that commands talk to, unless it was given. */
+void daemon_remove_socket(const struct daemon *d);
 
 /* The program of the keeper that belongs to this one, or NULL; the caller frees. */
 char *daemon_keeper_program(void);

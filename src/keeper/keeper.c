@@ -345,7 +345,7 @@ run(struct keeper *k)
 		take_signals(k);
 		turn(k);
 	}
-	if (k->socket != NULL)
+	if (k->socket != NULL && *k->socket != '\0')
 		unlink(k->socket);
 	if (k->first_failed)
 		return WIFEXITED(k->kept.said.last_status)
@@ -358,7 +358,8 @@ run(struct keeper *k)
 /* Starting. */
 
 /*
- * start TCP UNIX REPORT CRASHES SOCKET WORKER... begins; REPORT may be -1.
+ * start TCP UNIX REPORT CRASHES SOCKET WORKER... begins; REPORT may be -1, and SOCKET empty where the
+ * socket's path is not to be removed at the end.
  * resume FD WORKER... goes on with the state in the file, check FD WORKER... says whether it can.
  * Returns the index of WORKER, or 0 when this is no such thing.
  */

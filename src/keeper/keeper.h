@@ -107,7 +107,7 @@ struct keeper {
 	struct kept kept;
 	int report;         /* goes to the first worker; -1 then */
 	bool first;         /* no worker has been started yet */
-	char *socket;       /* path of the Unix one */
+	char *socket;       /* path of the Unix one, to remove at the end; "": none */
 	char **worker_argv; /* [0] is the program, which an upgrade replaces */
 	char *program;      /* by this */
 
