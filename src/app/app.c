@@ -161,6 +161,9 @@ const struct http_route app_routes[] = {
     {"GET", "/api/v1/tokens", AUTH_WRITE, 0, tokens_list, "access tokens, without secrets"},
     {"POST", "/api/v1/tokens", AUTH_WRITE, K, tokens_create, "make an access token"},
     {"DELETE", "/api/v1/tokens/:id", AUTH_WRITE, 0, tokens_delete, "end an access token"},
+    {"GET", "/p/:id/token", AUTH_READ, 0, tty_token, "the token of a client of ttyd"},
+    {"GET", "/p/:id/", AUTH_NONE, 0, page_pane, "the page of one pane; with ?token= a login"},
+    {"GET", "/p/:id", AUTH_NONE, 0, page_pane_base, "to that page"},
     {"GET", "/assets/:file", AUTH_NONE, 0, page_get, "the page's files"},
     {"GET", "/", AUTH_NONE, 0, page_get, "the page; with ?token= a login"},
     {0},
@@ -289,6 +292,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	producers_open(a);
 	a->endpoints[0] = attach_endpoint;
 	a->endpoints[1] = events_endpoint;
+	a->endpoints[2] = tty_endpoint;
 	if ((rc = agents_load_prices(a, cause)) != 0 || (rc = tokens_load(a, cause)) != 0 ||
 	    (rc = watches_load(a, cause)) != 0) {
 		close(cfg->tcp_fd);

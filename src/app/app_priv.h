@@ -108,7 +108,7 @@ struct app {
 	struct events *events;
 	struct log_bound *log_bound;
 	struct watches *watches;
-	struct ws_endpoint endpoints[3]; /* ends with an empty one */
+	struct ws_endpoint endpoints[4]; /* ends with an empty one */
 
 	struct mux *mux;
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
@@ -225,6 +225,8 @@ void panes_signal(struct http_req *r, void *arg);
 void panes_capture(struct http_req *r, void *arg);
 void panes_commands(struct http_req *r, void *arg);
 void page_get(struct http_req *r, void *arg);
+void page_pane(struct http_req *r, void *arg);
+void page_pane_base(struct http_req *r, void *arg);
 void page_refuse_link(struct http_req *r); /* 401, for a person where one asks */
 void info_health(struct http_req *r, void *arg);
 void info_metrics(struct http_req *r, void *arg);
@@ -295,13 +297,16 @@ bool tokens_in_scope(const struct http_req *r, const char *pane, void *arg);
  * client may not have them. */
 bool app_may_reveal(struct http_req *r, uint64_t *reveal);
 
-/* The GET of a link: a cookie, and the page itself. */
-void tokens_login(struct http_req *r, struct app *a, const char *token);
+/* The GET of a link: a cookie, and the page itself, which is at `page`. */
+void tokens_login(struct http_req *r, struct app *a, const char *token, const char *page);
 
 /* The entry that the route's first parameter names, or NULL: an error has been sent then. */
 struct entry *panes_resolve(struct http_req *r, struct app *a);
 
-extern const struct ws_endpoint attach_endpoint, events_endpoint;
+/* tty.c */
+void tty_token(struct http_req *r, void *arg);
+
+extern const struct ws_endpoint attach_endpoint, events_endpoint, tty_endpoint;
 extern const struct http_route app_routes[];
 
 /* A link to the page: of that pane, where it is not "". */

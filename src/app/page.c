@@ -1,9 +1,12 @@
 /* The page's files, and the link that lets a browser in. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/app_priv.h"
+#include "base/str.h"
+#include "base/xmalloc.h"
 #include "net/assets.h"
 
 /* xterm.js sets styles of its own at run time, which no hash or nonce could name. Nothing of the page
@@ -92,19 +95,73 @@ page_refuse_link(struct http_req *r)
 	http_reply(r, 401, "text/html; charset=utf-8", refusal, sizeof refusal - 1);
 }
 
+static void
+reply_nothing_here(struct http_req *r)
+{
+	http_reply_error(r, 404, "not_found", "there is nothing at this path");
+}
+
 void
 page_get(struct http_req *r, void *arg)
 {
+	const struct app *a = arg;
 	const char *token = http_query(r, "token"), *name = http_param(r, 0);
 	const struct asset *f;
+	char *page;
 
 	if (token != NULL && *name == '\0') {
-		tokens_login(r, arg, token);
+		page = xasprintf("%s/", a->cfg.limits.access.base);
+		tokens_login(r, arg, token, page);
+		free(page);
 		return;
 	}
 	f = *name == '\0' ? find("/", "") : find("/assets/", name);
 	if (f != NULL)
 		send_asset(r, f);
 	else
-		http_reply_error(r, 404, "not_found", "there is nothing at this path");
+		reply_nothing_here(r);
+}
+
+/* Where the page of the pane is that is asked for, for the caller to free; NULL: it cannot be one, and that
+ * has been answered. Whether there is such a pane is not said: anybody may ask. */
+static char *
+pane_page(struct http_req *r, const struct app *a)
+{
+	const char *id = http_param(r, 0);
+	char *part, *page;
+
+	if (!str_id_valid(id)) {
+		reply_nothing_here(r);
+		return NULL;
+	}
+	part = str_url_encode(id);
+	page = xasprintf("%s/p/%s/", a->cfg.limits.access.base, part);
+	free(part);
+	return page;
+}
+
+void
+page_pane(struct http_req *r, void *arg)
+{
+	const char *token = http_query(r, "token");
+	char *page = pane_page(r, arg);
+
+	if (page != NULL && token != NULL)
+		tokens_login(r, arg, token, page);
+	else if (page != NULL)
+		send_asset(r, find("/p/", ""));
+	free(page);
+}
+
+/* Relative addresses in the page need the slash. */
+void
+page_pane_base(struct http_req *r, void *arg)
+{
+	char *page = pane_page(r, arg);
+
+	if (page == NULL)
+		return;
+	http_add_header(r, "location", page);
+	http_reply(r, 302, NULL, NULL, 0);
+	free(page);
 }

@@ -181,7 +181,8 @@ tokens_in_scope(const struct http_req *r, const char *pane, void *arg)
 	if (strcmp(route->path, "/api/v1/panes") == 0)
 		return strcmp(route->method, "GET") == 0;
 	return (strcmp(route->path, "/api/v1/panes/:id") == 0 ||
-		   str_starts(route->path, "/api/v1/panes/:id/")) &&
+		   str_starts(route->path, "/api/v1/panes/:id/") ||
+		   strcmp(route->path, "/p/:id/token") == 0) &&
 	       names(arg, http_param(r, 0), pane);
 }
 
@@ -363,9 +364,9 @@ tokens_delete(struct http_req *r, void *arg)
 /* The token leaves the address bar at once: a cookie is set and the page asked for again. A code
  * is a token from here on, and the code is none any more, also after a restart. */
 void
-tokens_login(struct http_req *r, struct app *a, const char *token)
+tokens_login(struct http_req *r, struct app *a, const char *token, const char *page)
 {
-	char made[AUTH_TOKEN_LEN + 1], *page;
+	char made[AUTH_TOKEN_LEN + 1];
 	struct auth_token t;
 	int64_t now = clock_wall_ms();
 	enum auth_verdict verdict;
@@ -383,9 +384,7 @@ tokens_login(struct http_req *r, struct app *a, const char *token)
 		return;
 	}
 	http_login(r, code ? made : token);
-	page = xasprintf("%s/", a->cfg.limits.access.base);
 	http_add_header(r, "location", page);
-	free(page);
 	if (code) {
 		answer_saved(a, r, 303, NULL);
 		return;

@@ -296,8 +296,8 @@ offer(struct offer *o, const char *token, bool by_cookie)
 	}
 }
 
-static char *
-bearer(struct lws *wsi)
+char *
+access_bearer(struct lws *wsi)
 {
 	char *header = wsi_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
 	bool ours =
@@ -366,7 +366,7 @@ access_of(struct lws *wsi, struct who *out)
 		out->access = wsi_is_local(wsi) ? AUTH_LOCAL : AUTH_WRITE;
 		return;
 	}
-	token = bearer(wsi);
+	token = access_bearer(wsi);
 	cookies = wsi_header(wsi, WSI_TOKEN_HTTP_COOKIE);
 	if (token != NULL || has_cookie(s, cookies)) {
 		out->refused_s = access_refused_s(wsi);
@@ -375,6 +375,19 @@ access_of(struct lws *wsi, struct who *out)
 	}
 	free(token);
 	free(cookies);
+}
+
+void
+access_of_token(struct lws *wsi, const char *token, struct who *out)
+{
+	struct offer o = {.wsi = wsi, .who = out};
+
+	*out = (struct who){.access = AUTH_NONE};
+	out->refused_s = access_refused_s(wsi);
+	if (out->refused_s == 0)
+		check(&o, token, NULL);
+	else
+		access_tell(wsi, GUARD_BLOCKED, "too many wrong tokens");
 }
 
 bool

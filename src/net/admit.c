@@ -60,6 +60,14 @@ http_offered_wrong(struct http_req *r, const char *token)
 		access_guessed(http_wsi(r), token);
 }
 
+char *
+http_own_token(const struct http_req *r)
+{
+	const struct who *who = http_who((struct http_req *)r);
+
+	return *who->token.id != '\0' && !who->by_cookie ? access_bearer(http_wsi(r)) : NULL;
+}
+
 bool
 http_admit_origin(struct http_req *r)
 {

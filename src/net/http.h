@@ -67,6 +67,10 @@ cJSON *http_body_json(struct http_req *r);
  * "accept-encoding", "range". */
 const char *http_header(const struct http_req *r, const char *name);
 
+/* The token that it brings in Authorization, for the caller to free; NULL: none, or it is let in by
+ * something else. To be asked before the handler returns. */
+char *http_own_token(const struct http_req *r);
+
 /* For a handler that answers later. */
 void http_on_gone(struct http_req *r, void (*gone)(void *), void *arg);
 

@@ -115,6 +115,13 @@ struct who {
 };
 void access_of(struct lws *wsi, struct who *out);
 
+/* The token of the header Authorization, for the caller to free, or NULL. */
+char *access_bearer(struct lws *wsi);
+
+/* By a token that came in another way than a header; `out` says who nobody is when it is wrong, or is
+ * not looked at. */
+void access_of_token(struct lws *wsi, const char *token, struct who *out);
+
 /* What is wrong with a cookie's coming as it does, or NULL. */
 const char *access_cookie_refusal(struct lws *wsi, const struct who *w, bool changes);
 

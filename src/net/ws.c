@@ -34,11 +34,12 @@ struct ws_conn {
 	void *data;
 	const char *close_reason;
 	struct buf rx; /* a message that came in pieces */
-	uint64_t heard_us;
+	uint64_t heard_us, opened_us;
 	struct who who;
 	int close_code; /* 0: none */
 	bool opened, rx_binary, ping, held, close_sent, broken;
-	bool over; /* the client has closed it: nothing it sends behind that counts */
+	bool spoken; /* a whole message of it has come */
+	bool over;   /* the client has closed it: nothing it sends behind that counts */
 };
 
 struct ws_request {
@@ -75,6 +76,28 @@ const char *
 ws_request_pane(const struct ws_request *r)
 {
 	return r->who->token.pane;
+}
+
+enum auth_access
+ws_access(const struct ws_conn *c)
+{
+	return c->who.access;
+}
+
+const char *
+ws_pane(const struct ws_conn *c)
+{
+	return c->who.token.pane;
+}
+
+enum auth_access
+ws_offer(struct ws_conn *c, const char *token)
+{
+	if (!wsi_is_local(c->wsi) && !c->server->cfg.no_auth) {
+		access_of_token(c->wsi, token, &c->who);
+		server_watch_expiry(c->server, &c->who);
+	}
+	return c->who.access;
 }
 
 void
@@ -222,14 +245,15 @@ on_established(struct lws *wsi, struct ws_conn *c)
 	c->wsi = wsi;
 	c->server = server_of(wsi);
 	c->endpoint = lws_get_protocol(wsi)->user;
-	c->heard_us = clock_mono_us();
-	buf_init(&c->rx, c->endpoint->max_message);
+	c->heard_us = c->opened_us = clock_mono_us();
+	buf_init(&c->rx,
+	    c->endpoint->first_max != 0 ? c->endpoint->first_max : c->endpoint->max_message);
 	DL_APPEND(c->server->conns, c);
 	c->server->stats.websockets++;
 	query_read(&r.query, wsi);
 	access_of(wsi, &c->who);
 	server_watch_expiry(c->server, &c->who);
-	if (c->who.access == AUTH_NONE) {
+	if (c->who.access == AUTH_NONE && c->endpoint->first_max == 0) {
 		code = WS_CLOSE_UNAUTHORISED;
 		reason = "a token is needed";
 	} else if (path != NULL && path_match(c->endpoint->path, path, r.params)) {
@@ -264,6 +288,7 @@ on_closed(struct ws_conn *c)
 static void
 deliver(struct ws_conn *c, const void *msg, size_t len)
 {
+	c->spoken = true;
 	if (c->opened && c->close_code == 0)
 		c->endpoint->message(c, c->data, c->rx_binary, msg, len);
 }
@@ -278,7 +303,9 @@ on_receive(struct lws *wsi, struct ws_conn *c, const void *in, size_t len)
 	c->heard_us = clock_mono_us();
 	if (lws_is_first_fragment(wsi))
 		c->rx_binary = lws_frame_is_binary(wsi);
-	if (c->rx.len == 0 && last && len <= c->endpoint->max_message) {
+	if (c->spoken)
+		c->rx.max = c->endpoint->max_message;
+	if (c->rx.len == 0 && last && len <= c->rx.max) {
 		deliver(c, in, len);
 		return;
 	}
@@ -403,6 +430,14 @@ ws_write_now(struct ws_conn *c)
 	lws_callback_on_writable(c->wsi);
 }
 
+static bool
+is_mute(const struct ws_conn *c, uint64_t now_us)
+{
+	unsigned seconds = c->endpoint->first_seconds;
+
+	return !c->spoken && seconds != 0 && now_us - c->opened_us >= seconds * 1000000ull;
+}
+
 void
 ws_sweep(struct server *s)
 {
@@ -412,7 +447,10 @@ ws_sweep(struct server *s)
 	DL_FOREACH (s->conns, c) {
 		if (c->held || c->close_code != 0)
 			continue; /* it is we who do not listen, or it is over */
-		if (now - c->heard_us >= SILENT_US) {
+		if (is_mute(c, now)) {
+			ws_close(c, WS_CLOSE_POLICY, "the first message did not come in time");
+			lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_S);
+		} else if (now - c->heard_us >= SILENT_US) {
 			ws_close(c, WS_CLOSE_SILENT, "no answer to pings");
 			/* Where its socket has no room, the close frame never leaves. */
 			lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_S);

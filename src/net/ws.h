@@ -21,6 +21,8 @@ struct ws_conn;
 
 enum {
 	WS_CLOSE_OK = 1000,
+	WS_CLOSE_NOT_TEXT = 1007,
+	WS_CLOSE_POLICY = 1008,
 	WS_CLOSE_TOO_BIG = 1009,
 	WS_CLOSE_UNAUTHORISED = 4401,
 	WS_CLOSE_SILENT = 4408
@@ -33,11 +35,24 @@ const char *ws_request_query(const struct ws_request *r, const char *name);
 enum auth_access ws_request_access(const struct ws_request *r);
 const char *ws_request_pane(const struct ws_request *r); /* the only one it may see; "": all */
 
+/* Of a connection, from open on. The token is one that came in a message: what it opens counts from
+ * then on instead of what the upgrade has brought. AUTH_NONE for one that is wrong, which counts as a
+ * guess, or when too many were wrong before. Whoever needs none gets what he has. */
+enum auth_access ws_access(const struct ws_conn *c);
+const char *ws_pane(const struct ws_conn *c);
+enum auth_access ws_offer(struct ws_conn *c, const char *token);
+
 struct ws_endpoint {
 	const char *subprotocol;
 	const char *path;   /* as in a route, with at most one colon segment */
 	size_t max_message; /* bytes; a longer one closes with 1009 */
 	bool text;          /* what is pulled is UTF-8 text, not bytes */
+
+	/* The first message may bring a token (ws_offer): open is called also for who has none yet,
+	 * and has to let that one do nothing else. Such a message has so many bytes, and so many
+	 * seconds to come; 0: this endpoint has none. */
+	size_t first_max;
+	unsigned first_seconds;
 
 	/* Returns 0 and the connection's data, or the code to close with and a reason. */
 	int (*open)(struct ws_conn *, const struct ws_request *, void *arg, void **data,

@@ -313,6 +313,36 @@ viewer_pull(struct viewer *v, struct buf *b, size_t max)
 	return VIEWER_MESSAGE;
 }
 
+enum viewer_pull
+viewer_pull_bytes(struct viewer *v, struct buf *b, size_t max)
+{
+	const struct pane *p = v->pane;
+	struct iovec iov[2];
+	int64_t n;
+
+	if (p == NULL)
+		return VIEWER_ENDED;
+	n = v->needs_snapshot ? -1 : ring_peek(p->ring, v->offset, max, iov);
+	if (n < 0) {
+		buf_puts(b, "\033c");
+		pane_snapshot(p, v->lines, b, &v->offset);
+		v->needs_snapshot = false;
+		return VIEWER_MESSAGE;
+	}
+	if (n == 0)
+		return p->state == PANE_EXITED ? VIEWER_ENDED : VIEWER_NOTHING;
+	buf_append(b, iov[0].iov_base, iov[0].iov_len);
+	buf_append(b, iov[1].iov_base, iov[1].iov_len);
+	v->offset += (uint64_t)n;
+	return VIEWER_MESSAGE;
+}
+
+int
+viewer_exit_status(const struct viewer *v)
+{
+	return v->pane != NULL ? pane_exit_status(v->pane) : -1;
+}
+
 static int
 request_input(struct viewer *v, const char *data, size_t len)
 {

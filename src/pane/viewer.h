@@ -57,6 +57,14 @@ enum viewer_pull {
 /* Appends at most one message of at most `max` bytes of output (snapshots may be longer). */
 enum viewer_pull viewer_pull(struct viewer *v, struct buf *b, size_t max);
 
+/* The same for an owner whose client knows no messages of this protocol: terminal bytes alone, with a
+ * reset of the terminal (RIS) before a snapshot. Nothing is acknowledged: it is the owner who pulls
+ * no more than its client takes. All that is pulled from a viewer is pulled in one of the two ways. */
+enum viewer_pull viewer_pull_bytes(struct viewer *v, struct buf *b, size_t max);
+
+/* As pane_exit_status, of its pane; -1 also once that is gone. */
+int viewer_exit_status(const struct viewer *v);
+
 /* What a client said. -EROFS for input from a read-only viewer, -EINVAL for an
  * acknowledgement of what was never sent, -EPIPE and -ENOBUFS as pane_input. */
 int viewer_request(struct viewer *v, const struct attach_request *req);

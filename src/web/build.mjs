@@ -142,9 +142,9 @@ const named = {
   ...(await pictures()),
 };
 // Relative, so that the page works below a reverse proxy's prefix.
-const filled = async (file, from) =>
+const filled = async (file, from, up = '') =>
   (await readFile(join(here, file), 'utf8')).replace(/@([a-z0-9.-]+)@/g, (_, name) =>
-    named[name].path.slice(from),
+    up + named[name].path.slice(from),
   );
 const manifest = Buffer.from(await filled('manifest.webmanifest', '/assets/'.length));
 named['manifest.webmanifest'] = {
@@ -153,8 +153,11 @@ named['manifest.webmanifest'] = {
   data: manifest,
 };
 const html = await filled('index.html', 1);
+// That of one pane is at p/PANE/.
+const one = (await filled('index.html', 1, '../../')).replace('<html ', '<html data-one ');
 const assets = [
   { path: '/', type: 'text/html; charset=utf-8', data: Buffer.from(html) },
+  { path: '/p/', type: 'text/html; charset=utf-8', data: Buffer.from(one) },
   ...Object.values(named),
   // esbuild has put a hash of the content into their names, by which others import them.
   ...chunks.map(([name, data]) => ({ path: `/assets/${name}`, type: named['app.js'].type, data })),

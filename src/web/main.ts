@@ -15,12 +15,15 @@ import { startAccess } from './state/access';
 import { pace } from './parts/pace';
 import { skipButton } from './parts/skip';
 import { toHash } from './state/route';
+import { ownPane } from './api/http';
+import { Alone } from './views/alone';
 import { App } from './views/app';
 
 const root = document.getElementById('app');
 if (!root) throw new Error('the page has no #app');
 document.body.prepend(skipButton());
-const app = new App(root);
+const own = ownPane();
+const app = own === null ? new App(root) : new Alone(root, own);
 startAccess();
 
 /**
@@ -47,9 +50,10 @@ Object.defineProperty(window, 'panescry', {
       return app.terminal?.link.state.kind ?? null;
     },
     get cells() {
-      return app.grid.all.map((cell) => ({
+      const { grid } = app instanceof App ? app : { grid: null };
+      return (grid?.all ?? []).map((cell) => ({
         route: toHash(cell.route),
-        focused: cell === app.grid.current,
+        focused: cell === grid?.current,
         link: cell.screen?.link.state.kind ?? null,
       }));
     },

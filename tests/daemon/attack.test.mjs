@@ -20,7 +20,7 @@ describe('the table of routes', () => {
     const { routes, sockets } = await d.ok('GET', 'routes');
     assert.deepEqual(routes.map((r) => `${r.method} ${r.path}`).sort(), Object.keys(schema.routes).sort());
     assert.deepEqual(sockets.map((s) => [s.path, s.subprotocol]).sort(), Object.entries(schema.sockets).map(([path, s]) => [path, s.protocol]).sort());
-    assert.deepEqual(routes.filter((r) => r.access === 'open').map((r) => r.path), ['/healthz', '/assets/:file', '/']);
+    assert.deepEqual(routes.filter((r) => r.access === 'open').map((r) => r.path), ['/healthz', '/p/:id/', '/p/:id', '/assets/:file', '/']);
     assert.ok(sockets.every((s) => s.max_message > 0));
   });
 });

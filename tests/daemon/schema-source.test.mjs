@@ -47,8 +47,8 @@ describe('the API schema', () => {
 
   it('has the WebSockets that the daemon has', async () => {
     const text = await sources('src/app');
-    same(found(text, /\.path = "(\/ws\/[^"]+)"/g, 2).map((m) => m[1]), Object.keys(schema.sockets));
-    const all = (await read('src/proto/attach.h')) + (await read('src/app/events.h'));
+    same(found(text, /\.path = "(\/(?:ws|p)\/[^"]+)"/g, 3).map((m) => m[1]), Object.keys(schema.sockets));
+    const all = (await read('src/proto/attach.h')) + (await read('src/app/events.h')) + (await read('src/proto/tty.h'));
     for (const { protocol } of Object.values(schema.sockets)) assert.ok(all.includes(`"${protocol}"`), protocol);
   });
 
@@ -87,7 +87,7 @@ describe('the API schema', () => {
     const text = (await read('man/panescry-protocol.7')).replace(/\\&/g, '');
     const told = found(text, /^\.It (GET|POST|DELETE) (\/\S*)/gm, 50)
       .map((m) => `${m[1]} ${m[2].replace(/\?.*/, '')}`)
-      .filter((r) => !r.includes('/ws/'));
+      .filter((r) => !/\/ws(\/|$)/.test(r));
     const spoken = Object.keys(schema.routes)
       .map((r) => r.replace(/:n\b/g, 'N').replace(/:\w+/g, (p) => p.slice(1).toUpperCase()))
       .filter((r) => !/ \/(assets\/.*)?$/.test(r)); // the page's own files

@@ -23,8 +23,17 @@ export class ApiError extends Error {
 
 const TIMEOUT_MS = 10_000;
 
+/** Where the daemon's paths begin: the page of one pane is two steps below. */
+const ROOT = 'one' in document.documentElement.dataset ? '../../' : './';
+
+/** The pane that this page is for; null: it is for all of them. */
+export function ownPane(): string | null {
+  if (ROOT === './') return null;
+  return decodeURIComponent(new URL(document.baseURI).pathname.split('/').at(-2) ?? '');
+}
+
 export function url(path: string): URL {
-  const base = new URL(document.baseURI);
+  const base = new URL(ROOT, document.baseURI);
   base.search = '';
   base.hash = '';
   return new URL(path, base);

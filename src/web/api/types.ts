@@ -1347,6 +1347,21 @@ export interface Subscribe {
   after?: number;
 }
 
+export interface TtyToken {
+  /** What the first message of a client of ttyd is to bring; may be empty. */
+  token: string;
+}
+
+/** Of the terminal of a client of ttyd. */
+export type TtyPreferences = Record<string, unknown>;
+
+/** The first message of a client of ttyd; the two without a token are its size later on. */
+export interface TtyHello {
+  AuthToken?: string | null;
+  columns?: number | null;
+  rows?: number | null;
+}
+
 /** A session as events tell it. */
 export interface LiveSession {
   id: number;

@@ -168,7 +168,7 @@ export class App {
 }
 
 /** An on-screen keyboard covers a page without changing its size: the layout gives way. */
-function followViewport(layout: HTMLElement): void {
+export function followViewport(layout: HTMLElement): void {
   const viewport = window.visualViewport;
   if (!viewport) return;
   const follow = (): void => {

@@ -58,7 +58,7 @@ export class PaneBar {
     this.mode.append(icon('eye'), el('span', {}, 'Read only'));
     const search = button(
       '',
-      { class: 'quiet', 'aria-keyshortcuts': 'Control+Shift+F', title: 'Ctrl+Shift+F' },
+      { class: 'quiet bar-search', 'aria-keyshortcuts': 'Control+Shift+F', title: 'Ctrl+Shift+F' },
       () => actions.search(),
     );
     search.append(icon('search'), el('span', {}, 'Search'));

@@ -157,7 +157,7 @@ export class Target {
 
   /** A route's path with its segments filled in. */
   fill(path) {
-    return path.replace(/:(\w+)/g, (_, name) => (path.includes('/panes/:id') && name === 'id' ? this.pane : name === 'file' ? 'nothing.js' : name === 'n' ? '1' : 'nobody'));
+    return path.replace(/:(\w+)/g, (_, name) => (/\/(panes|p)\/:id/.test(path) && name === 'id' ? this.pane : name === 'file' ? 'nothing.js' : name === 'n' ? '1' : 'nobody'));
   }
 
   /** Removes what was made, but for the panes that are worked on as long as `keep` is true. */
