@@ -13,11 +13,11 @@
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
-#include "cli/keys.h"
 #include "cli/put.h"
 #include "cli/terminal.h"
 #include "proto/attach.h"
 #include "proto/json.h"
+#include "proto/keys.h"
 
 /* new */
 

@@ -58,7 +58,7 @@ unfit(const char *p, size_t len)
 }
 
 cJSON *
-json_parse(const char *text, size_t len)
+json_parse_any(const char *text, size_t len)
 {
 	const char *end = NULL;
 	cJSON *o;
@@ -68,7 +68,19 @@ json_parse(const char *text, size_t len)
 	o = cJSON_ParseWithLengthOpts(text, len, &end, false);
 	while (o != NULL && end < text + len && strchr(" \t\r\n", *end) != NULL && *end != '\0')
 		end++;
-	if (o != NULL && (end != text + len || !cJSON_IsObject(o))) {
+	if (o != NULL && end != text + len) {
+		cJSON_Delete(o);
+		return NULL;
+	}
+	return o;
+}
+
+cJSON *
+json_parse(const char *text, size_t len)
+{
+	cJSON *o = json_parse_any(text, len);
+
+	if (o != NULL && !cJSON_IsObject(o)) {
 		cJSON_Delete(o);
 		return NULL;
 	}

@@ -19,6 +19,9 @@ enum { JSON_DEPTH_MAX = 64 };
  * UTF-8 and for nesting beyond JSON_DEPTH_MAX. To be freed with cJSON_Delete. */
 cJSON *json_parse(const char *text, size_t len);
 
+/* The same for any JSON value. */
+cJSON *json_parse_any(const char *text, size_t len);
+
 /* As cJSON's makers, but never NULL. */
 cJSON *json_object(void);
 cJSON *json_array(void);

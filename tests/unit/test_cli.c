@@ -10,12 +10,12 @@
 #include "base/buf.h"
 #include "cli/columns.h"
 #include "cli/job_text.h"
-#include "cli/keys.h"
 #include "cli/put.h"
 #include "cli/queries.h"
 #include "cli/reports.h"
 #include "cli/tame.h"
 #include "proto/json.h"
+#include "proto/keys.h"
 
 static void
 keys(void **state)

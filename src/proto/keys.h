@@ -1,6 +1,6 @@
 /* Names of keys, as tmux has them, and the bytes that a terminal sends for them. */
-#ifndef CLI_KEYS_H
-#define CLI_KEYS_H
+#ifndef PROTO_KEYS_H
+#define PROTO_KEYS_H
 
 struct buf;
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "cli/keys.h"
+#include "proto/keys.h"
 
 #include <ctype.h>
 #include <errno.h>
