@@ -93,9 +93,8 @@ access_client(struct lws *wsi, struct addr *out)
 	forwarded_for(server_of(wsi), wsi, out);
 }
 
-/* A header that lws has no number for; the name is in lower case and ends with a colon. */
-static char *
-other_header(struct lws *wsi, const char *name)
+char *
+wsi_other_header(struct lws *wsi, const char *name)
 {
 	int len = (int)strlen(name), n = lws_hdr_custom_length(wsi, name, len);
 	char *value;
@@ -120,7 +119,7 @@ forwarded(struct lws *wsi, const char *name)
 	if (server_of(wsi)->cfg.access->nproxies == 0)
 		return NULL;
 	peer_of(wsi, &peer);
-	if (!is_trusted(server_of(wsi), &peer) || (value = other_header(wsi, name)) == NULL)
+	if (!is_trusted(server_of(wsi), &peer) || (value = wsi_other_header(wsi, name)) == NULL)
 		return NULL;
 	word = strrchr(value, ',');
 	word = word != NULL ? word + 1 : value;
@@ -224,7 +223,7 @@ access_cookie_refusal(struct lws *wsi, const struct who *w, bool changes)
 		return NULL;
 	if (changes)
 		return "a cookie is taken only with an Origin";
-	site = other_header(wsi, "sec-fetch-site:");
+	site = wsi_other_header(wsi, "sec-fetch-site:");
 	foreign = site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
 	free(site);
 	return foreign ? "requests from another site are refused" : NULL;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/xmalloc.h"
+#include "net/http_priv.h"
 #include "net/server_priv.h"
 
 static bool
@@ -84,11 +85,22 @@ http_admit(struct http_req *r)
 	if (route->access == AUTH_NONE)
 		return true;
 	access_of(http_wsi(r), who);
-	if (who->access >= route->access && in_scope(r))
-		return check_origin(r, access_cookie_refusal(http_wsi(r), who, changes));
 	if (who->refused_s != 0) {
 		reply_too_many(r, who->refused_s);
-	} else if (who->access == AUTH_NONE) {
+		return false;
+	}
+	return http_admit_known(r) &&
+	       check_origin(r, access_cookie_refusal(http_wsi(r), who, changes));
+}
+
+bool
+http_admit_known(struct http_req *r)
+{
+	const struct who *who = http_who(r);
+
+	if (who->access >= http_route(r)->access && in_scope(r))
+		return true;
+	if (who->access == AUTH_NONE) {
 		http_server(r)->stats.refused++;
 		http_add_header(r, "www-authenticate", "Bearer");
 		http_reply_error(

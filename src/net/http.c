@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
+#include "net/http_priv.h"
+#include "net/inner.h"
 #include "net/server_priv.h"
 #include "os/os.h"
 #include "proto/json.h"
@@ -22,40 +24,8 @@ enum {
 	HEADERS_MAX = 4096,  /* of an answer */
 	CHUNK = 64 * 1024,   /* of a body, a turn */
 	DISCARDS = 16,       /* chunks of what is not wanted */
-	EXTRA_MAX = 8,       /* headers that a handler adds */
 	SMALL_ANSWER = 4096, /* bytes; sent even when too much waits */
 	ABSENCE_MS = 200,    /* between two looks at the clients that wait */
-};
-
-struct extra {
-	char *name, *value;
-};
-
-struct http_req {
-	struct http_req *prev, *next;     /* of those that wait for an answer */
-	struct http_req *before, *behind; /* of all */
-	struct lws *wsi;
-	struct server *server;
-	const struct http_route *route;
-	char *params[HTTP_PARAMS_MAX];
-	struct query query;
-	char *if_none_match, *accept, *accept_encoding, *range;
-	struct who who;
-	bool head, dispatched, body_done, waits, leaving;
-	bool last;         /* the connection ends behind the answer */
-	uint64_t moved_ms; /* its body began, or its answer went on; loop time */
-	struct buf body;
-	void (*gone)(void *);
-	void *gone_arg;
-
-	int status; /* of the answer; 0: none yet */
-	const char *type;
-	const char *out;
-	char *out_owned;
-	size_t out_len, out_at;
-	bool headers_sent;
-	struct extra extra[EXTRA_MAX];
-	unsigned extra_count;
 };
 
 struct session {
@@ -77,14 +47,16 @@ stop_waiting(struct http_req *r)
 	r->gone = NULL;
 }
 
-static void
-req_free(struct http_req *r)
+void
+http_req_free(struct http_req *r)
 {
 	if (r == NULL)
 		return;
 	stop_waiting(r);
-	DL_DELETE2(r->server->requests, r, before, behind);
-	r->server->nrequests--;
+	if (r->inner == NULL) {
+		DL_DELETE2(r->server->requests, r, before, behind);
+		r->server->nrequests--;
+	}
 	if (r->out_owned != NULL)
 		r->server->answers -= r->out_len;
 	for (size_t i = 0; i < HTTP_PARAMS_MAX; i++)
@@ -99,6 +71,7 @@ req_free(struct http_req *r)
 	free(r->accept);
 	free(r->accept_encoding);
 	free(r->range);
+	free(r->mcp_version);
 	free(r->out_owned);
 	free(r);
 }
@@ -188,6 +161,8 @@ http_header(const struct http_req *r, const char *name)
 {
 	if (strcmp(name, "range") == 0)
 		return r->range;
+	if (strcmp(name, "mcp-protocol-version") == 0)
+		return r->mcp_version;
 	if (strcmp(name, "accept") == 0)
 		return r->accept;
 	return strcmp(name, "if-none-match") == 0 ? r->if_none_match : r->accept_encoding;
@@ -200,7 +175,7 @@ http_on_gone(struct http_req *r, void (*gone)(void *), void *arg)
 
 	r->gone = gone;
 	r->gone_arg = arg;
-	if (r->waits)
+	if (r->waits || r->inner != NULL)
 		return;
 	r->waits = true;
 	DL_APPEND(s->waiting, r);
@@ -291,7 +266,10 @@ answer(struct http_req *r, int status, const char *type, const char *body, size_
 	r->out = body;
 	r->out_len = len;
 	stop_waiting(r);
-	lws_callback_on_writable(r->wsi);
+	if (r->inner != NULL)
+		http_inner_answered(r->inner);
+	else
+		lws_callback_on_writable(r->wsi);
 }
 
 void
@@ -435,7 +413,7 @@ send_some(struct session *session)
 done:
 	over = r->last;
 	session->req = NULL;
-	req_free(r);
+	http_req_free(r);
 	if (over) {
 		discard(wsi);
 		return -1;
@@ -465,9 +443,8 @@ method_name(struct lws *wsi, bool *head)
 	return m >= 0 && m <= LWSHUMETH_HEAD && names[m] != NULL ? names[m] : "";
 }
 
-/* The route, or NULL with *other true when only the method is wrong. */
-static const struct http_route *
-find_route(struct http_req *r, const char *method, const char *path, bool *other)
+const struct http_route *
+http_find_route(struct http_req *r, const char *method, const char *path, bool *other)
 {
 	*other = false;
 	for (const struct http_route *t = r->server->cfg.routes; t->method != NULL; t++) {
@@ -484,8 +461,8 @@ find_route(struct http_req *r, const char *method, const char *path, bool *other
 	return NULL;
 }
 
-static void
-dispatch(struct http_req *r)
+void
+http_dispatch(struct http_req *r)
 {
 	if (r->dispatched || r->status != 0)
 		return;
@@ -622,10 +599,11 @@ on_request(struct lws *wsi, struct session *session, const char *path)
 	r->accept = wsi_header(wsi, WSI_TOKEN_HTTP_ACCEPT);
 	r->accept_encoding = wsi_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING);
 	r->range = wsi_header(wsi, WSI_TOKEN_HTTP_RANGE);
+	r->mcp_version = wsi_other_header(wsi, "mcp-protocol-version:");
 	r->server->stats.requests++;
 	query_read(&r->query, wsi);
 	method = method_name(wsi, &r->head);
-	req_free(session->req); /* a client that pipelines past an answer */
+	http_req_free(session->req); /* a client that pipelines past an answer */
 	session->req = r;
 	if (!check_head(r, path))
 		return 0;
@@ -637,7 +615,7 @@ on_request(struct lws *wsi, struct session *session, const char *path)
 		http_reply_base(r);
 		return 0;
 	}
-	r->route = find_route(r, method, path, &other);
+	r->route = http_find_route(r, method, path, &other);
 	if (r->route == NULL) {
 		if (other)
 			http_reply_error(r, 405, "bad_method", "this path has no %s", method);
@@ -647,7 +625,7 @@ on_request(struct lws *wsi, struct session *session, const char *path)
 	}
 	buf_init(&r->body, r->route->max_body);
 	if (http_admit(r) && check_length(r, &has_body) && !has_body)
-		dispatch(r);
+		http_dispatch(r);
 	return 0;
 }
 
@@ -680,7 +658,7 @@ on_turn(struct session *session)
 	struct http_req *r = session->req;
 
 	if (r != NULL && r->body_done && r->route != NULL)
-		dispatch(r);
+		http_dispatch(r);
 	return r != NULL && r->status != 0 ? send_some(session) : 0;
 }
 
@@ -697,7 +675,7 @@ on_closed(struct session *session)
 	stop_waiting(r);
 	if (gone != NULL)
 		gone(r->gone_arg);
-	req_free(r);
+	http_req_free(r);
 }
 
 static int

@@ -64,7 +64,7 @@ const char *http_body(const struct http_req *r, size_t *len);
 cJSON *http_body_json(struct http_req *r);
 
 /* A request header among the few that are kept: "if-none-match", "accept",
- * "accept-encoding", "range". */
+ * "accept-encoding", "range", "mcp-protocol-version". */
 const char *http_header(const struct http_req *r, const char *name);
 
 /* The token that it brings in Authorization, for the caller to free; NULL: none, or it is let in by

@@ -89,6 +89,9 @@ struct buf *scratch(struct server *s);
 /* A request header as a NUL-terminated copy that the caller frees; NULL where it is missing. */
 char *wsi_header(struct lws *wsi, enum lws_token_indexes token);
 
+/* The same of one that lws has no number for: the name is in lower case and ends with a colon. */
+char *wsi_other_header(struct lws *wsi, const char *name);
+
 /* Matches a path against a pattern with colon segments; fills params with copies that the
  * caller frees. */
 bool path_match(const char *pattern, const char *path, char *params[HTTP_PARAMS_MAX]);
