@@ -20,6 +20,7 @@
 #include "app/archiver.h"
 #include "app/late.h"
 #include "app/live.h"
+#include "app/mcp.h"
 #include "app/mux.h"
 #include "app/collisions.h"
 #include "app/events.h"
@@ -42,6 +43,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
+#include "mcp/mcp.h"
 #include "store/sessions_places.h"
 
 enum {
@@ -164,6 +166,8 @@ const struct http_route app_routes[] = {
     {"GET", "/p/:id/token", AUTH_READ, 0, tty_token, "the token of a client of ttyd"},
     {"GET", "/p/:id/", AUTH_NONE, 0, page_pane, "the page of one pane; with ?token= a login"},
     {"GET", "/p/:id", AUTH_NONE, 0, page_pane_base, "to that page"},
+    {"POST", "/mcp", AUTH_READ, MCP_MESSAGE_MAX, mcp_post,
+	"the Model Context Protocol, one message a request"},
     {"GET", "/assets/:file", AUTH_NONE, 0, page_get, "the page's files"},
     {"GET", "/", AUTH_NONE, 0, page_get, "the page; with ?token= a login"},
     {0},

@@ -54,6 +54,7 @@ struct app_limits {
 	unsigned sessions_days;    /* after which they are removed; 0: never */
 	unsigned sessions_max;     /* that are kept */
 	char prices[1024];         /* a file with the user's, or "" */
+	bool mcp_write;            /* POST /mcp has tools that type and run */
 	bool webhooks_remote;      /* watches may call other machines */
 	unsigned wrong_tokens_max; /* from one address, before it has to wait */
 	struct server_access access;

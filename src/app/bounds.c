@@ -17,6 +17,7 @@
 #include "job/flow_run.h"
 #include "job/job.h"
 #include "job/talk.h"
+#include "mcp/mcp.h"
 #include "net/auth.h"
 #include "net/guard.h"
 #include "net/server.h"
@@ -118,6 +119,11 @@ const struct bound bounds[] = {
     FIXED("piece of a stream", STREAM_PIECE_MAX, "bytes", "413 too_large"),
     FIXED("runs of flows", FLOW_RUNS_MAX, "runs", "429 too_many_flows"),
     FIXED("messages that wait in a talk", TALK_QUEUE_MAX, "messages", "429 queue_full"),
+    /* The Model Context Protocol. */
+    FIXED("message of MCP", MCP_MESSAGE_MAX, "bytes", "413 too_large"),
+    FIXED("batch of MCP", MCP_BATCH_MAX, "messages", "an error -32600"),
+    FIXED("requests of MCP under way", MCP_REQUESTS_MAX, "requests", "an error -32000"),
+    FIXED("subscriptions of MCP", MCP_SUBSCRIPTIONS_MAX, "subscriptions", "an error -32000"),
     {0},
 };
 

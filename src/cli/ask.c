@@ -21,7 +21,8 @@ struct ask {
 	const char *method;
 	char *path;
 	struct buf body;
-	bool busy;
+	bool busy, calling, brief;
+	unsigned gone_s;
 	uint64_t since_us; /* that nobody answers; 0: somebody does */
 };
 
@@ -30,6 +31,7 @@ static void on_answer(int rc, int status, const char *body, size_t len, void *ar
 static void
 send_now(struct ask *a)
 {
+	a->calling = true;
 	a->call = client_call(a->cfg.loop, a->cfg.socket, a->method, a->path, a->body.data,
 	    a->body.len, on_answer, a);
 }
@@ -54,6 +56,7 @@ on_answer(int rc, int status, const char *body, size_t len, void *arg)
 	struct ask *a = arg;
 	uint64_t now = clock_mono_us();
 
+	a->calling = false;
 	/* 503: a worker that starts, or is about to go. */
 	if (rc == 0 && status != 503) {
 		tell(a, 0, status, body, len);
@@ -66,7 +69,9 @@ on_answer(int rc, int status, const char *body, size_t len, void *arg)
 	/* One that was silent was there; what is asked for is not. */
 	if (a->since_us == 0 || rc == -ETIMEDOUT)
 		a->since_us = now;
-	if (now - a->since_us > (uint64_t)ASK_GONE_S * 1000000)
+	if (now - a->since_us > (uint64_t)a->gone_s * 1000000 && a->brief && rc == 0)
+		tell(a, 0, status, body, len);
+	else if (now - a->since_us > (uint64_t)a->gone_s * 1000000)
 		tell(a, -ECONNREFUSED, 0, "", 0);
 	else
 		uv_timer_start(&a->again, on_again, ASK_AGAIN_MS, 0);
@@ -78,10 +83,18 @@ ask_new(const struct ask_config *config)
 	struct ask *a = xcalloc(1, sizeof *a);
 
 	a->cfg = *config;
+	a->gone_s = ASK_GONE_S;
 	buf_init(&a->body, BUF_NO_MAX);
 	uv_timer_init(config->loop, &a->again);
 	a->again.data = a;
 	return a;
+}
+
+void
+ask_be_brief(struct ask *a, unsigned seconds)
+{
+	a->brief = true;
+	a->gone_s = seconds;
 }
 
 void
@@ -101,6 +114,25 @@ bool
 ask_is_busy(const struct ask *a)
 {
 	return a->busy;
+}
+
+static void
+on_freed(uv_handle_t *h)
+{
+	struct ask *a = h->data;
+
+	buf_release(&a->body);
+	free(a->path);
+	free(a);
+}
+
+void
+ask_free(struct ask *a)
+{
+	if (a->calling)
+		client_call_cancel(a->call);
+	a->calling = false;
+	uv_close((uv_handle_t *)&a->again, on_freed);
 }
 
 bool

@@ -41,6 +41,7 @@ static const struct key {
     {"max_crashes", COUNT, AT(crashes_max), 0, 60},
     {"archive", SWITCH, AT(archive), 0, 1},
     {"harden", SWITCH, AT(harden), 0, 1},
+    {"mcp_write", SWITCH, AT(mcp_write), 0, 1},
     {"webhooks_remote", SWITCH, AT(webhooks_remote), 0, 1},
     {"sessions", SWITCH, AT(sessions), 0, 1},
     {"prices", PATH, AT(prices), 0, 0},

@@ -1592,6 +1592,24 @@ export interface JobOutput extends Tail {
   type: 'output';
 }
 
+export interface McpError {
+  /** As JSON-RPC has them, below 0. */
+  code: number;
+  message: string;
+  data?: Record<string, unknown>;
+}
+
+/** Of the Model Context Protocol: it has result or error. */
+export interface McpAnswer {
+  jsonrpc: string;
+  id: string | number | null;
+  result?: Record<string, unknown>;
+  error?: McpError;
+}
+
+/** Those to a batch. */
+export type McpAnswers = McpAnswer[];
+
 export interface JobTalk {
   seq: number;
   topic: string;

@@ -51,6 +51,7 @@ export const BODIES = {
   'POST /api/v1/talks/:id/model': { body: { model: 'x' }, takes: { model: 's' } },
   'POST /api/v1/talks/:id/end': { body: {}, takes: {} },
   'POST /api/v1/watches': { body: { pattern: 'nothing like it', pane: 'nowhere' }, takes: { pattern: 's', icase: 'b', fixed: 'b', pane: 's', command: 'as', url: 's', every_s: 'n' }, made: one('watches') },
+  'POST /mcp': { body: { jsonrpc: '2.0', id: 1, method: 'ping', params: {} }, takes: { jsonrpc: 's', method: 's', params: 'o' } },
   'POST /api/v1/upgrade': { local: true },
   'POST /api/v1/tokens': { body: { read_only: true, expires_in: 60 }, takes: { read_only: 'b', once: 'b', expires_in: 'n', name: 's', pane: 's' }, made: (o) => `/api/v1/tokens/${encodeURIComponent(o.id ?? o.name ?? 'none')}` },
 };
