@@ -29,7 +29,7 @@ enum { OPTIONS_MAX = 64, HELP_COLUMN = 26, AGAIN_MS = 20, AGAIN_MAX = 500 };
 static const struct cli_command *const commands[] = {&cmd_serve, &cmd_new, &cmd_ls, &cmd_attach,
     &cmd_search, &cmd_capture, &cmd_send, &cmd_wait, &cmd_watch, &cmd_resize, &cmd_kill,
     &cmd_run, &cmd_jobs, &cmd_flow, &cmd_sessions, &cmd_usage, &cmd_hook, &cmd_mcp, &cmd_token,
-    &cmd_status, &cmd_completions, &cmd_doctor};
+    &cmd_record, &cmd_export, &cmd_import, &cmd_status, &cmd_completions, &cmd_doctor};
 
 const struct cli_command *
 cli_command_at(size_t i)

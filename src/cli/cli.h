@@ -38,7 +38,8 @@ struct cli_command {
 
 extern const struct cli_command cmd_serve, cmd_new, cmd_ls, cmd_attach, cmd_search, cmd_capture,
     cmd_send, cmd_wait, cmd_watch, cmd_resize, cmd_kill, cmd_token, cmd_status, cmd_sessions,
-    cmd_usage, cmd_completions, cmd_doctor, cmd_hook, cmd_run, cmd_jobs, cmd_flow, cmd_mcp;
+    cmd_usage, cmd_completions, cmd_doctor, cmd_hook, cmd_run, cmd_jobs, cmd_flow, cmd_mcp,
+    cmd_record, cmd_export, cmd_import;
 
 int cli_main(int argc, char **argv);
 

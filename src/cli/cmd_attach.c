@@ -162,10 +162,8 @@ on_output(struct attach *a, const struct attach_event *e)
 static void
 on_snapshot(struct attach *a, const struct attach_event *e)
 {
-	static const char clear[] = "\033[?1049l\033[?6l\033[r\033[m\033[?25h\033[H\033[2J";
-
 	queries_reset(&a->queries, &a->quiet);
-	buf_append(&a->quiet, clear, sizeof clear - 1);
+	buf_puts(&a->quiet, ATTACH_CLEAR);
 	show_output(a, e->data, e->len);
 	a->offset = e->offset;
 	a->shown = true;

@@ -149,6 +149,15 @@ attach_put_client_ack(struct buf *b, uint64_t offset)
 	put_control(b, o);
 }
 
+void
+attach_put_client_snapshot(struct buf *b, unsigned lines)
+{
+	cJSON *o = control("snapshot");
+
+	cJSON_AddNumberToObject(o, "lines", lines);
+	put_control(b, o);
+}
+
 static int
 parse_control(const cJSON *o, struct attach_request *out, char **cause)
 {

@@ -27,6 +27,9 @@ struct buf;
 
 #define ATTACH_SUBPROTOCOL "panescry.attach.v1"
 
+/* Makes a terminal that shows something near enough to a reset one for a snapshot. */
+#define ATTACH_CLEAR "\033[?1049l\033[?6l\033[r\033[m\033[?25h\033[H\033[2J"
+
 enum attach_type {
 	ATTACH_OUTPUT = 1,
 	ATTACH_INPUT = 1,
@@ -96,6 +99,7 @@ int attach_parse_request(const void *msg, size_t len, struct attach_request *out
 
 void attach_put_client_resize(struct buf *b, unsigned cols, unsigned rows);
 void attach_put_client_ack(struct buf *b, uint64_t offset);
+void attach_put_client_snapshot(struct buf *b, unsigned lines); /* at most SNAPSHOT_LINES */
 
 struct attach_event {
 	enum {
