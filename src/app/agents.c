@@ -17,6 +17,7 @@
 #include "app/live.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
+#include "os/os.h"
 #include "proto/json.h"
 #include "store/sessions_read.h"
 

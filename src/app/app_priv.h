@@ -199,7 +199,7 @@ struct entry *registry_add(struct app *a, struct pane *p);
 void registry_remove(struct entry *e);
 void registry_unlist(struct entry *e); /* nobody is shown it any more, and that is told */
 
-/* By id, by name, or by a prefix of either that only one has. -ENOENT, or -ENOTUNIQ. */
+/* By id, by name, or by a prefix of either that only one has. -ENOENT, or -EEXIST. */
 int registry_find(struct app *a, const char *ref, struct entry **out);
 struct entry *registry_by_pid(struct app *a, pid_t pid);
 const char *entry_name(const struct entry *e); /* NULL: none */

@@ -62,7 +62,7 @@ read_record(struct job_reader *d)
 	if (rc != 0)
 		return rc;
 	if ((rc = jobs_read(db, d->job, &row)) == 0) {
-		rc = row.kind != JOB_STREAM && d->channel <= JOB_CHANNELS ? 0 : -ECHRNG;
+		rc = row.kind != JOB_STREAM && d->channel <= JOB_CHANNELS ? 0 : -ENXIO;
 		for (unsigned i = 0; i < row.nchannels; i++)
 			if (row.channels[i].n == d->channel) {
 				rc = 0;
@@ -108,7 +108,7 @@ on_work(uv_work_t *w)
 	if (d->rc == 0)
 		d->rc = spool_length(dir, d->job, d->channel, &d->total);
 	if (d->rc == 0 && d->closed && d->wrote && d->total == 0)
-		d->rc = -ENODATA;
+		d->rc = -ENOMSG;
 	if (d->rc != 0 || (d->rc = place(d, &n)) != 0 || n == 0)
 		return;
 	d->data = malloc((size_t)n);
@@ -166,11 +166,11 @@ refuse(struct job_reader *d)
 	case -ENOENT:
 		http_reply_error(r, 404, "no_such_job", "there is no job j%" PRIu64, d->job);
 		break;
-	case -ECHRNG:
+	case -ENXIO:
 		http_reply_error(r, 404, "no_such_channel", "j%" PRIu64 " has no channel %u",
 		    d->job, d->channel);
 		break;
-	case -ENODATA:
+	case -ENOMSG:
 		http_reply_error(r, 410, "output_removed",
 		    "what j%" PRIu64 " wrote has been removed", d->job);
 		break;
@@ -266,7 +266,7 @@ find_live(struct job_reader *d, uint64_t *given)
 	if (j == NULL)
 		return streams_channel(a, d->job, d->channel, &d->rc, &d->closed);
 	d->closed = job_is_terminal(j->state);
-	d->rc = d->channel <= (j->spec.pty ? 1 : JOB_CHANNELS) ? 0 : -ECHRNG;
+	d->rc = d->channel <= (j->spec.pty ? 1 : JOB_CHANNELS) ? 0 : -ENXIO;
 	if (d->rc == 0)
 		*given = j->channels[d->channel - 1].bytes;
 	return true;

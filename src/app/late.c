@@ -9,6 +9,7 @@
 #include "app/app_priv.h"
 #include "base/log.h"
 #include "base/xmalloc.h"
+#include "os/os.h"
 
 enum { LOOK_MS = 2000 };
 

@@ -148,7 +148,7 @@ registry_find(struct app *a, const char *ref, struct entry **out)
 	*out = found;
 	if (count == 0)
 		return -ENOENT;
-	return count == 1 ? 0 : -ENOTUNIQ;
+	return count == 1 ? 0 : -EEXIST;
 exact:
 	*out = e;
 	return 0;

@@ -226,8 +226,7 @@ spawner_greeted(struct worker_spawner *s)
 	s->quiet_until_us = 0;
 	if (!keep_spawns(s->keep)) {
 		log_error("app", "this keeper starts no processes: nothing can be started");
-	} else if (socketpair(
-		       AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0) {
+	} else if (os_packet_pair(ends) == 0) {
 		s->look = ends[0];
 		keep_send(s->keep, &p, keep_pack(&p, KEEP_LOOK, NULL, 0), &ends[1], 1);
 		close(ends[1]);

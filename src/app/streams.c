@@ -95,7 +95,7 @@ streams_channel(struct app *a, uint64_t job, unsigned channel, int *rc, bool *cl
 	if (s == NULL || !s->recorded)
 		return false;
 	c = stream_channel(s, channel);
-	*rc = c != NULL ? 0 : -ECHRNG;
+	*rc = c != NULL ? 0 : -ENXIO;
 	*closed = c != NULL && !stream_channel_open(c);
 	DL_FOREACH (s->pieces, p)
 		if (p->channel == c)

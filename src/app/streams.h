@@ -57,7 +57,7 @@ unsigned streams_count(const struct app *a);
 /* Adds the newest, as in lists. */
 void streams_list_json(struct app *a, cJSON *list, unsigned max);
 
-/* Whether it lives; then *rc is 0 or -ECHRNG, and *closed. */
+/* Whether it lives; then *rc is 0 or -ENXIO, and *closed. */
 bool streams_channel(struct app *a, uint64_t job, unsigned channel, int *rc, bool *closed);
 
 void streams_create(struct http_req *r, void *arg);

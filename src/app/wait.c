@@ -20,7 +20,7 @@
 
 enum { TIMEOUT_MS = 60000, TURN_MS = 5 };
 
-struct wait {
+struct waiting {
 	struct app *app;
 	struct http_req *req; /* NULL: the client has gone */
 	struct pattern *pattern;
@@ -31,7 +31,7 @@ struct wait {
 
 /* Two things have to let go of it. */
 static void
-free_if_over(struct wait *w)
+free_if_over(struct waiting *w)
 {
 	if (!w->timer_closed || !w->lookout_freed)
 		return;
@@ -42,7 +42,7 @@ free_if_over(struct wait *w)
 static void
 on_timer_closed(uv_handle_t *h)
 {
-	struct wait *w = h->data;
+	struct waiting *w = h->data;
 
 	w->timer_closed = true;
 	free_if_over(w);
@@ -51,14 +51,14 @@ on_timer_closed(uv_handle_t *h)
 static void
 on_lookout_freed(void *arg)
 {
-	struct wait *w = arg;
+	struct waiting *w = arg;
 
 	w->lookout_freed = true;
 	free_if_over(w);
 }
 
 static void
-end(struct wait *w)
+end(struct waiting *w)
 {
 	w->req = NULL;
 	w->app->wait_count--;
@@ -107,7 +107,7 @@ sighting_json(const struct sighting *s)
 static void
 on_found(struct lookout *l, const struct sighting *s, void *arg)
 {
-	struct wait *w = arg;
+	struct waiting *w = arg;
 	struct http_req *r = w->req;
 
 	(void)l;
@@ -118,7 +118,7 @@ on_found(struct lookout *l, const struct sighting *s, void *arg)
 static void
 on_over(struct lookout *l, void *arg)
 {
-	struct wait *w = arg;
+	struct waiting *w = arg;
 	struct http_req *r = w->req;
 
 	(void)l;
@@ -129,7 +129,7 @@ on_over(struct lookout *l, void *arg)
 static void
 on_timeout(uv_timer_t *t)
 {
-	struct wait *w = t->data;
+	struct waiting *w = t->data;
 	struct http_req *r = w->req;
 
 	/* Even without any time it is looked once. */
@@ -146,7 +146,7 @@ start(struct http_req *r, struct entry *e, struct pattern *take, uint64_t ms,
     uint64_t from_line, const char *seen)
 {
 	static const struct lookout_callbacks callbacks = {on_found, on_over};
-	struct wait *w = xcalloc(1, sizeof *w);
+	struct waiting *w = xcalloc(1, sizeof *w);
 
 	w->app = e->app;
 	w->app->wait_count++;

@@ -130,6 +130,15 @@ str_equal_ct(const void *a, size_t alen, const void *b, size_t blen)
 	return diff == 0;
 }
 
+const char *
+str_last(const char *s, char c, size_t len)
+{
+	while (len != 0)
+		if (s[--len] == c)
+			return s + len;
+	return NULL;
+}
+
 void
 str_hex(const unsigned char *p, size_t len, char *out)
 {

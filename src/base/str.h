@@ -28,6 +28,9 @@ char *str_url_encode(const char *s);
 /* Equal, in time that depends on the lengths alone. */
 bool str_equal_ct(const void *a, size_t alen, const void *b, size_t blen);
 
+/* The last byte `c` of `len`; NULL: there is none. */
+const char *str_last(const char *s, char c, size_t len);
+
 void str_hex(const unsigned char *p, size_t len, char *out); /* out: 2 * len + 1 */
 
 #endif

@@ -454,7 +454,9 @@ serve_background(struct daemon *d, const char *keeper)
 	int fds[2], rc;
 	pid_t pid;
 
-	if (pipe2(fds, O_CLOEXEC) != 0 || (pid = fork()) < 0)
+	if ((rc = os_pipe(fds)) != 0)
+		return cli_error("serve: %s", strerror(-rc));
+	if ((pid = fork()) < 0)
 		return cli_error("serve: %s", strerror(errno));
 	if (pid == 0) {
 		close(fds[0]);

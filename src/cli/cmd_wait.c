@@ -38,7 +38,7 @@ static const struct cli_option wait_options[] = {
     {0},
 };
 
-struct wait {
+struct waiting {
 	const char *pane, *pattern;
 	bool start, fixed, icase, json;
 	uint64_t timeout_s;
@@ -48,7 +48,7 @@ struct wait {
 };
 
 static int
-wait_option(struct wait *w, int option, const char *arg)
+wait_option(struct waiting *w, int option, const char *arg)
 {
 	switch (option) {
 	case 0:
@@ -76,7 +76,7 @@ wait_option(struct wait *w, int option, const char *arg)
 }
 
 static char *
-question(const struct wait *w, bool again)
+question(const struct waiting *w, bool again)
 {
 	uint64_t now = clock_mono_us();
 	cJSON *o = json_object();
@@ -97,7 +97,7 @@ question(const struct wait *w, bool again)
 }
 
 static void
-print_match(const struct wait *w, const struct buf *out)
+print_match(const struct waiting *w, const struct buf *out)
 {
 	cJSON *o = json_parse(out->data, out->len);
 	const cJSON *item;
@@ -131,7 +131,7 @@ refused(int status, const struct buf *out)
 /* An exit status, or the negative errno of a connection that was lost, or silent for so long
  * that it may have been: then it is to be asked again. */
 static int
-ask(const struct wait *w, const char *socket, const char *path, bool again)
+ask(const struct waiting *w, const char *socket, const char *path, bool again)
 {
 	char *body = question(w, again), *cause = NULL;
 	struct buf out;
@@ -154,7 +154,7 @@ ask(const struct wait *w, const char *socket, const char *path, bool again)
 }
 
 static int
-ask_until_answered(const struct wait *w)
+ask_until_answered(const struct waiting *w)
 {
 	char *socket = paths_socket(), *id = str_url_encode(w->pane);
 	char *path = xasprintf("/api/v1/panes/%s/wait", id);
@@ -178,7 +178,7 @@ ask_until_answered(const struct wait *w)
 
 /* Also finds out whether there is a daemon, and such a pane. */
 static int
-find_first_line(struct wait *w)
+find_first_line(struct waiting *w)
 {
 	const cJSON *lines, *last;
 	const char *text;
@@ -205,7 +205,7 @@ static int
 run_wait(int argc, char **argv)
 {
 	struct cli_walk walk = {&cmd_wait, argc, argv, NULL, 0};
-	struct wait w = {.timeout_s = TIMEOUT_S};
+	struct waiting w = {.timeout_s = TIMEOUT_S};
 	int option, rc;
 
 	while ((option = cli_next(&walk)) != CLI_END) {

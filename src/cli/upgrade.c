@@ -63,18 +63,19 @@ static int
 wake_keeper(const char *socket_path)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
+	int fd = os_socket(AF_UNIX, SOCK_STREAM, false), rc;
 	pid_t pid = 0;
 
 	if (strlen(socket_path) >= sizeof un.sun_path)
 		return -ENAMETOOLONG;
 	strcpy(un.sun_path, socket_path);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof un) != 0)
+	if (fd < 0)
+		return fd;
+	if (connect(fd, (struct sockaddr *)&un, sizeof un) != 0)
 		rc = -errno;
 	else if ((rc = os_peer_pid(fd, &pid)) == 0)
 		rc = kill(pid, SIGUSR2) == 0 ? 0 : -errno;
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return rc;
 }
 

@@ -223,7 +223,7 @@ outcome_of_tail(const char *text, size_t len, char **line)
 	unsigned n = 0;
 
 	while (len != 0 && n < TAIL_LINES) {
-		const char *nl = memrchr(text, '\n', len - 1);
+		const char *nl = str_last(text, '\n', len - 1);
 		const char *begin = nl != NULL ? nl + 1 : text;
 		size_t size = (size_t)(text + len - begin);
 		enum outcome_signal signal;

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/xmalloc.h"
 #include "job/runner_priv.h"
+#include "os/os.h"
 #include "os/spawn.h"
 #include "pane/env.h"
 #include "pane/pty.h"
@@ -52,10 +53,10 @@ environment(const struct job *j)
 static int
 make_pipe(int *ours, int *theirs, bool reads)
 {
-	int fds[2];
+	int fds[2], rc = os_pipe(fds);
 
-	if (pipe2(fds, O_CLOEXEC) != 0)
-		return -errno;
+	if (rc != 0)
+		return rc;
 	*ours = fds[reads ? 0 : 1];
 	*theirs = fds[reads ? 1 : 0];
 	fcntl(*ours, F_SETFL, O_NONBLOCK);

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "net/server.h"
+#include "os/os.h"
 
 enum { BACKLOG = 1024 };
 
@@ -78,10 +79,10 @@ parse(const char *addr, union address *out, socklen_t *len, bool *loopback)
 static int
 bind_and_listen(int family, const struct sockaddr *sa, socklen_t len, int *out)
 {
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, err;
+	int fd = os_socket(family, SOCK_STREAM, true), one = 1, err;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (family != AF_UNIX)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (bind(fd, sa, len) == 0 && listen(fd, BACKLOG) == 0) {
@@ -121,7 +122,7 @@ listen_tcp(const char *addr, int *fd, bool *loopback, char **cause)
 static bool
 answers(const struct sockaddr_un *un)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = os_socket(AF_UNIX, SOCK_STREAM, false);
 	bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof *un) == 0;
 
 	if (fd >= 0)

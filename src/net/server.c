@@ -172,10 +172,9 @@ on_accept(uv_poll_t *h, int status, int events)
 		int fd;
 
 		len = sizeof from;
-		fd = accept4(
-		    d->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		fd = os_accept(d->fd, (struct sockaddr *)&from, &len);
 		if (fd < 0) {
-			accept_failed(d, errno);
+			accept_failed(d, -fd);
 			return;
 		}
 		if (d->local &&

@@ -1,4 +1,7 @@
-/* The BSDs and macOS, by what POSIX and their libcs share. */
+/*
+ * FreeBSD and macOS, in what they share: there is no keeper, so memory is this process's own, and
+ * nobody is sent a descriptor. Processes are told of by sysctl(3).
+ */
 #include "config.h"
 
 #include "os/os.h"
@@ -6,18 +9,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
+#include <sys/event.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <termios.h>
+#include <sys/sysctl.h>
+#include <sys/time.h>
 #include <unistd.h>
-#ifdef HAVE_UTIL_H
-#include <util.h>
-#endif
-#ifdef HAVE_LIBUTIL_H
-#include <libutil.h>
-#endif
+
+#include "os/bsd.h"
+
+enum { DESCRIPTORS_MAX = 65536 };
 
 int
 os_random(void *buf, size_t len)
@@ -29,11 +34,16 @@ os_random(void *buf, size_t len)
 void
 os_cloexec_from(int first)
 {
-	for (int fd = first; fd < 1024; fd++)
+	int end = getdtablesize();
+
+	/* Where there is no limit it would take minutes; those of this process are low. */
+	if (end > DESCRIPTORS_MAX)
+		end = DESCRIPTORS_MAX;
+	for (int fd = first; fd < end; fd++)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* No memory file and no subreaper: the worker runs alone. */
+/* Memory. */
 
 static void *
 map_private(void *at, size_t size, int flags)
@@ -64,7 +74,7 @@ os_memory_map(int fd, size_t *size, void **map)
 	(void)fd;
 	(void)size;
 	(void)map;
-	return -ENOSYS;
+	return -EINVAL; /* os_memory_create made none */
 }
 
 int
@@ -83,6 +93,7 @@ os_memory_unmap(void *map, size_t size)
 		munmap(map, size);
 }
 
+/* madvise(2) leaves it to the system when pages are zero again, if ever. */
 void
 os_memory_discard(int fd, void *map, size_t at, size_t len)
 {
@@ -98,6 +109,8 @@ os_memory_taken(int fd)
 	return 0;
 }
 
+/* No keeper. */
+
 bool
 os_has_keeper(void)
 {
@@ -107,22 +120,6 @@ os_has_keeper(void)
 int
 os_become_reaper(void)
 {
-	return -ENOSYS;
-}
-
-int
-os_program_path(char *buf, size_t size)
-{
-	(void)buf;
-	(void)size;
-	return -ENOSYS;
-}
-
-int
-os_peer_pid(int fd, pid_t *pid)
-{
-	(void)fd;
-	(void)pid;
 	return -ENOSYS;
 }
 
@@ -149,29 +146,7 @@ os_receive(int fd, void *data, size_t len, int *fds, unsigned max, unsigned *nfd
 	return -ENOSYS;
 }
 
-pid_t
-os_forkpty(int *master, const struct winsize *size)
-{
-	struct winsize ws = *size;
-	pid_t pid = forkpty(master, NULL, NULL, &ws);
-
-	if (pid > 0)
-		fcntl(*master, F_SETFD, FD_CLOEXEC);
-	return pid;
-}
-
-int
-os_openpty(int *master, int *slave, const struct winsize *size)
-{
-	struct winsize ws = *size;
-
-	if (openpty(master, slave, NULL, NULL, &ws) != 0)
-		return -errno;
-	fcntl(*master, F_SETFD, FD_CLOEXEC);
-	fcntl(*slave, F_SETFD, FD_CLOEXEC);
-	return 0;
-}
-
+/* Nothing that can be asked here is refused to this process and not to another of its user. */
 void
 os_process_cwd_via(int (*ask)(void *arg, pid_t pid, char *buf, size_t size), void *arg)
 {
@@ -179,101 +154,142 @@ os_process_cwd_via(int (*ask)(void *arg, pid_t pid, char *buf, size_t size), voi
 	(void)arg;
 }
 
+/* Processes. */
+
 int
-os_process_cwd(pid_t pid, char *buf, size_t size)
+bsd_table(int *mib, unsigned n, void **data, size_t *len)
 {
-	(void)pid;
-	(void)buf;
-	(void)size;
-	return -ENOSYS;
+	int rc = -ENOMEM;
+
+	*data = NULL;
+	for (int tries = 0; rc == -ENOMEM && tries < 8; tries++) {
+		void *more;
+
+		if (sysctl(mib, n, NULL, len, NULL, 0) != 0) {
+			rc = -errno;
+			break;
+		}
+		*len += *len / 8 + 4096; /* it may grow until it is read */
+		if ((more = realloc(*data, *len)) == NULL)
+			break;
+		*data = more;
+		rc = sysctl(mib, n, *data, len, NULL, 0) == 0 ? 0 : -errno;
+	}
+	if (rc != 0) {
+		free(*data);
+		*data = NULL;
+	}
+	return rc;
+}
+
+/* One process; the caller frees *data, which the answer refers to. */
+static int
+read_process(pid_t pid, void **data, struct bsd_process *out)
+{
+	int mib[] = {CTL_KERN, KERN_PROC, KERN_PROC_PID, pid};
+	size_t len = 0;
+	int rc = pid > 0 ? bsd_table(mib, 4, data, &len) : -ESRCH;
+
+	if (rc != 0)
+		return rc;
+	if (len < bsd_process_size()) { /* macOS says so of one that is not there */
+		free(*data);
+		return -ESRCH;
+	}
+	bsd_process_read(*data, out);
+	return 0;
 }
 
 int
 os_process_program(pid_t pid, char *buf, size_t size)
 {
-	(void)pid;
-	(void)buf;
-	(void)size;
-	return -ENOSYS;
+	struct bsd_process p;
+	void *data;
+	int rc = read_process(pid, &data, &p);
+
+	if (rc != 0)
+		return rc;
+	snprintf(buf, size, "%s", p.program);
+	free(data);
+	return 0;
 }
 
 pid_t
 os_process_front(pid_t pid)
 {
-	(void)pid;
-	return 0;
-}
+	struct bsd_process p;
+	void *data;
 
-int64_t
-os_process_started(pid_t pid)
-{
-	(void)pid;
-	return 0;
+	if (read_process(pid, &data, &p) != 0)
+		return 0;
+	free(data);
+	return p.front > 0 ? p.front : 0;
 }
 
 pid_t
 os_process_parent(pid_t pid)
 {
-	(void)pid;
-	return 0;
+	struct bsd_process p;
+	void *data;
+
+	if (read_process(pid, &data, &p) != 0)
+		return 0;
+	free(data);
+	return p.parent;
+}
+
+int64_t
+os_process_started(pid_t pid)
+{
+	struct bsd_process p;
+	void *data;
+
+	if (read_process(pid, &data, &p) != 0)
+		return 0;
+	free(data);
+	return p.started_ms;
 }
 
 int
 os_process_each(bool (*cb)(void *arg, const struct os_process *p), void *arg)
 {
-	(void)cb;
-	(void)arg;
-	return -ENOSYS;
-}
+	int mib[] = {CTL_KERN, KERN_PROC, bsd_process_all()};
+	size_t len, size = bsd_process_size();
+	bool more = true;
+	void *data;
+	int rc = bsd_table(mib, 3, &data, &len);
 
-ssize_t
-os_process_args(pid_t pid, char *buf, size_t size)
-{
-	(void)pid;
-	(void)buf;
-	(void)size;
-	return -ENOSYS;
-}
+	if (rc != 0)
+		return rc;
+	for (size_t at = 0; more && at + size <= len; at += size) {
+		struct bsd_process b;
+		struct os_process p;
 
-void
-os_thread_background(void)
-{
-}
-
-unsigned
-os_processors(void)
-{
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n > 0 ? (unsigned)n : 1;
-}
-
-size_t
-os_resident_bytes(void)
-{
+		bsd_process_read((const void *)((const char *)data + at), &b);
+		p = (struct os_process){b.pid, b.parent, b.started_ms};
+		more = b.pid <= 0 || cb(arg, &p);
+	}
+	free(data);
 	return 0;
 }
 
-unsigned
-os_open_descriptors(void)
-{
-	return 0;
-}
+/* Sockets and pipes. */
 
-size_t
-os_socket_room(int fd)
-{
-	(void)fd;
-	return SIZE_MAX;
-}
-
-/* What is not read yet hides the end. */
+/* Of the filter for reading EV_EOF says so, however much is still to be read. */
 bool
 os_socket_ended(int fd)
 {
-	char c;
+	const struct timespec now = {0, 0};
+	struct kevent ev;
+	int kq = kqueue();
+	bool ended;
 
-	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	if (kq < 0)
+		return false;
+	EV_SET(&ev, fd, EVFILT_READ, EV_ADD, 0, 0, NULL);
+	ended = kevent(kq, &ev, 1, &ev, 1, &now) == 1 && (ev.flags & (EV_EOF | EV_ERROR)) != 0;
+	close(kq);
+	return ended;
 }
 
 ssize_t
@@ -299,49 +315,4 @@ os_peer_uid(int fd, uid_t *uid)
 	gid_t gid;
 
 	return getpeereid(fd, uid, &gid) == 0 ? 0 : -errno;
-}
-
-/* Nothing tells of changes: whoever asks looks now and then. */
-
-struct os_watch *
-os_watch_new(void)
-{
-	return NULL;
-}
-
-void
-os_watch_free(struct os_watch *w)
-{
-	(void)w;
-}
-
-int
-os_watch_add(struct os_watch *w, const char *dir)
-{
-	(void)w;
-	(void)dir;
-	return -ENOSYS;
-}
-
-int
-os_watch_wait(struct os_watch *w, int timeout_ms)
-{
-	(void)w;
-	(void)timeout_ms;
-	return 0;
-}
-
-void
-os_watch_wake(struct os_watch *w)
-{
-	(void)w;
-}
-
-int
-os_watch_read(struct os_watch *w, void (*changed)(const char *, bool, void *), void *arg)
-{
-	(void)w;
-	(void)changed;
-	(void)arg;
-	return 0;
 }

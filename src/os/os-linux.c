@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pty.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,7 +19,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 #include <linux/close_range.h>
@@ -51,6 +49,12 @@ os_cloexec_from(int first)
 		return;
 	for (int fd = first; fd < 1024; fd++)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+short
+os_spawn_flags(void)
+{
+	return 0;
 }
 
 /* Memory that outlives the process. */
@@ -269,28 +273,6 @@ os_receive(int fd, void *data, size_t len, int *fds, unsigned max, unsigned *nfd
 		return -errno;
 	take_fds(&m, fds, max, nfds);
 	return n;
-}
-
-pid_t
-os_forkpty(int *master, const struct winsize *size)
-{
-	pid_t pid = forkpty(master, NULL, NULL, size);
-
-	if (pid > 0)
-		fcntl(*master, F_SETFD, FD_CLOEXEC);
-	return pid;
-}
-
-int
-os_openpty(int *master, int *slave, const struct winsize *size)
-{
-	struct winsize ws = *size;
-
-	if (openpty(master, slave, NULL, NULL, &ws) != 0)
-		return -errno;
-	fcntl(*master, F_SETFD, FD_CLOEXEC);
-	fcntl(*slave, F_SETFD, FD_CLOEXEC);
-	return 0;
 }
 
 static int (*cwd_ask)(void *arg, pid_t pid, char *buf, size_t size);

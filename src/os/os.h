@@ -1,5 +1,6 @@
 /*
- * What differs between systems. One file a system, chosen by configure; no #ifdef elsewhere.
+ * What differs between systems: Linux, FreeBSD and macOS. The files of one are chosen by configure
+ * (src/os/module.am); no #ifdef elsewhere. contrib/PORTING says what each of them lacks.
  * Functions return 0 or a negative errno value unless they say otherwise. Any thread.
  */
 #ifndef OS_OS_H
@@ -8,18 +9,37 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 enum { OS_FDS_MAX = 8 }; /* most descriptors in a packet */
 
+struct sockaddr;
 struct winsize;
-struct termios;
+
+/* This process's environment; not every system's headers say so. */
+extern char **environ;
 
 /* Bytes from the system's cryptographic source; never short. */
 int os_random(void *buf, size_t len);
 
 /* Marks every descriptor from `first` up close-on-exec. Safe between fork and exec. */
 void os_cloexec_from(int first);
+
+/* Flags of posix_spawn(3) with which a child inherits what it is given and nothing else. */
+short os_spawn_flags(void);
+
+/*
+ * Descriptors that are close-on-exec. Where the system cannot make them so in one step (macOS), a
+ * process that another thread starts at the same moment does not inherit them either: see
+ * os_spawn_flags and os_cloexec_from.
+ */
+int os_pipe(int fds[2]);
+int os_socket(int family, int type, bool nonblocking); /* the descriptor, or -errno */
+/* A connection, which does not block; the descriptor, or -errno. */
+int os_accept(int listener, struct sockaddr *from, socklen_t *len);
+/* Two ends of which each takes and gives whole packets and does not block. -EPROTONOSUPPORT. */
+int os_packet_pair(int ends[2]);
 
 /*
  * Memory that outlives the process: a file of memory of a fixed size, whose pages are taken when
@@ -42,22 +62,20 @@ void os_memory_discard(int fd, void *map, size_t at, size_t len);
 size_t os_memory_taken(int fd); /* bytes of pages that are in use; 0 where unknown */
 
 /*
- * What a keeper needs: orphans of this process's descendants become its children, an executable
- * can be named, and the process behind a Unix socket. -ENOSYS where the system lacks one; then
- * there is no keeper, and os_has_keeper says so.
+ * What a keeper needs: memory that outlives a process (above), orphans of this process's
+ * descendants as its children, and packets with descriptors (below). -ENOSYS where the system, or
+ * its file here, lacks one; then there is no keeper, and os_has_keeper says so.
  */
 bool os_has_keeper(void);
 int os_become_reaper(void);
-int os_program_path(char *buf, size_t size);
-int os_peer_pid(int fd, pid_t *pid);
+
+int os_program_path(char *buf, size_t size); /* of this process, from the root */
+int os_peer_pid(int fd, pid_t *pid);         /* the process behind a Unix socket */
 
 /* One packet with descriptors, over a Unix socket. The receiver's are close-on-exec; those
  * beyond `max` are closed. os_receive returns the packet's length, 0 at the end. */
 int os_send(int fd, const void *data, size_t len, const int *fds, unsigned nfds);
 ssize_t os_receive(int fd, void *data, size_t len, int *fds, unsigned max, unsigned *nfds);
-
-/* forkpty(3). Returns as fork does, with *master close-on-exec. */
-pid_t os_forkpty(int *master, const struct winsize *size);
 
 /* openpty(3), both close-on-exec. */
 int os_openpty(int *master, int *slave, const struct winsize *size);
@@ -123,7 +141,7 @@ ssize_t os_move(int pipe, int file, uint64_t at, size_t len);
 /* A pipe holds up to `size` bytes from now on, where that can be had. */
 void os_widen(int pipe, size_t size);
 
-/* Peer of a Unix socket. */
+/* Peer of a Unix socket, as it was when it connected. */
 int os_peer_uid(int fd, uid_t *uid);
 
 #endif

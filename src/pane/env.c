@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "base/xmalloc.h"
-
-extern char **environ;
+#include "os/os.h"
 
 /* Set by a terminal or a multiplexer for its own children, wrong for ours. */
 static const char *const foreign[] = {"TERM", "COLORTERM", "TERM_PROGRAM",

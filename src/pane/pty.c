@@ -64,8 +64,8 @@ pty_spawn(const struct pty_spec *spec, struct pty *out)
 	    .err = -1};
 	int status[2], rc;
 
-	if (pipe2(status, O_CLOEXEC) != 0)
-		return -errno;
+	if ((rc = os_pipe(status)) != 0)
+		return rc;
 	how.status_fd = status[1];
 	if ((rc = os_openpty(&out->master, &how.tty, &ws)) == 0) {
 		set_utf8(out->master);

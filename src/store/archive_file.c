@@ -129,12 +129,12 @@ record_head_read(int fd, uint64_t at, uint64_t size, struct record_head *head)
 	int rc;
 
 	if (at + sizeof *head > size)
-		return -ENODATA;
+		return -ENOMSG;
 	if ((rc = segment_read(fd, head, sizeof *head, at)) != 0)
 		return rc;
 	if (!head_good(head))
 		return -EBADMSG;
-	return head->size > size - at ? -ENODATA : 0;
+	return head->size > size - at ? -ENOMSG : 0;
 }
 
 void

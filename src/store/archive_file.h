@@ -91,7 +91,7 @@ int segment_create(int dir, const char *name, uint64_t generation, int *fd);
 /* -EBADMSG for a file that is no segment, -EPROTO for one of another version. */
 int segment_open(int dir, const char *name, int flags, int *fd, uint64_t *generation);
 
-/* The head at a place of a file of that size: 0, -ENODATA when the rest of the file is the
+/* The head at a place of a file of that size: 0, -ENOMSG when the rest of the file is the
  * beginning of a record (or nothing), -EBADMSG when it is wrong. */
 int record_head_read(int fd, uint64_t at, uint64_t size, struct record_head *head);
 

@@ -32,7 +32,7 @@ struct scan {
 	} * records;
 	size_t n, cap;
 	uint64_t end; /* of what can be read */
-	int rc;       /* what ended it: -ENODATA at the end of the file, or in a torn record */
+	int rc;       /* what ended it: -ENOMSG at the end of the file, or in a torn record */
 };
 
 static int
@@ -145,12 +145,12 @@ static int
 cut_tail(struct archive *a, struct scan *s, const char *name)
 {
 	if (s->rc == -EBADMSG && ends_in_zeroes(s))
-		s->rc = -ENODATA;
+		s->rc = -ENOMSG;
 	if (s->n > 0 && s->records[s->n - 1].head.kind == RECORD_LINES &&
 	    codec_check(a->codec, s->fd, s->records[s->n - 1].at,
 		s->records[s->n - 1].head.size) == -EBADMSG)
 		s->end = s->records[--s->n].at;
-	if (s->rc != -ENODATA || s->end == s->size)
+	if (s->rc != -ENOMSG || s->end == s->size)
 		return 0;
 	log_info("archive", "%s: %" PRIu64 " bytes of a record that was not finished are cut",
 	    name, s->size - s->end);
@@ -214,12 +214,12 @@ scan(struct archive *a, int64_t number, bool newest, char **cause)
 		free(s.records);
 		return err_sys(cause, rc, "read %s/%s", a->path, name);
 	}
-	if (rc != 0 || s.rc != -ENODATA || s.end != s.size)
+	if (rc != 0 || s.rc != -ENOMSG || s.end != s.size)
 		note_damage(a, &s, name);
 	g = add_to_index(a, &s);
 	free(s.records);
 	g->foreign = rc != 0;
-	if (rc == 0 && newest && s.rc == -ENODATA) {
+	if (rc == 0 && newest && s.rc == -ENOMSG) {
 		a->current = g;
 		a->fd = s.fd;
 	} else if (s.fd >= 0) {

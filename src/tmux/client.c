@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "os/os.h"
 #include "os/spawn.h"
 #include "base/xmalloc.h"
@@ -85,9 +86,10 @@ static int
 make_secret(struct tmux_client *c)
 {
 	unsigned char random[MARK_BYTES];
+	int rc = os_random(random, sizeof random);
 
-	if (getentropy(random, sizeof random) != 0)
-		return -errno;
+	if (rc != 0)
+		return rc;
 	for (size_t i = 0; i < sizeof random; i++)
 		snprintf(c->secret + 2 * i, 3, "%02x", random[i]);
 	return 0;
@@ -162,7 +164,7 @@ find_error(struct request *r, const char *data, size_t len)
 		set_why(r->why, "too much", strlen("too much"));
 		return;
 	}
-	line = memrchr(data, '\n', (size_t)(end - data));
+	line = str_last(data, '\n', (size_t)(end - data));
 	line = line != NULL ? line + 1 : data;
 	set_why(r->why, line, (size_t)(end - line));
 }
@@ -202,7 +204,7 @@ find_block(const char *data, size_t len, const char **from, const char **end)
 	snprintf(close, sizeof close, "%%end %.*s\n", (int)(n < 60 ? n - 7 : 53), p + 7);
 	*from = p + n + 1;
 	for (p = to; p > *from;) {
-		const char *nl = memrchr(*from, '\n', (size_t)(p - 1 - *from));
+		const char *nl = str_last(*from, '\n', (size_t)(p - 1 - *from));
 
 		p = nl != NULL ? nl + 1 : *from;
 		if (begins_with(p, (size_t)(to - p), close)) {
@@ -534,10 +536,7 @@ tmux_client_new(uv_loop_t *loop, const char *socket, uint32_t session, bool sile
 	c->cb = *cb;
 	c->arg = arg;
 	c->session = session;
-	if ((rc = make_secret(c)) == 0 &&
-	    (pipe2(in, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0))
-		rc = -errno;
-	if (rc == 0)
+	if ((rc = make_secret(c)) == 0 && (rc = os_pipe(in)) == 0 && (rc = os_pipe(from)) == 0)
 		rc = start(c, socket, silent, in[0], from[1]);
 	if (in[0] >= 0)
 		close(in[0]);

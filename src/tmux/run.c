@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "base/buf.h"
+#include "os/os.h"
 #include "os/spawn.h"
 #include "base/xmalloc.h"
 
@@ -100,7 +101,7 @@ start(struct tmux_run *r, const char *socket, const char *const *words)
 	for (i = 0; i < WORDS_MAX && words[i] != NULL; i++)
 		argv[n++] = xstrdup(words[i]);
 	argv[n] = NULL;
-	rc = pipe2(fd, O_CLOEXEC);
+	rc = os_pipe(fd);
 	if (rc == 0) {
 		how.out = how.err = fd[1];
 		rc = spawn_process(&how, &r->pid);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/str.h"
 #include "base/utf8.h"
 #include "term/graphics.h"
 #include "term/sgr.h"
@@ -332,7 +333,7 @@ quick_end(const struct seed *s, const struct seed_line *l)
 
 	if (l->len == 0)
 		return end;
-	esc = memrchr(start, ESC, l->len);
+	esc = str_last(start, ESC, l->len);
 	if ((unsigned char)end[-1] > 0x20 && (esc == NULL || scan_token(esc, end, &t) < end))
 		return end;
 	if (esc != NULL || l->pen != 0)

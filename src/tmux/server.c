@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xmalloc.h"
+#include "os/os.h"
 #include "tmux/tmux_priv.h"
 
 enum {
@@ -520,7 +521,7 @@ tmux_new(uv_loop_t *loop, const char *socket, bool capture_only,
 	t->capture_only = capture_only;
 	t->cb = *cb;
 	t->arg = arg;
-	if (getentropy(random, sizeof random) != 0)
+	if (os_random(random, sizeof random) != 0)
 		log_warn("tmux", "no random numbers");
 	str_hex(random, sizeof random, t->secret);
 	uv_timer_init(loop, &t->look);

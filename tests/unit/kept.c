@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
+#include "in_pty.h"
 #include "kept.h"
 #include "os/os.h"
 
@@ -70,7 +71,7 @@ run_pty(int control, struct order *o)
 {
 	int master;
 
-	o->pid = os_forkpty(&master, NULL);
+	o->pid = fork_in_pty(&master);
 	if (o->pid == 0)
 		in_child(o->script);
 	os_send(control, o, sizeof *o, &master, 1);

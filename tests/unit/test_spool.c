@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/xmalloc.h"
+#include "in_pty.h"
 #include "os/os.h"
 #include "spool_owner.h"
 
@@ -367,14 +368,13 @@ a_stop_does_not_wait_for_a_writer(void **state)
 static pid_t
 start_in_pty(uint64_t len, bool stay, int *master, int *written)
 {
-	const struct winsize size = {.ws_row = 24, .ws_col = 80};
 	char data[4096];
 	struct termios t;
 	int fds[2];
 	pid_t pid;
 
 	make_pipe(fds);
-	pid = os_forkpty(master, &size);
+	pid = fork_in_pty(master);
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		if (tcgetattr(1, &t) != 0)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/xmalloc.h"
+#include "in_pty.h"
 #include "os/os.h"
 #include "spool_owner.h"
 
@@ -232,7 +233,6 @@ what_is_stuck_can_be_stopped(void **state)
 static void
 a_pty_waits_for_the_disk(void **state)
 {
-	static const struct winsize size = {.ws_row = 24, .ws_col = 80};
 	struct owner *o = *state;
 	char *data = some_bytes(400 * KIB);
 	struct ear e = {0};
@@ -240,7 +240,7 @@ a_pty_waits_for_the_disk(void **state)
 	pid_t pid;
 	int fd;
 
-	pid = os_forkpty(&fd, &size);
+	pid = fork_in_pty(&fd);
 	if (pid == 0) {
 		tcgetattr(1, &t);
 		cfmakeraw(&t);
