@@ -155,7 +155,7 @@ erase_display(struct term *t, const struct csi *c, bool keep)
 {
 	unsigned what = value(c, 0);
 
-	if (what == 2) {
+	if (what == 2 || (what == 0 && t->x == 0 && t->y == 0)) {
 		screen_clear(t, keep);
 		return;
 	}

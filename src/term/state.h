@@ -212,7 +212,7 @@ void screen_erase_row(struct term *t, unsigned y, unsigned from, unsigned to, bo
 /* Rows from..to (exclusive): all of them, with `keep` all but protected cells. */
 void screen_erase_rows(struct term *t, unsigned from, unsigned to, bool keep);
 void screen_clear_row(struct term *t, unsigned y);
-void screen_clear(struct term *t, bool keep); /* ED 2 */
+void screen_clear(struct term *t, bool keep); /* as a whole */
 void screen_push_all(struct term *t);         /* the main screen's rows to the history */
 void screen_alternate(struct term *t, bool on);
 void screen_save_cursor(struct term *t);

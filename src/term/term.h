@@ -9,9 +9,10 @@
  *
  * When does a row leave the top? When the main screen scrolls with a scroll region that begins
  * at the top (by LF, by wrapping, by SU), when a resize makes it too small for its rows, and,
- * with the option clear_to_history, when it is cleared as a whole (ED 2, RIS): then all rows
- * down to the last one that is not blank. Lines deleted by DL or scrolled in a region further
- * down are gone.
+ * with the option clear_to_history, when it is cleared as a whole (ED 2, RIS, and ED 0 from the
+ * first cell on, which is what clear(1) sends to terminals of the kind of screen and tmux): then
+ * all rows down to the last one that is not blank. Lines deleted by DL or scrolled in a region
+ * further down are gone.
  *
  * When does a row continue the one above? When the cursor wrapped onto it, until a line feed
  * reaches it, it is erased from its first column on, or the row above it is replaced by another.
