@@ -220,9 +220,10 @@ static int
 run_export(int argc, char **argv)
 {
 	struct cli_walk w = {&cmd_export, argc, argv, NULL, 0};
-	struct args a = {.e.header.idle_limit_us = -1};
+	static struct args a;
 	int option, rc;
 
+	a.e.header.idle_limit_us = -1;
 	a.e.header.term = xstrdup("xterm-256color");
 	while ((option = cli_next(&w)) != CLI_END) {
 		if (option == CLI_BAD || export_option(&a, option, w.arg) != 0)

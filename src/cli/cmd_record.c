@@ -346,7 +346,9 @@ open_file(struct record *r)
 		if (r->fd < 0)
 			return cli_error("record: %s: %s", r->path, strerror(errno));
 	}
-	if (r->append && fstat(r->fd, &st) == 0 && st.st_size == 0)
+	if (r->append && (fstat(r->fd, &st) != 0 || !S_ISREG(st.st_mode)))
+		return cli_error("record: %s: not a file", r->path);
+	if (r->append && st.st_size == 0)
 		r->append = false;
 	if (r->append)
 		rc = go_on(r, &asked, &cause);

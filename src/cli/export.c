@@ -28,6 +28,22 @@ export_flush(struct export *e, bool all)
 	return rc;
 }
 
+int
+export_finish(struct export *e, struct buf *head, const char *tail)
+{
+	char *cause = NULL;
+	int rc = 0;
+
+	if (whole_write(&e->out, head->data, head->len, &cause) != 0)
+		rc = cli_error("export: %s", cause);
+	free(cause);
+	buf_release(head);
+	if (rc == 0)
+		rc = export_flush(e, true);
+	buf_puts(&e->b, tail);
+	return rc == 0 ? export_flush(e, true) : rc;
+}
+
 /* A style that a space can be seen in. */
 static bool
 shows_blanks(const struct style *s)

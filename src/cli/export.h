@@ -55,6 +55,9 @@ extern const struct export_kind export_cast, export_html, export_svg, export_tex
 /* Writes what is in b, when it is much or `all`. */
 int export_flush(struct export *e, bool all);
 
+/* Writes a head, then what is in b, then a tail; the head is released. An exit status. */
+int export_finish(struct export *e, struct buf *head, const char *tail);
+
 /* Bytes of a line without the spaces behind it that show nothing. */
 size_t export_shown(const struct export *e, const struct pane_line *l);
 

@@ -64,8 +64,6 @@ static int
 html_end(struct export *e)
 {
 	struct buf head;
-	char *cause = NULL;
-	int rc;
 
 	buf_init(&head, BUF_NO_MAX);
 	buf_puts(&head,
@@ -87,18 +85,7 @@ html_end(struct export *e)
 	put_styles(e, &head);
 	/* The first line feed behind the tag is none of the text. */
 	buf_puts(&head, "</style></head><body><pre>\n");
-	rc = whole_write(&e->out, head.data, head.len, &cause);
-	buf_release(&head);
-	if (rc != 0) {
-		rc = cli_error("export: %s", cause);
-		free(cause);
-		return rc;
-	}
-	rc = export_flush(e, true);
-	if (rc != 0)
-		return rc;
-	buf_puts(&e->b, "</pre></body></html>\n");
-	return export_flush(e, true);
+	return export_finish(e, &head, "</pre></body></html>\n");
 }
 
 const struct export_kind export_html = {"html", false, html_line, NULL, html_end};

@@ -166,9 +166,7 @@ svg_end(struct export *e)
 {
 	unsigned rows = e->rows_done != 0 ? e->rows_done : 1;
 	unsigned width = (2 * MARGIN + e->cols * CELL) / 10, height;
-	char *cause = NULL;
 	struct buf head;
-	int rc;
 
 	height = (2 * MARGIN + rows * ROW) / 10;
 	buf_init(&head, BUF_NO_MAX);
@@ -185,18 +183,7 @@ svg_end(struct export *e)
 	put_styles(e, &head);
 	buf_printf(&head, "</style>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#%06x\"/>\n",
 	    EXPORT_BACKGROUND);
-	rc = whole_write(&e->out, head.data, head.len, &cause);
-	buf_release(&head);
-	if (rc != 0) {
-		rc = cli_error("export: %s", cause);
-		free(cause);
-		return rc;
-	}
-	rc = export_flush(e, true);
-	if (rc != 0)
-		return rc;
-	buf_puts(&e->b, "</svg>\n");
-	return export_flush(e, true);
+	return export_finish(e, &head, "</svg>\n");
 }
 
 const struct export_kind export_svg = {"svg", false, svg_line, NULL, svg_end};

@@ -3,13 +3,16 @@
 import assert from 'node:assert/strict';
 import { spawn, execFileSync } from 'node:child_process';
 import { access, appendFile, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { htmlLines, parseCast, printed, readCast, svgLines } from './lib/cast.mjs';
 import { privateDir, useDaemon } from './lib/daemon.mjs';
 import { killWorker, startKept } from './lib/keeper.mjs';
 import { assertDone, assertRefused, BINARY, cleanEnv } from './lib/run.mjs';
-import { until, within } from './lib/until.mjs';
+import { each, until, within } from './lib/until.mjs';
+
+const CORPORA = join(dirname(fileURLToPath(import.meta.url)), '..', 'term', 'corpora');
 
 const has = (program) => {
   try {
@@ -76,19 +79,19 @@ const RICH =
   'stty -echo; printf "\\033[1;31mred \\033[4:3;58;5;3mcurly\\033[m \\033[38;2;1;2;3;48;5;200mrgb\\033[m\\n"; ' +
   'printf "wide \\346\\227\\245\\346\\234\\254 e\\314\\201 \\360\\237\\230\\200 \\033]8;;https://x.org/?a=1\\007link\\033]8;;\\007\\n"; ';
 
+/** Plays a file into a pane, without pauses, and waits for its end. */
+async function play(d, file, args = ['-i', '0']) {
+  const id = assertDone(await d.cli(['import', ...args, file])).trim();
+  assert.match(id, /^p\d+$/);
+  return { id, pane: await d.exited(id) };
+}
+
 describe('casts', () => {
   const d = useDaemon({ before, after });
   let dir;
   before(async () => (dir = await privateDir()));
   after(() => rm(dir, { recursive: true, force: true }));
   const at = (name) => join(dir, name);
-
-  /** Plays a file into a pane, without pauses, and waits for its end. */
-  async function play(file, args = ['-i', '0']) {
-    const id = assertDone(await d.cli(['import', ...args, file])).trim();
-    assert.match(id, /^p\d+$/);
-    return { id, pane: await d.exited(id) };
-  }
 
   it('record has colours, sizes, cut characters and the end, in both versions', async () => {
     const { id } = await d.sh(
@@ -128,10 +131,10 @@ describe('casts', () => {
     assert.equal((await stat(at('two.cast'))).mode & 0o777, 0o600);
 
     const wanted = await shown(d, id);
-    const again = await play(at('three.cast'));
+    const again = await play(d, at('three.cast'));
     assert.equal(again.pane.exit_status, 7);
     assert.deepEqual(await shown(d, again.id), wanted);
-    const first = await play(at('two.cast'));
+    const first = await play(d, at('two.cast'));
     assert.equal(first.pane.exit_status, 0);
     assert.deepEqual(await shown(d, first.id), wanted);
     for (const x of [id, again.id, first.id]) await d.remove(x);
@@ -147,7 +150,7 @@ describe('casts', () => {
     assert.deepEqual(await r.ended(), DONE);
     const cast = await readCast(at('flood.cast'));
     assert.equal(cast.events.at(-1).code, 'x');
-    const again = await play(at('flood.cast'));
+    const again = await play(d, at('flood.cast'));
     const wanted = await shown(d, id);
     assert.equal(wanted.lines.length, 40_001);
     assert.deepEqual(await shown(d, again.id), wanted);
@@ -182,7 +185,7 @@ describe('casts', () => {
     assert.deepEqual(cast.events.slice(0, before.events.length), before.events);
     assert.deepEqual(cast.events.filter((e) => e.code === 'r').map((e) => e.text), ['44x6']);
     assert.ok(cast.events.at(-1).time < 3600);
-    const again = await play(file);
+    const again = await play(d, file);
     assert.deepEqual(await texts(d, again.id, 'main=1'), await texts(d, id, 'main=1'));
 
     r = await record(d, ['--force', '--format', 'v3', id, file]);
@@ -199,6 +202,7 @@ describe('casts', () => {
     assertRefused(await d.cli(['record', id, '/no/such/dir/x.cast']), 2, /No such file/);
     await writeFile(at('other.txt'), 'no cast\n');
     assertRefused(await d.cli(['record', '-a', id, at('other.txt')]), 2, /other\.txt: line 1/);
+    assertRefused(await d.cli(['record', '-a', id, '/dev/null']), 2, /not a file/);
     assert.equal(await readFile(at('other.txt'), 'utf8'), 'no cast\n');
     await assert.rejects(access(at('none.cast')));
     await d.remove(again.id);
@@ -262,7 +266,7 @@ describe('casts', () => {
         assertDone(await d.cli(['export', '--format', version, id, file]));
         const cast = await readCast(file);
         assert.equal(cast.header.version, Number(version[1]));
-        const again = await play(file);
+        const again = await play(d, file);
         assert.deepEqual(await shown(d, again.id), await shown(d, id), `${id} ${version}`);
         assert.deepEqual(await shown(d, again.id, 1).then((s) => s.lines), await shown(d, id, 1).then((s) => s.lines));
         await d.remove(again.id);
@@ -366,7 +370,7 @@ describe('casts', () => {
   it('import plays what others write', async () => {
     const write = (lines) => writeFile(at('theirs.cast'), lines.map((l) => (typeof l === 'string' ? l : JSON.stringify(l))).join('\n'));
     const shows = async (args) => {
-      const { id, pane } = await play(at('theirs.cast'), args);
+      const { id, pane } = await play(d, at('theirs.cast'), args);
       const text = await texts(d, id);
       await d.remove(id);
       return [pane.cols, pane.rows, pane.exit_status, text.join('|')];
@@ -388,6 +392,39 @@ describe('casts', () => {
     const json = JSON.parse(assertDone(await d.cli(['import', '--json', at('theirs.cast')])));
     assert.equal(json.state, 'running');
     await d.remove(json.id);
+  });
+});
+
+describe('recordings', () => {
+  const d = {};
+  before(async () => Object.assign(d, await startKept({ conf: { clear_to_history: 'off' } })));
+  after(() => d.stop?.());
+
+  it('recordings of real programs show their text, played, exported and played again', async () => {
+    const names = (await readdir(CORPORA)).filter((n) => n.endsWith('.raw'));
+    const texts = (await readdir(CORPORA)).filter((n) => n.endsWith('.expected.txt'));
+    assert.ok(names.length > 50);
+    // Every fourth: all of them are replayed by the tests of the terminal.
+    await each(names.filter((_, i) => i % 4 === 0), 4, async (name) => {
+      const base = name.slice(0, -4);
+      const known = texts.find((t) => t.startsWith(`${base}.`));
+      const [cols, rows] = known.match(/\.(\d+)x(\d+)\.expected/).slice(1).map(Number);
+      const wanted = (await readFile(join(CORPORA, known), 'utf8')).trimEnd();
+      const text = await readFile(join(CORPORA, name), 'utf8');
+      const pieces = text.match(/[^]{1,777}/gu) ?? [];
+      const file = join(d.dir, `${base}.cast`);
+      await writeFile(file, [{ version: 3, term: { cols, rows } }, ...pieces.map((p) => [0.001, 'o', p])].map((l) => `${JSON.stringify(l)}\n`).join(''));
+      const said = async (id) =>
+        (await d.request('GET', `/api/v1/panes/${id}/capture?history=all&main=1`)).text.replace(/ +$/gm, '').trimEnd();
+      const first = await play(d, file);
+      assert.equal(await said(first.id), wanted, name);
+      assertDone(await d.cli(['export', first.id, join(d.dir, `${base}-again.cast`)]));
+      const again = await play(d, join(d.dir, `${base}-again.cast`));
+      assert.deepEqual(await shown(d, again.id), await shown(d, first.id), name);
+      assert.equal(await said(again.id), await said(first.id));
+      await d.remove(first.id);
+      await d.remove(again.id);
+    });
   });
 });
 
