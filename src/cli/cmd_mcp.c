@@ -29,7 +29,7 @@ enum {
 	PIECE = 64 * 1024,
 	OUT_HIGH =
 	    4 * 1024 * 1024, /* bytes that the client has not read: nothing more is taken */
-	PATIENCE_S = 5,      /* with a daemon that is not there */
+	PATIENCE_S = 2,      /* with a daemon that is not there */
 };
 
 static const struct cli_option mcp_options[] = {

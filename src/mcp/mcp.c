@@ -278,6 +278,10 @@ mcp_answer(struct request *r, int rc, int status, const char *body, size_t len)
 		return;
 	}
 	a.json = json_parse(body, len);
+	if (a.json == NULL && status < 400 && !r->raw) {
+		result_failed(r, "the daemon's answer is no JSON");
+		return;
+	}
 	if (status < 400 || r->refusals) {
 		r->answered(r, &a);
 	} else {

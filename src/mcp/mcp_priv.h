@@ -72,6 +72,7 @@ struct request {
 	answered_cb answered;
 	bool refusals; /* `answered` is told of statuses from 400 on, too */
 	bool waits;    /* for something to happen */
+	bool raw;      /* what is answered need not be JSON */
 
 	/* What the tools keep between two questions. */
 	uint64_t skip, limit, end_us;

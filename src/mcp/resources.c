@@ -342,6 +342,7 @@ resources_read(struct request *r)
 	kind = kind_of(uri, &rest);
 	r->name = xstrdup(uri);
 	r->refusals = true;
+	r->raw = kind == &kinds[PANES];
 	ask_get(r,
 	    xasprintf("%s%s", r->text, kind == &kinds[PANES] ? "/capture?format=text" : ""),
 	    read[kind - kinds]);

@@ -199,6 +199,7 @@ ask_output(struct request *r, const struct answer *a)
 	if (arg_is(r, "tail") && arg_text(r, "cursor") == NULL)
 		r->skip = bytes > most ? bytes - most : 0;
 	r->kept = cJSON_Duplicate(a->json, true);
+	r->raw = true;
 	buf_init(&b, BUF_NO_MAX);
 	buf_printf(&b, "/channels/%llu", (unsigned long long)channel);
 	query_number(&b, "offset", r->skip);

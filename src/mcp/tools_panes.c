@@ -136,6 +136,7 @@ type(struct request *r)
 	}
 	if (arg_is(r, "enter"))
 		buf_putc(&b, '\r');
+	r->raw = true;
 	if (b.len == 0)
 		reply_error(r, RPC_PARAMS, "one of text, keys and enter is needed");
 	else

@@ -421,6 +421,16 @@ describe('what the daemon sends is what the schema says:', () => {
     await refused(422, 'cannot_start', 'POST', 'panes', { json: { command: ['/nowhere/nothing'] } });
   });
 
+  it('answers of the Model Context Protocol', async () => {
+    const mcp = (status, json) => ask(status, 'POST', '/mcp', { json });
+    const read = { jsonrpc: '2.0', id: 'r', method: 'resources/read', params: { uri: 'panescry://panes/nobody' } };
+    assert.deepEqual((await mcp(200, { jsonrpc: '2.0', id: 1, method: 'ping' })).result, {});
+    assert.equal((await mcp(200, read)).error.data.uri, read.params.uri);
+    assert.equal((await mcp(200, [read])).length, 1);
+    await mcp(202, { jsonrpc: '2.0', method: 'notifications/initialized' });
+    await mcp(400, {});
+  });
+
   it('what was missed', async () => {
     const l = await Listener.on(d, ['panes'], 1e12);
     await l.hears('a reset', (o) => o.type === 'reset');
