@@ -20,10 +20,12 @@ static const struct hint {
 	const char *of, *name, *kind;
 } hints[] = {
     {"capture", "format", "words text ansi json"},
+    {"export", "format", "words v2 v3 html svg txt"},
     {"flow", "ID", "flows"},
     {"jobs", "ID", "jobs"},
     {"jobs", "channel", "words 1 2"},
     {"jobs", "state", "words queued running completed failed cancelled timed_out orphaned"},
+    {"record", "format", "words v2 v3"},
     {"run", "session", "sessions"},
     {"search", "color", "words auto always never"},
     {"search", "role", "words user assistant thinking system tool"},

@@ -153,6 +153,24 @@ describe('completions', () => {
     });
   }
 
+  it('offers words that are taken', { skip: !has('bash') }, async () => {
+    const out = join(dir, 'here', 'inner', 'x.cast');
+    for (const typed of [
+      'capture p1 --format', 'search x --source', 'search x --color', 'search --sessions x --role', 'usage --by', 'usage --timezone',
+      'jobs ls --state', `export p1 ${out} --format`, 'wait p1 --for x --timeout 0 --from',
+    ]) {
+      const args = typed.split(' ');
+      const words = await offered('bash', `panescry ${typed} `);
+      assert.ok(words.length > 1, typed);
+      // A prefix is what only usage --cache goes by.
+      for (const word of words.filter((w) => w !== 'prefix')) {
+        const r = await d.cli([...args, word]);
+        assert.ok(r.status === 0 || r.status === 1, `${typed} ${word}: ${r.err}`);
+      }
+      assertRefused(await d.cli([...args, 'nonsense']), 2);
+    }
+  });
+
   it('bash: a name with a colon, which is a word\'s end there', { skip: !has('bash') }, async () => {
     const fake = join(dir, 'fake');
     await mkdir(fake);
