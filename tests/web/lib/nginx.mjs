@@ -21,7 +21,14 @@ export async function findNginx() {
   return null;
 }
 
-const conf = (port, base, upstream) => `
+/** What panescry-security(7) says that nginx is to have: for http, and for the server. */
+async function manual(base, upstream) {
+  const page = await readFile(new URL('../../../man/panescry-security.7', import.meta.url), 'utf8');
+  const [, map, location] = page.match(/^(map [^\n]+)\n\n(location [^]+?\n\})\n\.Ed/m);
+  return { map, location: location.replace('/x/', `${base}/`).replace('127.0.0.1:7263', `127.0.0.1:${upstream}`) };
+}
+
+const conf = (port, { map, location }) => `
 worker_processes 1;
 daemon off;
 pid nginx.pid;
@@ -34,23 +41,14 @@ http {
   fastcgi_temp_path tmp/fastcgi;
   uwsgi_temp_path tmp/uwsgi;
   scgi_temp_path tmp/scgi;
-  map $http_upgrade $connection_upgrade { default upgrade; '' close; }
+  proxy_read_timeout ${IDLE_S}s;
+  proxy_send_timeout ${IDLE_S}s;
+  ${map}
   server {
     listen 127.0.0.1:${port} ssl;
     ssl_certificate cert.pem;
     ssl_certificate_key key.pem;
-    location ${base}/ {
-      proxy_pass http://127.0.0.1:${upstream};
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-Host $http_host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_upgrade;
-      proxy_read_timeout ${IDLE_S}s;
-      proxy_send_timeout ${IDLE_S}s;
-    }
+    ${location}
   }
 }
 `;
@@ -62,7 +60,7 @@ export async function startNginx(path, { port, base, upstream }) {
     'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1',
     '-keyout', join(dir, 'key.pem'), '-out', join(dir, 'cert.pem'),
   ]);
-  await writeFile(join(dir, 'nginx.conf'), conf(port, base, upstream));
+  await writeFile(join(dir, 'nginx.conf'), conf(port, await manual(base, upstream)));
   // As root its worker would be another user, who may not look into the directory.
   const user = process.getuid() === 0 ? ['-g', 'user root;'] : [];
   const child = spawn(path, ['-p', dir, '-c', 'nginx.conf', '-e', 'error.log', ...user], {
