@@ -97,7 +97,7 @@ make_plain(char *s)
 		else if (cp < 0x20 || (cp >= 0x7F && cp < 0xA0))
 			memset(s + at, '?', n);
 		else if (n == 3 && (cp == 0xFFFE || cp == 0xFFFF))
-			memcpy(s + at, "\xEF\xBF\xBD", 3);
+			utf8_encode(UTF8_REPLACEMENT, s + at);
 	}
 }
 

@@ -289,7 +289,7 @@ struct at {
 static void
 skip_blanks(struct at *a)
 {
-	while (a->p < a->end && memchr(" \t\r", *a->p, 3) != NULL)
+	while (a->p < a->end && (*a->p == ' ' || *a->p == '\t' || *a->p == '\r'))
 		a->p++;
 }
 
