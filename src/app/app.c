@@ -263,6 +263,8 @@ start_server(struct app *a, char **cause)
 	    .access = &a->cfg.limits.access,
 	    .auth = a->auth,
 	    .routes = app_routes,
+	    .tcp_routes = ttyd_routes(a),
+	    .basic = a->cfg.ttyd.credential != NULL,
 	    .endpoints = a->endpoints,
 	    .in_scope = tokens_in_scope,
 	    .arg = a,
@@ -297,6 +299,7 @@ app_new(uv_loop_t *loop, const struct app_config *cfg, struct app **out, char **
 	a->endpoints[0] = attach_endpoint;
 	a->endpoints[1] = events_endpoint;
 	a->endpoints[2] = tty_endpoint;
+	ttyd_open(a);
 	if ((rc = agents_load_prices(a, cause)) != 0 || (rc = tokens_load(a, cause)) != 0 ||
 	    (rc = watches_load(a, cause)) != 0) {
 		close(cfg->tcp_fd);
@@ -511,7 +514,7 @@ app_link(struct app *a, void (*done)(const char *link, const char *cause, void *
 	char token[AUTH_TOKEN_LEN + 1];
 
 	*l = (struct link){NULL, done, arg};
-	if (a->cfg.no_auth) {
+	if (a->cfg.no_auth || a->cfg.ttyd.credential != NULL) {
 		l->text = app_make_link(a, NULL, "");
 		link_saved(0, l);
 		return;

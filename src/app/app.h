@@ -99,6 +99,21 @@ struct app_limits {
 		}, \
 	}
 
+/* The daemon of serve --ttyd: each client that comes over ttyd's protocol gets a pane of its own, which
+ * ends when it leaves; over TCP there is nothing else. Strings are borrowed for good. */
+struct app_ttyd {
+	char *const *argv;       /* NULL: this is no such daemon */
+	const char *cwd;         /* NULL: the daemon's own */
+	const char *preferences; /* of clients' terminals, a JSON object */
+	const char *credential;  /* "user:password", asked for instead of a token; or NULL */
+	unsigned clients_max;    /* 0: any number */
+	bool writable;           /* clients may type */
+	bool once;               /* one client, and the daemon ends when it leaves */
+};
+
+/* What such a daemon does not do: it keeps no archive, and looks at neither agents nor tmux. */
+void app_limits_ttyd(struct app_limits *l);
+
 struct app_config {
 	int tcp_fd, unix_fd;        /* listening; taken */
 	struct keep *keep;          /* to the keeper, taken; NULL: this process runs alone */
@@ -120,6 +135,7 @@ struct app_config {
 	const char *state_dir;
 	const char *hooks_spool; /* what hooks of agents append to, or NULL */
 	const char *socket_path;
+	struct app_ttyd ttyd;
 	struct app_limits limits;
 };
 

@@ -34,6 +34,7 @@ struct mux_pane;
 struct jobs;
 struct flow_runs;
 struct talks;
+struct tty;
 struct job_pane;
 struct job_panes;
 struct job_reader;
@@ -54,6 +55,7 @@ struct entry {
 	struct job_pane *job;     /* of a job's channel; job_panes.c's. It is not `listed` */
 	uint64_t number;          /* for the keeper: the id's, or KEEP_REMOTE and another */
 	struct http_req *creator; /* waits for the command to start; NULL: nobody */
+	struct tty *tty;          /* the client that it is for, of serve --ttyd; tty.c's */
 	struct lookout *lookouts; /* utlist */
 	struct watched *watched;  /* lookout.c's, NULL before the first */
 	uint64_t archived;        /* the last line that the archive took */
@@ -109,6 +111,8 @@ struct app {
 	struct log_bound *log_bound;
 	struct watches *watches;
 	struct ws_endpoint endpoints[4]; /* ends with an empty one */
+	unsigned ttyd_clients;           /* now */
+	bool ttyd_served;                /* there has been one */
 
 	struct mux *mux;
 	uint64_t remote_number; /* the newest remote pane's, for the keeper */
@@ -227,6 +231,7 @@ void panes_commands(struct http_req *r, void *arg);
 void page_get(struct http_req *r, void *arg);
 void page_pane(struct http_req *r, void *arg);
 void page_pane_base(struct http_req *r, void *arg);
+void page_ttyd(struct http_req *r, void *arg);
 void page_refuse_link(struct http_req *r); /* 401, for a person where one asks */
 void info_health(struct http_req *r, void *arg);
 void info_metrics(struct http_req *r, void *arg);
@@ -303,8 +308,24 @@ void tokens_login(struct http_req *r, struct app *a, const char *token, const ch
 /* The entry that the route's first parameter names, or NULL: an error has been sent then. */
 struct entry *panes_resolve(struct http_req *r, struct app *a);
 
+/* pane_new.c: a command in a pane that goes when it has ended and its viewers know. NULL with a cause;
+ * what goes wrong later is told by tty_pane_failed. */
+struct entry *pane_start_for(
+    struct app *a, struct tty *t, unsigned cols, unsigned rows, char **cause);
+
 /* tty.c */
 void tty_token(struct http_req *r, void *arg);
+void tty_pane_failed(struct tty *t); /* the command of its own pane could not be started */
+void tty_pane_gone(struct tty *t);   /* and that pane is no more */
+
+/* ttyd.c: serve --ttyd. What is at the TCP door; NULL: this is no such daemon. */
+const struct http_route *ttyd_routes(const struct app *a);
+void ttyd_open(struct app *a); /* the endpoints are there */
+bool ttyd_has_room(void *arg);
+/* One more client, which has shown that it may, and its pane; and it has left. */
+struct entry *ttyd_client(
+    struct app *a, struct tty *t, unsigned cols, unsigned rows, const char **cause);
+void ttyd_client_left(struct app *a, struct entry *e);
 
 extern const struct ws_endpoint attach_endpoint, events_endpoint, tty_endpoint;
 extern const struct http_route app_routes[];

@@ -153,6 +153,21 @@ page_pane(struct http_req *r, void *arg)
 	free(page);
 }
 
+/* The page of serve --ttyd. */
+void
+page_ttyd(struct http_req *r, void *arg)
+{
+	const struct app *a = arg;
+	const char *token = http_query(r, "token");
+	char *page = xasprintf("%s/", a->cfg.limits.access.base);
+
+	if (token != NULL && a->cfg.ttyd.credential == NULL)
+		tokens_login(r, arg, token, page);
+	else
+		send_asset(r, find("/ttyd/", ""));
+	free(page);
+}
+
 /* Relative addresses in the page need the slash. */
 void
 page_pane_base(struct http_req *r, void *arg)

@@ -206,6 +206,10 @@ on_started(struct pane *p, int err, const char *cause, void *arg)
 
 	e->creator = NULL;
 	if (err != 0) {
+		if (e->tty != NULL) {
+			log_error("app", "%s: %s", pane_argv(p)[0], cause);
+			tty_pane_failed(e->tty);
+		}
 		if (r != NULL)
 			http_reply_error(
 			    r, 422, "cannot_start", "%s: %s", pane_argv(p)[0], cause);
@@ -214,6 +218,8 @@ on_started(struct pane *p, int err, const char *cause, void *arg)
 	}
 	watches_pane(e);
 	entry_started(e);
+	if (e->remove && e->tty == NULL)
+		pane_end(p); /* whom it was for has left already */
 	if (r != NULL)
 		http_reply_json_take(r, 201, pane_json(e));
 }
@@ -247,8 +253,9 @@ on_ended(struct pane *p, void *arg)
 
 const struct pane_callbacks app_pane_callbacks = {on_started, on_output, on_ended};
 
-static int
-start(struct app *a, struct http_req *r, const struct wish *w, char **cause)
+/* NULL with a cause. */
+static struct entry *
+start(struct app *a, const struct wish *w, char **cause)
 {
 	char *id = xasprintf("p%llu", (unsigned long long)++a->next_id);
 	struct env_spec env = {id, a->socket_path, w->cwd, w->env};
@@ -267,19 +274,47 @@ start(struct app *a, struct http_req *r, const struct wish *w, char **cause)
 	    .number = a->next_id,
 	};
 	struct entry *e = registry_add(a, NULL);
-	int rc = pane_new(a->loop, &spec, &app_pane_callbacks, e, &e->pane, cause);
 
-	if (rc == 0) {
+	if (pane_new(a->loop, &spec, &app_pane_callbacks, e, &e->pane, cause) == 0) {
 		e->number = a->next_id;
 		worker_born(e);
-		e->creator = r;
-		http_on_gone(r, creator_gone, e);
 	} else {
 		registry_remove(e);
+		e = NULL;
 	}
 	env_free(envp);
 	free(id);
-	return rc;
+	return e;
+}
+
+static int
+start_asked(struct app *a, struct http_req *r, const struct wish *w, char **cause)
+{
+	struct entry *e = start(a, w, cause);
+
+	if (e == NULL)
+		return -EAGAIN;
+	e->creator = r;
+	http_on_gone(r, creator_gone, e);
+	return 0;
+}
+
+struct entry *
+pane_start_for(struct app *a, struct tty *t, unsigned cols, unsigned rows, char **cause)
+{
+	const struct app_ttyd *d = &a->cfg.ttyd;
+	struct wish w = {.argv = (char **)d->argv,
+	    .cwd = d->cwd,
+	    .cols = cols != 0 ? cols : DEFAULT_COLS,
+	    .rows = rows != 0 ? rows : DEFAULT_ROWS};
+	struct entry *e = start(a, &w, cause);
+
+	if (e == NULL)
+		return NULL;
+	e->tty = t;
+	e->remove = true;
+	pane_set_removed(e->pane);
+	return e;
 }
 
 static void
@@ -313,7 +348,7 @@ panes_create(struct http_req *r, void *arg)
 	else if (!registry_make_room(a))
 		http_reply_error(r, 429, "too_many_panes", "there are %u panes already",
 		    a->cfg.limits.panes_max);
-	else if (start(a, r, &w, &cause) != 0)
+	else if (start_asked(a, r, &w, &cause) != 0)
 		http_reply_error(r, 503, "no_resources", "%s", cause);
 	free(cause);
 	free_strings(w.argv);

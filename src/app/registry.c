@@ -55,6 +55,8 @@ registry_remove(struct entry *e)
 
 	DL_DELETE(a->entries, e);
 	a->entry_count--;
+	if (e->tty != NULL)
+		tty_pane_gone(e->tty);
 	if (e->pane != NULL) {
 		if (e->job == NULL)
 			a->output_gone += ring_end(pane_ring(e->pane));

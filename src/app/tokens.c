@@ -84,8 +84,15 @@ load_token_file(struct app *a, char **cause)
 int
 tokens_load(struct app *a, char **cause)
 {
-	int rc = load_state(a, cause);
+	const char *credential = a->cfg.ttyd.credential;
+	int rc;
 
+	/* It is asked for instead: what a token of before had opened is not open. */
+	if (credential != NULL)
+		return auth_accept_basic(a->auth, credential) == 0
+			   ? 0
+			   : err_set(cause, -EINVAL, "the credential is too long");
+	rc = load_state(a, cause);
 	if (rc == 0 && a->token_file != NULL)
 		rc = load_token_file(a, cause);
 	return rc;

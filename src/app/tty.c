@@ -1,5 +1,5 @@
 /*
- * The endpoint /p/ID/ws: a client that was written for ttyd, and its viewer.
+ * The endpoint /p/ID/ws, or /ws of serve --ttyd: a client that was written for ttyd, and its viewer.
  *
  * Before its first message such a client has no viewer, and is sent nothing: that message may bring the
  * token. It then gets a title, preferences and the whole screen, and what follows. It acknowledges
@@ -35,11 +35,13 @@ struct tty {
 	struct app *app;
 	struct ws_conn *conn;
 	char *ref;             /* of the pane that it wants */
+	struct entry *own;     /* of serve --ttyd: its pane; NULL once that is gone */
 	struct viewer *viewer; /* NULL before the first message */
 	char *title;           /* what it is told first */
 	enum { SAY_TITLE, SAY_PREFERENCES, SAY_OUTPUT } next;
 	bool read_only, paused;
 	bool had_ended; /* the pane, when it came */
+	bool counted;   /* among the clients of serve --ttyd */
 	bool leaving;   /* it is to be closed: */
 	int code;
 	const char *reason; /* static */
@@ -125,7 +127,8 @@ attach(struct tty *t, struct entry *e, const struct tty_request *hello)
 	static const struct viewer_callbacks callbacks = {on_wake, on_hold};
 	struct viewer_spec spec = {.cols = hello->cols, .rows = hello->rows};
 
-	t->read_only = ws_access(t->conn) < AUTH_WRITE || !job_pane_takes_input(e);
+	t->read_only = ws_access(t->conn) < AUTH_WRITE || !job_pane_takes_input(e) ||
+		       (t->counted && !t->app->cfg.ttyd.writable);
 	t->had_ended = pane_state(e->pane) == PANE_EXITED;
 	t->title = title_of(e);
 	spec.read_only = t->read_only;
@@ -133,19 +136,16 @@ attach(struct tty *t, struct entry *e, const struct tty_request *hello)
 	t->app->viewer_count++;
 }
 
+/* To the pane that it names. */
 static void
-greet(struct tty *t, const struct tty_request *hello)
+greet_viewer(struct tty *t, const struct tty_request *hello)
 {
 	struct app *a = t->app;
 	struct entry *e = NULL;
-	enum auth_access access =
-	    *hello->token != '\0' ? ws_offer(t->conn, hello->token) : ws_access(t->conn);
 	const char *only = ws_pane(t->conn);
 	bool found = str_id_valid(t->ref) && registry_find(a, t->ref, &e) == 0;
 
-	if (access == AUTH_NONE)
-		leave(t, TTY_CLOSE_REFUSED, "a token is needed");
-	else if (*only != '\0' && (!found || strcmp(only, pane_id(e->pane)) != 0))
+	if (*only != '\0' && (!found || strcmp(only, pane_id(e->pane)) != 0))
 		leave(t, TTY_CLOSE_REFUSED, "this token is for another pane");
 	else if (!found)
 		leave(t, TTY_CLOSE_NO_PANE, "no such pane");
@@ -153,6 +153,51 @@ greet(struct tty *t, const struct tty_request *hello)
 		leave(t, TTY_CLOSE_FULL, "too many viewers");
 	else
 		attach(t, e, hello);
+}
+
+/* To a pane of its own. */
+static void
+greet_client(struct tty *t, const struct tty_request *hello)
+{
+	const char *cause = NULL;
+
+	if (*ws_pane(t->conn) != '\0') {
+		leave(t, TTY_CLOSE_REFUSED, "this token is for a pane");
+		return;
+	}
+	t->own = ttyd_client(t->app, t, hello->cols, hello->rows, &cause);
+	if (t->own == NULL) {
+		leave(t, TTY_CLOSE_FULL, cause);
+		return;
+	}
+	t->counted = true;
+	attach(t, t->own, hello);
+}
+
+void
+tty_pane_gone(struct tty *t)
+{
+	t->own = NULL;
+}
+
+void
+tty_pane_failed(struct tty *t)
+{
+	leave(t, TTY_CLOSE_FAILED, "the command cannot be started");
+}
+
+static void
+greet(struct tty *t, const struct tty_request *hello)
+{
+	enum auth_access access =
+	    *hello->token != '\0' ? ws_offer(t->conn, hello->token) : ws_access(t->conn);
+
+	if (access == AUTH_NONE)
+		leave(t, TTY_CLOSE_REFUSED, "a token is needed");
+	else if (t->app->cfg.ttyd.argv != NULL)
+		greet_client(t, hello);
+	else
+		greet_viewer(t, hello);
 }
 
 /* Messages. What cannot be done is passed over, as ttyd does: its protocol has no word for it. */
@@ -258,7 +303,7 @@ tty_pull(struct ws_conn *c, void *data, struct buf *b, size_t max)
 		return 1;
 	}
 	if (t->next == SAY_PREFERENCES) {
-		tty_put_preferences(b, "{}");
+		tty_put_preferences(b, t->counted ? t->app->cfg.ttyd.preferences : "{}");
 		t->next = SAY_OUTPUT;
 		return 1;
 	}
@@ -289,6 +334,8 @@ tty_closed(void *data)
 	if (t->viewer != NULL) {
 		viewer_free(t->viewer);
 		a->viewer_count--;
+		if (t->counted)
+			ttyd_client_left(a, t->own);
 		registry_sweep(a);
 		app_check_stopped(a);
 	}
@@ -307,7 +354,7 @@ const struct ws_endpoint tty_endpoint = {.subprotocol = TTY_SUBPROTOCOL,
     .pull = tty_pull,
     .closed = tty_closed};
 
-/* GET /p/ID/token: what its first message is to bring. That is no more than whoever asks has shown: one
+/* GET /p/ID/token, or /token of serve --ttyd: what its first message is to bring. That is no more than whoever asks has shown: one
  * who is let in by a cookie, which no script reads, needs nothing. */
 void
 tty_token(struct http_req *r, void *arg)
@@ -315,7 +362,7 @@ tty_token(struct http_req *r, void *arg)
 	char *token, *text;
 	cJSON *o;
 
-	if (panes_resolve(r, arg) == NULL)
+	if (((struct app *)arg)->cfg.ttyd.argv == NULL && panes_resolve(r, arg) == NULL)
 		return;
 	token = http_own_token(r);
 	o = json_object();

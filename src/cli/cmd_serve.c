@@ -32,6 +32,7 @@
 #include "cli/daemon.h"
 #include "cli/harden.h"
 #include "cli/paths.h"
+#include "cli/serve.h"
 #include "cli/upgrade.h"
 #include "net/server.h"
 #include "os/os.h"
@@ -58,7 +59,8 @@ enum {
 	O_FOREGROUND,
 	O_HARDEN,
 	O_NO_KEEPER,
-	O_UPGRADE
+	O_UPGRADE,
+	O_TTYD
 };
 
 static const struct cli_option serve_options[] = {
@@ -81,12 +83,13 @@ static const struct cli_option serve_options[] = {
     {"harden", 0, NULL, "leave the worker only what it needs of files and system calls"},
     {"no-keeper", 0, NULL, "run as one process; panes end with it"},
     {"upgrade", 'u', NULL, "replace the running daemon's worker by this program"},
+    {"ttyd", 0, NULL, "first: share a command as ttyd does; --ttyd --help has its options"},
     {0},
 };
 
 struct serve {
 	struct daemon daemon;
-	bool upgrade;
+	bool upgrade, ttyd;
 };
 
 static void
@@ -161,6 +164,9 @@ serve_option(struct serve *s, int option, const char *arg)
 		break;
 	case O_UPGRADE:
 		s->upgrade = true;
+		break;
+	case O_TTYD:
+		s->ttyd = true;
 		break;
 	case O_TMUX_SOCKET:
 		add_word(d->tmux_sockets, SOCKETS_MAX, arg);
@@ -278,12 +284,14 @@ prepare(struct daemon *d, char **cause)
 {
 	int rc;
 
-	if ((rc = take_given(d, cause)) != 0)
+	if (d->cfg.ttyd.argv == NULL && (rc = take_given(d, cause)) != 0)
 		return rc;
 	d->cfg.limits = (struct app_limits)APP_LIMITS;
 	if ((rc = conf_load(&d->cfg.limits, cause)) != 0 ||
 	    (rc = daemon_set_limits(d, cause)) != 0)
 		return rc;
+	if (d->cfg.ttyd.argv != NULL)
+		app_limits_ttyd(&d->cfg.limits);
 	if ((rc = absolute_paths(d, cause)) != 0)
 		return rc;
 	if ((d->harden || d->cfg.limits.harden) && (rc = harden_check(d, cause)) != 0)
@@ -469,27 +477,26 @@ serve_background(struct daemon *d, const char *keeper)
 	return rc;
 }
 
-static int
-start(struct serve *s)
+int
+serve_start(struct daemon *d)
 {
 	char *cause = NULL, *keeper;
 	int rc;
 
-	if (prepare(&s->daemon, &cause) != 0) {
+	if (prepare(d, &cause) != 0) {
 		rc = cli_error("serve: %s", cause);
 		free(cause);
 		return rc;
 	}
-	keeper = s->daemon.no_keeper ? NULL : daemon_keeper_program();
-	if (keeper == NULL && (s->daemon.harden || s->daemon.cfg.limits.harden)) {
-		daemon_remove_socket(&s->daemon);
+	keeper = d->no_keeper ? NULL : daemon_keeper_program();
+	if (keeper == NULL && (d->harden || d->cfg.limits.harden)) {
+		daemon_remove_socket(d);
 		return cli_error(
 		    "serve: --harden needs panescry-keeper, which is not installed");
 	}
-	if (keeper == NULL && !s->daemon.no_keeper && os_has_keeper())
+	if (keeper == NULL && !d->no_keeper && os_has_keeper())
 		cli_error("serve: panescry-keeper is not installed: panes end with the daemon");
-	rc = s->daemon.foreground ? serve_foreground(&s->daemon, keeper)
-				  : serve_background(&s->daemon, keeper);
+	rc = d->foreground ? serve_foreground(d, keeper) : serve_background(d, keeper);
 	free(keeper);
 	return rc;
 }
@@ -506,18 +513,25 @@ run_serve(int argc, char **argv)
 	uint64_t fd = 0;
 	int option, rc;
 
+	if (argc > 1 && strcmp(argv[1], "--ttyd") == 0) {
+		free(s.daemon.socket);
+		free(s.daemon.state_dir);
+		return serve_ttyd(argc - 1, argv + 1);
+	}
 	s.daemon.umask = umask(077);
 	spawn_umask(s.daemon.umask);
 	while ((option = cli_next(&w)) >= 0)
 		serve_option(&s, option, w.arg);
 	if (option == CLI_BAD)
 		rc = CLI_ERROR;
+	else if (s.ttyd)
+		rc = cli_usage(&cmd_serve, "--ttyd comes before all else");
 	else if (w.operand != argc)
 		rc = cli_usage(&cmd_serve, "takes no operand");
 	else if (keeper != NULL && str_u64(keeper, 3, 65535, &fd) == 0)
 		rc = daemon_run_worker(&s.daemon, (int)fd);
 	else
-		rc = s.upgrade ? upgrade(s.daemon.socket) : start(&s);
+		rc = s.upgrade ? upgrade(s.daemon.socket) : serve_start(&s.daemon);
 	free(s.daemon.socket);
 	free(s.daemon.state_dir);
 	free(s.daemon.token_file);

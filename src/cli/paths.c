@@ -14,8 +14,8 @@
 #include "base/file.h"
 #include "base/xmalloc.h"
 
-static char *
-runtime_dir(void)
+char *
+paths_runtime_dir(void)
 {
 	const char *dir = getenv("XDG_RUNTIME_DIR");
 	struct stat st;
@@ -41,7 +41,7 @@ paths_socket(void)
 
 	if (env != NULL && *env != '\0')
 		return xstrdup(env);
-	dir = runtime_dir();
+	dir = paths_runtime_dir();
 	path = xasprintf("%s/default.sock", dir);
 	free(dir);
 	return path;

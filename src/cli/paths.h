@@ -2,6 +2,9 @@
 #ifndef CLI_PATHS_H
 #define CLI_PATHS_H
 
+/* Where sockets are. */
+char *paths_runtime_dir(void);
+
 /* $PANESCRY_SOCKET, else default.sock in the runtime directory. */
 char *paths_socket(void);
 

@@ -296,14 +296,15 @@ offer(struct offer *o, const char *token, bool by_cookie)
 }
 
 char *
-access_bearer(struct lws *wsi)
+access_own_token(struct lws *wsi)
 {
 	char *header = wsi_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION);
-	bool ours =
-	    header != NULL && strncasecmp(header, "Bearer ", 7) == 0 && header[7] != '\0';
+	const char *word = server_of(wsi)->cfg.basic ? "Basic " : "Bearer ";
+	size_t n = strlen(word);
+	bool ours = header != NULL && strncasecmp(header, word, n) == 0 && header[n] != '\0';
 
 	if (ours)
-		memmove(header, header + 7, strlen(header + 7) + 1);
+		memmove(header, header + n, strlen(header + n) + 1);
 	else
 		free(header);
 	return ours ? header : NULL;
@@ -365,7 +366,7 @@ access_of(struct lws *wsi, struct who *out)
 		out->access = wsi_is_local(wsi) ? AUTH_LOCAL : AUTH_WRITE;
 		return;
 	}
-	token = access_bearer(wsi);
+	token = access_own_token(wsi);
 	cookies = wsi_header(wsi, WSI_TOKEN_HTTP_COOKIE);
 	if (token != NULL || has_cookie(s, cookies)) {
 		out->refused_s = access_refused_s(wsi);

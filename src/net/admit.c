@@ -66,7 +66,7 @@ http_own_token(const struct http_req *r)
 {
 	const struct who *who = http_who((struct http_req *)r);
 
-	return *who->token.id != '\0' && !who->by_cookie ? access_bearer(http_wsi(r)) : NULL;
+	return *who->token.id != '\0' && !who->by_cookie ? access_own_token(http_wsi(r)) : NULL;
 }
 
 bool
@@ -102,7 +102,9 @@ http_admit_known(struct http_req *r)
 		return true;
 	if (who->access == AUTH_NONE) {
 		http_server(r)->stats.refused++;
-		http_add_header(r, "www-authenticate", "Bearer");
+		http_add_header(r, "www-authenticate",
+		    http_server(r)->cfg.basic ? "Basic realm=\"panescry\", charset=\"UTF-8\""
+					      : "Bearer");
 		http_reply_error(
 		    r, 401, "unauthorised", "a token is needed; panescry token makes one");
 	} else if (!in_scope(r)) {

@@ -195,20 +195,38 @@ auth_make_room(struct auth *a)
 		drop(a, first);
 }
 
-int
-auth_accept(struct auth *a, const char *token, const char *name)
+static int
+accept_any(struct auth *a, const char *token, const char *name)
 {
 	struct token t = {.t = {.access = AUTH_WRITE}};
 	int rc;
 
-	if (strlen(token) < OFFERED_MIN || strlen(token) > OFFERED_MAX)
-		return -EINVAL;
 	if ((rc = make_id(a, t.t.id)) != 0)
 		return rc;
 	if (auth_find(a, name, 0) == NULL)
 		strncpy(t.t.name, name, sizeof t.t.name - 1);
 	digest(token, t.digest);
 	return add(a, &t);
+}
+
+int
+auth_accept(struct auth *a, const char *token, const char *name)
+{
+	if (strlen(token) < OFFERED_MIN || strlen(token) > OFFERED_MAX)
+		return -EINVAL;
+	return accept_any(a, token, name);
+}
+
+int
+auth_accept_basic(struct auth *a, const char *credential)
+{
+	unsigned char text[OFFERED_MAX + 4];
+	size_t len = strlen(credential);
+
+	if ((len + 2) / 3 * 4 > OFFERED_MAX)
+		return -EINVAL;
+	EVP_EncodeBlock(text, (const unsigned char *)credential, (int)len);
+	return accept_any(a, (const char *)text, "credential");
 }
 
 /* Looks at all of them, whatever it finds: the time it takes says nothing. */

@@ -69,6 +69,10 @@ void auth_make_room(struct auth *a);
  * only. -EINVAL for fewer than 16 characters or more than 512. */
 int auth_accept(struct auth *a, const char *token, const char *name);
 
+/* "user:password", as what Authorization has of it behind the word Basic: that is a token then, however
+ * short. It has 384 bytes at the most. */
+int auth_accept_basic(struct auth *a, const char *credential);
+
 /* AUTH_GOOD fills *out and counts as a use. A code is AUTH_ENDED: as a token it is none. */
 enum auth_verdict auth_check(
     struct auth *a, const char *token, int64_t now_ms, struct auth_token *out);

@@ -446,8 +446,13 @@ method_name(struct lws *wsi, bool *head)
 const struct http_route *
 http_find_route(struct http_req *r, const char *method, const char *path, bool *other)
 {
+	const struct server_config *cfg = &r->server->cfg;
+	const struct http_route *t = cfg->routes;
+
 	*other = false;
-	for (const struct http_route *t = r->server->cfg.routes; t->method != NULL; t++) {
+	if (cfg->tcp_routes != NULL && !wsi_is_local(r->wsi))
+		t = cfg->tcp_routes;
+	for (; t->method != NULL; t++) {
 		if (!path_match(t->path, path, r->params))
 			continue;
 		if (strcmp(t->method, method) == 0)

@@ -27,7 +27,7 @@ int
 server_access_base(struct server_access *a, const char *text)
 {
 	static const char *const own[] = {
-	    "/api", "/assets", "/healthz", "/mcp", "/metrics", "/p", "/ws"};
+	    "/api", "/assets", "/healthz", "/mcp", "/metrics", "/p", "/token", "/ws"};
 	size_t n = strlen(text), first = 1 + strcspn(text + (n != 0), "/");
 
 	while (n != 0 && text[n - 1] == '/')

@@ -66,6 +66,8 @@ struct server_config {
 	const struct server_access *access;  /* borrowed */
 	struct auth *auth;                   /* borrowed */
 	const struct http_route *routes;     /* borrowed; ends with a NULL method */
+	const struct http_route *tcp_routes; /* at the TCP door; NULL: the same */
+	bool basic; /* Authorization: Basic is how a token comes, and is asked for */
 	const struct ws_endpoint *endpoints; /* borrowed; ends with a NULL subprotocol */
 	/* Whether one who holds a token for that pane may ask this; nobody may where it is NULL. */
 	bool (*in_scope)(const struct http_req *r, const char *pane, void *arg);

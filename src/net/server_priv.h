@@ -119,7 +119,7 @@ struct who {
 void access_of(struct lws *wsi, struct who *out);
 
 /* The token of the header Authorization, for the caller to free, or NULL. */
-char *access_bearer(struct lws *wsi);
+char *access_own_token(struct lws *wsi);
 
 /* By a token that came in another way than a header; `out` says who nobody is when it is wrong, or is
  * not looked at. */

@@ -202,6 +202,14 @@ handshake_fault(struct lws *wsi)
 	return status;
 }
 
+static int
+endpoint_fault(struct lws *wsi, const struct ws_endpoint *e)
+{
+	if (!offers(wsi, e->subprotocol))
+		return 400;
+	return e->has_room == NULL || e->has_room(server_of(wsi)->cfg.arg) ? 0 : 503;
+}
+
 int
 ws_check_upgrade(struct lws *wsi, unsigned *retry_s)
 {
@@ -226,8 +234,8 @@ ws_check_upgrade(struct lws *wsi, unsigned *retry_s)
 		status = fault;
 	}
 	for (; path != NULL && status == 404 && e->subprotocol != NULL; e++) {
-		if (path_match(e->path, path, params))
-			status = offers(wsi, e->subprotocol) ? 0 : 400;
+		if ((!e->local || wsi_is_local(wsi)) && path_match(e->path, path, params))
+			status = endpoint_fault(wsi, e);
 		free_params(params);
 	}
 	free(path);

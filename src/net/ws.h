@@ -54,6 +54,11 @@ struct ws_endpoint {
 	size_t first_max;
 	unsigned first_seconds;
 
+	bool local; /* at the Unix socket alone */
+	/* Whether there is room for one more, before anything is known of it; NULL: there is. An upgrade
+	 * for which there is none is answered with 503. */
+	bool (*has_room)(void *arg);
+
 	/* Returns 0 and the connection's data, or the code to close with and a reason. */
 	int (*open)(struct ws_conn *, const struct ws_request *, void *arg, void **data,
 	    const char **reason);

@@ -155,9 +155,12 @@ named['manifest.webmanifest'] = {
 const html = await filled('index.html', 1);
 // That of one pane is at p/PANE/.
 const one = (await filled('index.html', 1, '../../')).replace('<html ', '<html data-one ');
+// That of serve --ttyd is at the root of its own daemon.
+const ttyd = html.replace('<html ', '<html data-ttyd ');
 const assets = [
   { path: '/', type: 'text/html; charset=utf-8', data: Buffer.from(html) },
   { path: '/p/', type: 'text/html; charset=utf-8', data: Buffer.from(one) },
+  { path: '/ttyd/', type: 'text/html; charset=utf-8', data: Buffer.from(ttyd) },
   ...Object.values(named),
   // esbuild has put a hash of the content into their names, by which others import them.
   ...chunks.map(([name, data]) => ({ path: `/assets/${name}`, type: named['app.js'].type, data })),

@@ -26,8 +26,12 @@ const TIMEOUT_MS = 10_000;
 /** Where the daemon's paths begin: the page of one pane is two steps below. */
 const ROOT = 'one' in document.documentElement.dataset ? '../../' : './';
 
-/** The pane that this page is for; null: it is for all of them. */
+/** Whether it is the page of `panescry serve --ttyd`. */
+export const isTtyd = 'ttyd' in document.documentElement.dataset;
+
+/** The pane that this page is for, '' for one that has no name here; null: it is for all of them. */
 export function ownPane(): string | null {
+  if (isTtyd) return '';
   if (ROOT === './') return null;
   return decodeURIComponent(new URL(document.baseURI).pathname.split('/').at(-2) ?? '');
 }

@@ -46,6 +46,8 @@ export interface Sink {
   size(): Size | null;
   /** Bytes that have been handed out and are not on the screen yet. */
   waiting(): number;
+  /** What ttyd calls the client's options. */
+  preferences?(of: Record<string, unknown>): void;
 }
 
 // The first attempt is at once: a daemon whose worker is replaced is back within a blink.
@@ -57,6 +59,9 @@ const PING_MS = 25_000; // well below what proxies and the daemon count as silen
 const ANSWER_MS = 10_000;
 
 const num = (v: unknown, otherwise: number): number => (typeof v === 'number' ? v : otherwise);
+
+/** A connection to a pane, in whichever protocol. */
+export type AnyLink = Pick<Link, 'state' | 'offset' | 'connect' | 'again' | 'input' | 'resize' | 'skip' | 'close'>;
 
 export class Link {
   private socket: WebSocket | null = null;

@@ -22,7 +22,8 @@ export class Banner {
   private ticker = 0;
   private reveal = 0;
 
-  constructor(actions: BannerActions) {
+  /** `anew`: what has ended can be had again. */
+  constructor(actions: BannerActions, private readonly anew = false) {
     this.retry = button('Reconnect now', { class: 'small' }, () => actions.reconnect());
     this.removal = button('Remove', { class: 'small changes' }, () => actions.remove());
     this.element.append(this.text, this.countdown, this.note, this.retry, this.removal);
@@ -41,8 +42,9 @@ export class Banner {
       this.reveal = window.setTimeout(() => (this.element.hidden = false), GRACE_MS);
     }
     this.element.dataset.state = state.kind;
-    this.retry.hidden = state.kind !== 'waiting' && state.kind !== 'unauthorised';
-    this.removal.hidden = state.kind !== 'ended';
+    const ended = state.kind === 'ended';
+    this.retry.hidden = state.kind !== 'waiting' && state.kind !== 'unauthorised' && !(ended && this.anew);
+    this.removal.hidden = !ended || this.anew;
     if (quiet || state.kind === 'ended' || state.kind === 'gone') this.note.textContent = '';
     this.text.textContent = this.words(state);
     this.countdown.textContent = '';

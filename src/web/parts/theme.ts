@@ -117,10 +117,19 @@ const listeners = new Set<() => void>();
 
 export const look = (): ITerminalOptions => current;
 
+let preferred: ITerminalOptions = {};
+
+/** What was asked for this page alone goes before what its person has set. */
+export function prefer(options: ITerminalOptions): void {
+  preferred = options;
+  apply();
+}
+
 /** What is around a terminal, and what is written in its colours, has its ground. */
 function apply(): void {
   paintScheme(settings.get().scheme);
-  const next = compute();
+  const set = compute();
+  const next = { ...set, ...preferred, theme: { ...set.theme, ...preferred.theme } };
   if (JSON.stringify(next) === JSON.stringify(current)) return;
   current = next;
   const { style } = document.documentElement;

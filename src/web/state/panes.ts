@@ -1,7 +1,7 @@
 // The list of panes: asked for every two seconds while somebody can see it, since no event tells how
 // much a pane has written; what events tell of panes is put in at once.
 
-import { ApiError, listPanes, type Agent, type Alarm, type Listing, type Pane } from '../api/http';
+import { ApiError, isTtyd, listPanes, type Agent, type Alarm, type Listing, type Pane } from '../api/http';
 import type { DaemonEvent } from '../api/events';
 import { onEvent } from './events';
 import { perFrame } from './frame';
@@ -33,6 +33,7 @@ let again = false;
 
 /** Asks now; while an answer is under way, once more after it. */
 export async function refreshPanes(): Promise<void> {
+  if (isTtyd) return; // it has no list of them
   if (asking) {
     again = true;
     return;

@@ -1,5 +1,6 @@
-// The page of one pane, at p/PANE/: its terminal has the window, and there is nowhere else to go.
+// The page of one pane, at p/PANE/, or of serve --ttyd: its terminal has the window, and there is nowhere else to go.
 
+import { isTtyd } from '../api/http';
 import { el } from '../parts/dom';
 import { paneList, startPolling } from '../state/panes';
 import { parseHash } from '../state/route';
@@ -20,7 +21,7 @@ export class Alone {
     followViewport(layout);
     this.show(parseHash(location.hash).readOnly);
     paneList.watch(() => this.tell());
-    startPolling();
+    if (!isTtyd) startPolling();
   }
 
   get terminal(): Screen | null {

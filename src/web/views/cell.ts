@@ -1,7 +1,7 @@
 // One cell of the grid: it shows what a route names. One that cannot be seen sleeps: it knows its
 // route, and has no view and no connection.
 
-import type { Link } from '../api/link';
+import type { AnyLink } from '../api/link';
 import { button, el, icon, tame } from '../parts/dom';
 import type { PaneTerminal } from '../parts/terminal';
 import { paneList } from '../state/panes';
@@ -25,7 +25,7 @@ import { UsageView } from './usage';
 /** A terminal and its link: a pane's, or that of a job's channel. */
 export interface Screen {
   terminal: PaneTerminal;
-  link: Link;
+  link: AnyLink;
 }
 
 /** What a cell shows. */

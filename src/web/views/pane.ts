@@ -1,14 +1,16 @@
 // One pane: its bar, its terminal and the link between terminal and daemon.
 
-import { killPane, type Pane } from '../api/http';
+import { isTtyd, killPane, type Pane } from '../api/http';
 import { latin1, type Control } from '../api/frames';
-import { Link, type Hello, type LinkState } from '../api/link';
+import { Link, type AnyLink, type Hello, type LinkState } from '../api/link';
+import { TtyLink } from '../api/ttylink';
 import { Banner } from '../parts/banner';
 import { copyText } from '../parts/clipboard';
 import { debounce, el } from '../parts/dom';
 import { KeyRow } from '../parts/keyrow';
 import { notice } from '../parts/notice';
 import { PaneTerminal } from '../parts/terminal';
+import { prefer } from '../parts/theme';
 import { touchScroll } from '../parts/touch';
 import { linesOf } from '../state/lines';
 import { touchSelect } from '../parts/touchselect';
@@ -20,6 +22,10 @@ import { HistoryView } from './history';
 import { Sizing } from './sizing';
 
 const RESIZE_MS = 120;
+const PREFERENCES = [
+  'cursorBlink', 'cursorStyle', 'fontFamily', 'fontSize', 'fontWeight', 'fontWeightBold', 'letterSpacing',
+  'lineHeight', 'macOptionIsMeta', 'minimumContrastRatio', 'scrollback', 'tabStopWidth', 'theme', 'wordSeparator',
+];
 const FOCUS_REPORT = /^\x1b\[[IO]$/;
 
 /** A grid may have no room for it now. */
@@ -35,7 +41,7 @@ export interface PaneActions {
 export class PaneView {
   readonly element: HTMLElement;
   readonly terminal: PaneTerminal;
-  readonly link: Link;
+  readonly link: AnyLink;
   private readonly bar: PaneBar;
   private readonly banner: Banner;
   private readonly keys: KeyRow;
@@ -68,7 +74,7 @@ export class PaneView {
     this.banner = new Banner({
       reconnect: () => this.link.connect(),
       remove: () => void this.remove(),
-    });
+    }, isTtyd);
     this.element = el(
       'section',
       { class: 'pane', 'aria-label': `Pane ${pane}` },
@@ -94,7 +100,7 @@ export class PaneView {
     this.work.append(this.keys.element);
     touchScroll(this.room, term);
     this.forgetTouch = touchSelect(this.room, term);
-    this.link = new Link(pane, readOnly, {
+    this.link = new (isTtyd ? TtyLink : Link)(pane, readOnly, {
       hello: (hello) => this.hello(hello),
       snapshot: (bytes, done) =>
         this.terminal.redraw(bytes, () => {
@@ -106,6 +112,7 @@ export class PaneView {
       state: (state) => this.state(state),
       size: () => this.sizing.size(),
       waiting: () => this.terminal.waiting,
+      preferences: (of) => this.prefer(of),
     });
     const { room, terminal, bar, keys, link } = this;
     this.sizing = new Sizing({ pane, room, terminal, bar, keys, link });
@@ -159,8 +166,26 @@ export class PaneView {
     this.element.remove();
   }
 
+  /** Of what ttyd's clients have as options, those of the terminal; others are passed over. */
+  private prefer(of: Record<string, unknown>): void {
+    const { options } = this.terminal.term;
+    const good: Record<string, unknown> = {};
+    for (const name of PREFERENCES) {
+      if (!(name in of)) continue;
+      try {
+        Object.assign(options, { [name]: of[name] });
+        good[name] = of[name];
+      } catch {
+        notice(`The option ${name} is not as it should be.`);
+      }
+    }
+    prefer(good);
+    this.sizing.roomChanged();
+  }
+
   private hello(hello: Hello): void {
     this.shown = true;
+    this.terminal.term.options.disableStdin = false;
     this.setReadOnly(hello.readOnly);
     this.sizing.hello(hello);
   }

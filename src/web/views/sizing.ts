@@ -3,8 +3,8 @@
 // terminal, until a person has it fit the pane to the phone; what is larger than its room then
 // scrolls there or is shrunk.
 
-import { resizePane } from '../api/http';
-import type { Hello, Link, Size } from '../api/link';
+import { isTtyd, resizePane } from '../api/http';
+import type { AnyLink, Hello, Size } from '../api/link';
 import type { KeyRow } from '../parts/keyrow';
 import { notice } from '../parts/notice';
 import { isPhone } from '../parts/phone';
@@ -22,7 +22,7 @@ export interface Sized {
   terminal: PaneTerminal;
   bar: PaneBar;
   keys: KeyRow;
-  link: Link;
+  link: AnyLink;
 }
 
 export class Sizing {
@@ -133,7 +133,7 @@ export class Sizing {
   }
 
   private tells(): boolean {
-    return !isPhone() || fitOf(this.of.pane) !== undefined;
+    return isTtyd || !isPhone() || fitOf(this.of.pane) !== undefined;
   }
 
   private scale(): void {

@@ -1,7 +1,12 @@
 // A client of ttyd's protocol, as its page is one, which keeps every message to the byte.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import WebSocket from 'ws';
+import { privateDir, request } from './daemon.mjs';
+import { BINARY, cleanEnv } from './run.mjs';
 import { until, within } from './until.mjs';
 
 export class TtyClient {
@@ -82,5 +87,53 @@ export class TtyClient {
     this.ws.close();
     await this.ended();
     assert.deepEqual(this.faults, []);
+  }
+}
+
+/**
+ * serve --ttyd ARGS, on a free port and in a private directory. `stop` ends it; `ended` is told how it
+ * ended by itself.
+ */
+export async function startTtyd(args, { env = {} } = {}) {
+  const dir = await privateDir();
+  const socket = join(dir, 's.sock');
+  const child = spawn(BINARY, ['serve', '--ttyd', '-p', '0', '--socket', socket, '--state-dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv(env) });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (x) => (out += x));
+  child.stderr.on('data', (x) => (err += x));
+  const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)));
+  const running = () => child.exitCode === null && child.signalCode === null;
+  const end = async () => {
+    const code = await within('its end', ended, 40_000).catch(() => (child.kill('SIGKILL'), 'it had to be killed'));
+    await rm(dir, { recursive: true, force: true });
+    assert.doesNotMatch(err, /Sanitizer|runtime error/, err);
+    assert.equal(code, 0, err);
+  };
+  try {
+    const link = await until('the link', () => {
+      if (!running()) throw new Error(`it ended: ${err}`);
+      return out.match(/^(https?:\/\/\S+)\n/m)?.[1];
+    });
+    const url = new URL(link);
+    const d = { socket, link, dir, port: Number(url.port), token: url.searchParams.get('token'), tcp: { host: '127.0.0.1', port: Number(url.port), tls: url.protocol === 'https:' } };
+    return {
+      ...d,
+      running,
+      ended,
+      end,
+      stderr: () => err,
+      /** With `auth` as Authorization. */
+      get: (path, { auth, headers = {}, method = 'GET' } = {}) => request(d.tcp, method, path, { headers: { ...(auth && { authorization: auth }), ...headers } }),
+      panes: async () => (await request({ socketPath: socket }, 'GET', '/api/v1/panes')).json.panes,
+      stop: async () => {
+        if (running()) child.kill('SIGTERM');
+        await end();
+      },
+    };
+  } catch (e) {
+    if (running()) child.kill('SIGKILL');
+    await rm(dir, { recursive: true, force: true });
+    throw e;
   }
 }
