@@ -126,11 +126,12 @@ field_fault(const struct field *f, const cJSON *args)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(args, f->name);
 	unsigned long long lo = f->lo, hi = f->hi;
-	size_t n = cJSON_IsString(v) ? strlen(v->valuestring) : 0;
 	uint64_t number;
+	size_t n;
 
 	if (v == NULL)
 		return f->needed ? xasprintf("%s is missing", f->name) : NULL;
+	n = cJSON_IsString(v) ? strlen(v->valuestring) : 0;
 	switch (f->kind) {
 	case FIELD_NAME:
 		if (cJSON_IsString(v) && !is_part(v->valuestring))
