@@ -164,6 +164,7 @@ describe('completions', () => {
       assert.ok(words.length > 1, typed);
       // A prefix is what only usage --cache goes by.
       for (const word of words.filter((w) => w !== 'prefix')) {
+        await rm(out, { force: true }); // it is not written over
         const r = await d.cli([...args, word]);
         assert.ok(r.status === 0 || r.status === 1, `${typed} ${word}: ${r.err}`);
       }
