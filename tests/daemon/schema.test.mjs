@@ -10,7 +10,8 @@ import { part, privateDir } from './lib/daemon.mjs';
 import { listed, Tmux } from './lib/follow.mjs';
 import { startKept } from './lib/keeper.mjs';
 import { Listener } from './lib/listener.mjs';
-import { checkClientControl, keepBook, schema, seen, things } from './lib/schema.mjs';
+import { checkClientControl, checkTtyHello, checkTtyPreferences, keepBook, schema, seen, things } from './lib/schema.mjs';
+import { TtyClient } from './lib/ttyd.mjs';
 import { hasTmux } from './lib/tmux.mjs';
 import { until } from './lib/until.mjs';
 
@@ -419,6 +420,22 @@ describe('what the daemon sends is what the schema says:', () => {
     await refused(409, 'name_taken', 'POST', 'panes', { json: { command: ['true'], name: 'cat' } });
     await refused(413, 'too_large', 'POST', 'tokens', { body: 'x'.repeat(5000) });
     await refused(422, 'cannot_start', 'POST', 'panes', { json: { command: ['/nowhere/nothing'] } });
+  });
+
+  it('a client of ttyd', async () => {
+    const { id } = await d.sh('cat');
+    const page = `/p/${id}/`;
+    await ask(302, 'GET', `/p/${id}`);
+    await ask(303, 'GET', `${page}?token=${d.token}`, { token: null });
+    const { headers } = await d.request('GET', page);
+    await ask(304, 'GET', page, { headers: { 'if-none-match': headers.etag } });
+    const { token } = await ask(200, 'GET', `${page}token`);
+    const hello = { AuthToken: token, columns: 90, rows: 20 };
+    checkTtyHello(hello);
+    const c = await TtyClient.greet(d, `${page}ws`, hello);
+    const told = await until('its preferences', () => c.messages.find((m) => m.type === '2'));
+    checkTtyPreferences(JSON.parse(told.data));
+    await c.leave();
   });
 
   it('answers of the Model Context Protocol', async () => {

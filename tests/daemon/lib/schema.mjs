@@ -153,12 +153,16 @@ export function checkAnswer(method, target, { status, headers, json, bytes }) {
 
 /* What comes on WebSockets. */
 
-const [ATTACH, EVENTS] = [schema.sockets['/ws/panes/:id'], schema.sockets['/ws/events']];
+const [ATTACH, EVENTS, TTY] = ['/ws/panes/:id', '/ws/events', '/p/:id/ws'].map((path) => schema.sockets[path]);
 
 export const checkControl = (o) => check('a CONTROL message', [ATTACH.sends], o);
 /** What a client sends, to each of the two. */
 export const checkClientControl = (o) => check('a CONTROL message of a client', [ATTACH.takes], o);
 export const checkSubscribe = (o) => check('a subscription', [EVENTS.takes], o);
+
+/** Of a client of ttyd: what it says first, and what it is told to prefer. */
+export const checkTtyHello = (o) => check('the first message of a client of ttyd', [TTY.takes], o);
+export const checkTtyPreferences = (o) => check('preferences of a client of ttyd', [TTY.sends], o);
 
 /** What is wrong, for who gathers faults; null for nothing. */
 export function fault(test, o) {
