@@ -56,6 +56,23 @@ describe('a client of ttyd', () => {
     await c.leave();
   });
 
+  it('is served as the page of ttyd 1.7.7 was recorded to ask', async () => {
+    // Its frames: a greeting, "ls" and an arrow key, a narrower window, and what it says of a flood.
+    const frames = ['{"AuthToken":"","columns":160,"rows":47}', '0l', '0s', '0\x1b[A', '1{"columns":125,"rows":32}', '2', '3', '3'];
+    const id = await echo();
+    const c = new TtyClient(d, wire(id));
+    await c.open;
+    for (const f of frames) c.send(f);
+    await c.shows('ls^[[A');
+    assert.equal(c.types.slice(0, 3), '120');
+    assert.match(c.types.slice(3), /^0*$/);
+    await until('the size', async () => {
+      const { cols, rows } = await d.pane(id);
+      return cols === 125 && rows === 32;
+    });
+    await c.leave();
+  });
+
   it('types, as binary and as text, in one frame and in many', async () => {
     const id = await echo();
     const c = await greet(id);
