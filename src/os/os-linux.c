@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <linux/close_range.h>
@@ -44,8 +45,9 @@ os_random(void *buf, size_t len)
 void
 os_cloexec_from(int first)
 {
-	/* Kernels before 5.11 lack the flag; descriptors are opened close-on-exec anyway. */
-	if (close_range((unsigned)first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+	/* Kernels before 5.11 lack the flag; descriptors are opened close-on-exec anyway. Not every
+	 * libc has a function for it. */
+	if (syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
 		return;
 	for (int fd = first; fd < 1024; fd++)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
