@@ -394,13 +394,22 @@ refuse(struct mcp *m, struct batch *b, cJSON *id, int code, const char *text)
 				     : MCP_TAKEN;
 }
 
+/* A client's may be text or a number. */
+static bool
+same_id(const cJSON *a, const cJSON *b)
+{
+	if (cJSON_IsString(a) && cJSON_IsString(b))
+		return strcmp(a->valuestring, b->valuestring) == 0;
+	return cJSON_IsNumber(a) && cJSON_IsNumber(b) && a->valuedouble == b->valuedouble;
+}
+
 static struct request *
 find(const struct mcp *m, const cJSON *id)
 {
 	struct request *r;
 
 	DL_FOREACH (m->requests, r) {
-		if (r->id != NULL && cJSON_Compare(r->id, id, true))
+		if (r->id != NULL && same_id(r->id, id))
 			return r;
 	}
 	return NULL;
