@@ -217,13 +217,13 @@ http_end_tokens(struct server *s, int64_t now_ms)
 }
 
 int64_t
-http_first_expiry(const struct server *s)
+http_first_expiry(const struct server *s, int64_t now_ms)
 {
 	const struct http_req *r;
 	int64_t first = INT64_MAX;
 
 	DL_FOREACH (s->waiting, r)
-		if (r->who.token.expires_ms != 0 && r->who.token.expires_ms < first)
+		if (r->who.token.expires_ms > now_ms && r->who.token.expires_ms < first)
 			first = r->who.token.expires_ms;
 	return first;
 }

@@ -267,7 +267,8 @@ set_expiry(struct server *s, int64_t at_ms)
 {
 	int64_t wait = at_ms - clock_wall_ms();
 
-	wait = wait < 0 ? 0 : wait >= EXPIRY_MS_MAX ? EXPIRY_MS_MAX : wait + 1;
+	/* Never at once: the loop would run nothing but this timer. */
+	wait = wait < 0 ? 1 : wait >= EXPIRY_MS_MAX ? EXPIRY_MS_MAX : wait + 1;
 	uv_update_time(s->loop);
 	uv_timer_start(&s->expiry, on_expiry, (uint64_t)wait, 0);
 	s->expires_ms = at_ms;
@@ -280,8 +281,8 @@ server_tokens_ended(struct server *s)
 
 	http_end_tokens(s, now);
 	ws_end_tokens(s, now);
-	http = http_first_expiry(s);
-	ws = ws_first_expiry(s);
+	http = http_first_expiry(s, now);
+	ws = ws_first_expiry(s, now);
 	uv_timer_stop(&s->expiry);
 	s->expires_ms = INT64_MAX;
 	if (http != INT64_MAX || ws != INT64_MAX)

@@ -157,9 +157,10 @@ void http_absence(uv_timer_t *t);
 void http_end_tokens(struct server *s, int64_t now_ms);
 void ws_end_tokens(struct server *s, int64_t now_ms);
 
-/* When the first of the tokens by which something is open expires; INT64_MAX: none does. */
-int64_t http_first_expiry(const struct server *s);
-int64_t ws_first_expiry(const struct server *s);
+/* When the first of the tokens by which something is open expires, of those that have not; INT64_MAX:
+ * none does. What was open by the others is being ended, which takes turns of the loop. */
+int64_t http_first_expiry(const struct server *s, int64_t now_ms);
+int64_t ws_first_expiry(const struct server *s, int64_t now_ms);
 struct server *http_server(const struct http_req *r);
 struct lws *http_wsi(const struct http_req *r);
 struct who *http_who(struct http_req *r);

@@ -484,13 +484,13 @@ ws_end_tokens(struct server *s, int64_t now_ms)
 }
 
 int64_t
-ws_first_expiry(const struct server *s)
+ws_first_expiry(const struct server *s, int64_t now_ms)
 {
 	const struct ws_conn *c;
 	int64_t first = INT64_MAX;
 
 	DL_FOREACH (s->conns, c)
-		if (c->close_code == 0 && c->who.token.expires_ms != 0 &&
+		if (c->close_code == 0 && c->who.token.expires_ms > now_ms &&
 		    c->who.token.expires_ms < first)
 			first = c->who.token.expires_ms;
 	return first;

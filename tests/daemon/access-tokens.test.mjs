@@ -70,8 +70,11 @@ describe('tokens', () => {
     const longer = await mint({ expires_in: 3600 });
     const stays = await d.attach(pane, { token: longer.token });
     const v = await d.attach(pane, { token });
+    const waits = d.request('POST', `/api/v1/panes/${pane}/wait`, { token, json: { pattern: 'never', timeout_ms: 600_000 } }).then(() => 'answered', () => 'cut');
     assert.equal((await v.ended()).code, 4401);
     assert.ok(Date.now() >= Date.parse(expires));
+    assert.equal(await within('the wait to be cut', waits, 10_000), 'cut');
+    await within('others to be served', d.well(), 10_000);
     assert.equal(stays.closed, null);
     await stays.close();
     await d.remove(pane);
