@@ -25,6 +25,7 @@ const README_NOT_RUN = [
   ['$ rpmbuild', 'it builds and tests a package'],
   ['$ docker', 'it fetches and builds an image'],
   ['$ ssh', 'it needs another machine'],
+  ['$ panescry serve --ttyd', 'it stays until it is interrupted; serve-ttyd.test.mjs has it'],
 ];
 
 const MAKEFILE = `all:
