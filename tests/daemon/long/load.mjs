@@ -30,7 +30,7 @@ const SOAK_MARGIN = 8 * 1024 * 1024; // that the last quarter's memory may be ab
 const SAMPLES = 60;
 
 const MiB = (bytes) => (bytes / 1048576).toFixed(1);
-const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
+const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 
 /** All parts at once, each again and again, beside an archive that is full all the time. */
 async function soak(d) {
