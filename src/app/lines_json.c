@@ -51,14 +51,6 @@ add_colour(cJSON *o, const char *name, uint32_t colour)
 static cJSON *
 style_json(const struct styles *table, unsigned id)
 {
-	static const struct {
-		unsigned bit;
-		const char *name;
-	} flags[] = {{STYLE_BOLD, "bold"}, {STYLE_DIM, "dim"}, {STYLE_ITALIC, "italic"},
-	    {STYLE_BLINK, "blink"}, {STYLE_INVERSE, "inverse"}, {STYLE_HIDDEN, "hidden"},
-	    {STYLE_STRIKE, "strike"}, {STYLE_OVERLINE, "overline"}};
-	static const char *const underlines[] = {
-	    "none", "single", "double", "curly", "dotted", "dashed"};
 	const struct style *s = style_get(table, id);
 	unsigned underline = (s->attrs & STYLE_UNDERLINE_MASK) >> STYLE_UNDERLINE_SHIFT;
 	cJSON *o = json_object();
@@ -67,12 +59,12 @@ style_json(const struct styles *table, unsigned id)
 	add_colour(o, "fg", s->fg);
 	add_colour(o, "bg", s->bg);
 	add_colour(o, "underline_colour", s->ul);
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
-		if (s->attrs & flags[i].bit)
-			cJSON_AddTrueToObject(o, flags[i].name);
+	for (size_t i = 0; i < STYLE_FLAGS; i++) {
+		if (s->attrs & style_flags[i].bit)
+			cJSON_AddTrueToObject(o, style_flags[i].name);
 	}
-	if (underline != 0 && underline < sizeof underlines / sizeof *underlines)
-		cJSON_AddStringToObject(o, "underline", underlines[underline]);
+	if (underline != 0 && underline < UNDERLINES)
+		cJSON_AddStringToObject(o, "underline", underline_names[underline]);
 	if (s->link != 0)
 		json_add_text(o, "link", style_link(table, s->link, NULL));
 	return o;

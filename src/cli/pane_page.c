@@ -33,11 +33,8 @@ read_colour(const cJSON *o, const char *name)
 static unsigned
 read_underline(const char *name)
 {
-	static const char *const names[] = {
-	    "none", "single", "double", "curly", "dotted", "dashed"};
-
-	for (unsigned i = 0; name != NULL && i < sizeof names / sizeof *names; i++)
-		if (strcmp(name, names[i]) == 0)
+	for (unsigned i = 0; name != NULL && i < UNDERLINES; i++)
+		if (strcmp(name, underline_names[i]) == 0)
 			return i;
 	return 0;
 }
@@ -45,20 +42,14 @@ read_underline(const char *name)
 static uint16_t
 read_style(const cJSON *o, struct styles *styles)
 {
-	static const struct {
-		unsigned bit;
-		const char *name;
-	} flags[] = {{STYLE_BOLD, "bold"}, {STYLE_DIM, "dim"}, {STYLE_ITALIC, "italic"},
-	    {STYLE_BLINK, "blink"}, {STYLE_INVERSE, "inverse"}, {STYLE_HIDDEN, "hidden"},
-	    {STYLE_STRIKE, "strike"}, {STYLE_OVERLINE, "overline"}};
 	const char *link = json_string(o, "link");
 	struct style s = {.fg = read_colour(o, "fg"),
 	    .bg = read_colour(o, "bg"),
 	    .ul = read_colour(o, "underline_colour")};
 
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-		if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, flags[i].name)))
-			s.attrs |= (uint16_t)flags[i].bit;
+	for (size_t i = 0; i < STYLE_FLAGS; i++)
+		if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, style_flags[i].name)))
+			s.attrs |= style_flags[i].bit;
 	s.attrs |=
 	    (uint16_t)(read_underline(json_string(o, "underline")) << STYLE_UNDERLINE_SHIFT);
 	if (link != NULL)

@@ -9,6 +9,12 @@
 #include "base/buf.h"
 #include "base/xmalloc.h"
 
+const struct style_flag style_flags[STYLE_FLAGS] = {{STYLE_BOLD, "bold"}, {STYLE_DIM, "dim"},
+    {STYLE_ITALIC, "italic"}, {STYLE_BLINK, "blink"}, {STYLE_INVERSE, "inverse"},
+    {STYLE_HIDDEN, "hidden"}, {STYLE_STRIKE, "strike"}, {STYLE_OVERLINE, "overline"}};
+const char *const underline_names[UNDERLINES] = {
+    "none", "single", "double", "curly", "dotted", "dashed"};
+
 /* Records from which on only coarser styles are added. The last tier has 17 * 17 colours times 8
  * attributes = 2312 members, which fit behind its start. */
 enum {

@@ -53,6 +53,14 @@ enum {
 	UNDERLINE_DASHED
 };
 
+/* What these are called where styles are written out; of underlines by their number. */
+enum { STYLE_FLAGS = 8, UNDERLINES = UNDERLINE_DASHED + 1 };
+extern const struct style_flag {
+	uint16_t bit;
+	const char *name;
+} style_flags[STYLE_FLAGS];
+extern const char *const underline_names[UNDERLINES];
+
 struct style {
 	uint32_t fg, bg, ul; /* colours of text, background and underline */
 	uint16_t attrs;      /* STYLE_* */
