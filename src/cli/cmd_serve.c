@@ -93,25 +93,6 @@ struct serve {
 };
 
 static void
-set_path(char **path, const char *arg)
-{
-	free(*path);
-	*path = xstrdup(arg);
-}
-
-/* The list ends with a NULL; beyond its end a word is passed over. */
-static void
-add_word(const char **list, size_t max, const char *word)
-{
-	for (size_t i = 0; i < max; i++) {
-		if (list[i] == NULL) {
-			list[i] = word;
-			return;
-		}
-	}
-}
-
-static void
 serve_option(struct serve *s, int option, const char *arg)
 {
 	struct daemon *d = &s->daemon;
@@ -121,19 +102,19 @@ serve_option(struct serve *s, int option, const char *arg)
 		d->listen = arg;
 		break;
 	case O_SOCKET:
-		set_path(&d->socket, arg);
+		daemon_set_path(&d->socket, arg);
 		break;
 	case O_STATE_DIR:
-		set_path(&d->state_dir, arg);
+		daemon_set_path(&d->state_dir, arg);
 		break;
 	case O_TOKEN_FILE:
-		set_path(&d->token_file, arg);
+		daemon_set_path(&d->token_file, arg);
 		break;
 	case O_TLS_CERT:
-		set_path(&d->tls_cert, arg);
+		daemon_set_path(&d->tls_cert, arg);
 		break;
 	case O_TLS_KEY:
-		set_path(&d->tls_key, arg);
+		daemon_set_path(&d->tls_key, arg);
 		break;
 	case O_NO_AUTH:
 		d->no_auth = true;
@@ -142,10 +123,10 @@ serve_option(struct serve *s, int option, const char *arg)
 		d->insecure_http = true;
 		break;
 	case O_ALLOW_ORIGIN:
-		add_word(d->origins, SERVER_ORIGINS_MAX + 1, arg);
+		daemon_add_word(d->origins, SERVER_ORIGINS_MAX + 1, arg);
 		break;
 	case O_TRUST_PROXY:
-		add_word(d->proxies, SERVER_PROXIES_MAX + 1, arg);
+		daemon_add_word(d->proxies, SERVER_PROXIES_MAX + 1, arg);
 		break;
 	case O_BASE_PATH:
 		d->base = arg;
@@ -169,7 +150,7 @@ serve_option(struct serve *s, int option, const char *arg)
 		s->ttyd = true;
 		break;
 	case O_TMUX_SOCKET:
-		add_word(d->tmux_sockets, SOCKETS_MAX, arg);
+		daemon_add_word(d->tmux_sockets, SOCKETS_MAX, arg);
 		break;
 	default: /* O_NO_TMUX */
 		d->no_tmux = true;
@@ -260,7 +241,7 @@ take_given(struct daemon *d, char **cause)
 		d->cfg.loopback = listen_is_loopback(d->listen);
 	}
 	if (d->given.unix_fd >= 0)
-		set_path(&d->socket, d->given.socket);
+		daemon_set_path(&d->socket, d->given.socket);
 	return 0;
 }
 

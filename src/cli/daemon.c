@@ -27,6 +27,24 @@
 #include "net/server.h"
 #include "os/os.h"
 
+void
+daemon_set_path(char **path, const char *arg)
+{
+	free(*path);
+	*path = xstrdup(arg);
+}
+
+void
+daemon_add_word(const char **list, size_t max, const char *word)
+{
+	for (size_t i = 0; i < max; i++) {
+		if (list[i] == NULL) {
+			list[i] = word;
+			return;
+		}
+	}
+}
+
 struct run {
 	const struct daemon *d;
 	uv_loop_t loop;

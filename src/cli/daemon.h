@@ -29,6 +29,11 @@ struct daemon {
 	struct app_config cfg;   /* listening sockets and limits */
 };
 
+/* For options: a path in place of another; a word behind the others of a list that ends with a NULL, of
+ * which there may be `max`, and what is more is passed over. */
+void daemon_set_path(char **path, const char *arg);
+void daemon_add_word(const char **list, size_t max, const char *word);
+
 /* Writes the link, or what went wrong, to `report` (daemon_read_report reads it), or to the
  * terminal if that is -1. Returns an exit status. */
 int daemon_run(struct daemon *d, int report);

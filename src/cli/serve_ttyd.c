@@ -139,24 +139,6 @@ read_credential(const char *arg)
 	return NULL;
 }
 
-static void
-add_word(const char **list, size_t max, const char *word)
-{
-	for (size_t i = 0; i < max; i++) {
-		if (list[i] == NULL) {
-			list[i] = word;
-			return;
-		}
-	}
-}
-
-static void
-set_path(char **path, const char *arg)
-{
-	free(*path);
-	*path = xstrdup(arg);
-}
-
 /* What `serve` has, too. */
 static void
 common_option(struct daemon *d, int option, const char *arg)
@@ -166,10 +148,10 @@ common_option(struct daemon *d, int option, const char *arg)
 		d->base = arg;
 		break;
 	case O_SSL_CERT:
-		set_path(&d->tls_cert, arg);
+		daemon_set_path(&d->tls_cert, arg);
 		break;
 	case O_SSL_KEY:
-		set_path(&d->tls_key, arg);
+		daemon_set_path(&d->tls_key, arg);
 		break;
 	case O_NO_AUTH:
 		d->no_auth = true;
@@ -178,19 +160,19 @@ common_option(struct daemon *d, int option, const char *arg)
 		d->insecure_http = true;
 		break;
 	case O_TOKEN_FILE:
-		set_path(&d->token_file, arg);
+		daemon_set_path(&d->token_file, arg);
 		break;
 	case O_ALLOW_ORIGIN:
-		add_word(d->origins, SERVER_ORIGINS_MAX + 1, arg);
+		daemon_add_word(d->origins, SERVER_ORIGINS_MAX + 1, arg);
 		break;
 	case O_TRUST_PROXY:
-		add_word(d->proxies, SERVER_PROXIES_MAX + 1, arg);
+		daemon_add_word(d->proxies, SERVER_PROXIES_MAX + 1, arg);
 		break;
 	case O_SOCKET:
-		set_path(&d->socket, arg);
+		daemon_set_path(&d->socket, arg);
 		break;
 	case O_STATE_DIR:
-		set_path(&d->state_dir, arg);
+		daemon_set_path(&d->state_dir, arg);
 		break;
 	default: /* O_CHECK_ORIGIN */
 		break;
@@ -268,17 +250,6 @@ address_of(const char *name)
 	return found != NULL ? found : xstrdup(name);
 }
 
-static unsigned
-port_of(int fd)
-{
-	struct sockaddr_storage ss = {0};
-	socklen_t len = sizeof ss;
-
-	getsockname(fd, (struct sockaddr *)&ss, &len);
-	return ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
-					      : ((struct sockaddr_in *)&ss)->sin_port);
-}
-
 /* *take is the daemon's address from then on. */
 static int
 listen_there(struct wish *w, char **take, char **cause)
@@ -293,7 +264,7 @@ listen_there(struct wish *w, char **take, char **cause)
 	d->listen = *take;
 	if ((rc = listen_tcp(d->listen, &d->cfg.tcp_fd, &d->cfg.loopback, cause)) != 0)
 		return rc;
-	port = port_of(d->cfg.tcp_fd);
+	port = (unsigned)server_port_of(d->cfg.tcp_fd);
 	if (d->state_dir == NULL) {
 		dir = paths_state_dir();
 		d->state_dir = xasprintf("%s/ttyd-%u", dir, port);

@@ -355,8 +355,8 @@ make_context(uv_loop_t *loop, bool tls, const struct server_bounds *b)
 	return lws_create_context(&info);
 }
 
-static int
-port_of(int fd)
+int
+server_port_of(int fd)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof ss;
@@ -378,7 +378,7 @@ server_new(uv_loop_t *loop, const struct server_config *cfg, struct server **out
 	s->loop = loop;
 	s->guard = guard_new(cfg->guard_tries);
 	s->tls = cfg->tls_cert != NULL;
-	s->port = port_of(cfg->tcp_fd);
+	s->port = server_port_of(cfg->tcp_fd);
 	s->tcp.fd = s->local.fd = -1;
 	snprintf(s->cookie, sizeof s->cookie, "panescry-%d", s->port);
 	buf_init(&s->message, BUF_NO_MAX);

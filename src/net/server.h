@@ -112,6 +112,7 @@ const char *server_library(void);
 
 /* Port of the TCP door. */
 int server_port(const struct server *s);
+int server_port_of(int fd); /* where a socket listens; 0: on no port */
 
 /* Makes listening sockets. `addr` is "ADDR:PORT" or "[ADDR]:PORT", numeric, or "localhost".
  * *loopback says what kind of address it was. */
