@@ -327,6 +327,8 @@ struct entry *ttyd_client(
     struct app *a, struct tty *t, unsigned cols, unsigned rows, const char **cause);
 void ttyd_client_left(struct app *a, struct entry *e);
 
+/* Of a viewer whose argument is its connection. */
+extern const struct viewer_callbacks attach_callbacks;
 extern const struct ws_endpoint attach_endpoint, events_endpoint, tty_endpoint;
 extern const struct http_route app_routes[];
 

@@ -21,21 +21,21 @@ struct attachment {
 static void
 on_wake(struct viewer *v, bool now, void *arg)
 {
-	struct attachment *t = arg;
-
 	(void)v;
 	if (now)
-		ws_write_now(t->conn);
+		ws_write_now(arg);
 	else
-		ws_want_write(t->conn);
+		ws_want_write(arg);
 }
 
 static void
 on_hold(struct viewer *v, bool hold, void *arg)
 {
 	(void)v;
-	ws_hold(((struct attachment *)arg)->conn, hold);
+	ws_hold(arg, hold);
 }
+
+const struct viewer_callbacks attach_callbacks = {on_wake, on_hold};
 
 /* False when an argument is not what it should be. */
 static bool
@@ -67,7 +67,6 @@ static int
 attach_open(struct ws_conn *c, const struct ws_request *req, void *arg, void **data,
     const char **reason)
 {
-	static const struct viewer_callbacks callbacks = {on_wake, on_hold};
 	const char *ref = ws_request_param(req), *only = ws_request_pane(req);
 	struct viewer_spec spec = {0};
 	struct attachment *t;
@@ -96,7 +95,7 @@ attach_open(struct ws_conn *c, const struct ws_request *req, void *arg, void **d
 	t = xcalloc(1, sizeof *t);
 	t->app = a;
 	t->conn = c;
-	t->viewer = viewer_new(e->pane, &spec, &callbacks, t);
+	t->viewer = viewer_new(e->pane, &spec, &attach_callbacks, c);
 	a->viewer_count++;
 	*data = t;
 	return 0;

@@ -49,25 +49,6 @@ struct tty {
 };
 
 static void
-on_wake(struct viewer *v, bool now, void *arg)
-{
-	struct tty *t = arg;
-
-	(void)v;
-	if (now)
-		ws_write_now(t->conn);
-	else
-		ws_want_write(t->conn);
-}
-
-static void
-on_hold(struct viewer *v, bool hold, void *arg)
-{
-	(void)v;
-	ws_hold(((struct tty *)arg)->conn, hold);
-}
-
-static void
 on_calm(uv_timer_t *h)
 {
 	struct tty *t = h->data;
@@ -124,7 +105,6 @@ title_of(const struct entry *e)
 static void
 attach(struct tty *t, struct entry *e, const struct tty_request *hello)
 {
-	static const struct viewer_callbacks callbacks = {on_wake, on_hold};
 	struct viewer_spec spec = {.cols = hello->cols, .rows = hello->rows};
 
 	t->read_only = ws_access(t->conn) < AUTH_WRITE || !job_pane_takes_input(e) ||
@@ -132,7 +112,7 @@ attach(struct tty *t, struct entry *e, const struct tty_request *hello)
 	t->had_ended = pane_state(e->pane) == PANE_EXITED;
 	t->title = title_of(e);
 	spec.read_only = t->read_only;
-	t->viewer = viewer_new(e->pane, &spec, &callbacks, t);
+	t->viewer = viewer_new(e->pane, &spec, &attach_callbacks, t->conn);
 	t->app->viewer_count++;
 }
 
