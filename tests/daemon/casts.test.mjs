@@ -1,7 +1,7 @@
 // record, export and import: what is in a file is what was in the pane, and comes back into one.
 
 import assert from 'node:assert/strict';
-import { spawn, execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { access, appendFile, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -9,19 +9,10 @@ import { fileURLToPath } from 'node:url';
 import { htmlLines, parseCast, printed, readCast, svgLines } from './lib/cast.mjs';
 import { privateDir, useDaemon } from './lib/daemon.mjs';
 import { killWorker, startKept } from './lib/keeper.mjs';
-import { assertDone, assertRefused, BINARY, cleanEnv } from './lib/run.mjs';
+import { assertDone, assertRefused, BINARY, cleanEnv, has } from './lib/run.mjs';
 import { each, until, within } from './lib/until.mjs';
 
 const CORPORA = join(dirname(fileURLToPath(import.meta.url)), '..', 'term', 'corpora');
-
-const has = (program) => {
-  try {
-    execFileSync('sh', ['-c', `command -v ${program}`]);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** Lines with the looks of their parts, and the cursor: all that a pane shows, whatever its styles are called. */
 async function shown(d, id, main = 0) {

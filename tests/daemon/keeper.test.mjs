@@ -9,20 +9,12 @@ import {
   allGone, checkHistory, descriptors, drawn, fast, few, Follower, FULL_SCREEN, info, killWorker, now, pause, pids,
   random, rests, seed, shown, slow, startKept,
 } from './lib/keeper.mjs';
-import { alive, assertDone, assertRefused, BINARY, cleanEnv } from './lib/run.mjs';
+import { alive, assertDone, assertRefused, BINARY, cleanEnv, has } from './lib/run.mjs';
 import { each, until, within } from './lib/until.mjs';
 import { HARDEN } from './lib/daemon.mjs';
 
 const RING = 16 * 1024 * 1024;
 const LINES = 10_000; // of history, all of which are read
-const has = (program) => {
-  try {
-    execFileSync('sh', ['-c', `command -v ${program}`]);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** One daemon for a few tests, as useDaemon, with a panescry.conf. */
 function useKept(options) {

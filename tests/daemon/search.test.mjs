@@ -2,7 +2,6 @@
 // costly one harms nobody else.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -10,19 +9,11 @@ import { fileURLToPath } from 'node:url';
 import { privateDir, startDaemon, useDaemon } from './lib/daemon.mjs';
 import { killWorker } from './lib/keeper.mjs';
 import { Raw, requestText } from './lib/raw.mjs';
-import { run } from './lib/run.mjs';
+import { has, run } from './lib/run.mjs';
 import { each, until } from './lib/until.mjs';
 
 const CORPORA = fileURLToPath(new URL('../term/corpora/', import.meta.url));
 const UTF8 = { LC_ALL: 'C.UTF-8' };
-const has = (program) => {
-  try {
-    execFileSync('sh', ['-c', `command -v ${program}`]);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 const bare = (s) => s.replace(/ +$/, '');
 const query = (args) => {

@@ -1,13 +1,16 @@
 // Runs the binary as a command of its own and waits for its end.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { within } from './until.mjs';
 
 export const BINARY = resolve(process.env.PANESCRY ?? 'panescry');
+
+/** Whether there is such a program. */
+export const has = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
 let noServers = null;
 

@@ -6,7 +6,6 @@
 // many. PANESCRY_SEED repeats the choices of a run; PANESCRY_SCALE=0.1 makes it ten times shorter.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -14,6 +13,7 @@ import {
   slow, startKept,
 } from '../lib/keeper.mjs';
 import { chance, demand, figure, many, runParts } from '../lib/long.mjs';
+import { has } from '../lib/run.mjs';
 import { each, until } from '../lib/until.mjs';
 
 const RING = 16 * 1024 * 1024;
@@ -27,15 +27,6 @@ function times(name, list) {
   const at = (q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
   figure(`${name}: median / p90 / worst of ${list.length}`, `${ms(at(0.5))} / ${ms(at(0.9))} / ${ms(sorted.at(-1))}`);
 }
-
-const has = (program) => {
-  try {
-    execFileSync('sh', ['-c', `command -v ${program}`]);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** 10 panes that write as fast as they can, 10 that write slowly, 5 viewers, full screens. */
 async function load(d) {
