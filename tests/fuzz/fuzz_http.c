@@ -48,6 +48,19 @@ check_head(const char *head)
 	must(strstr(head, "\r\nInjected") == NULL && strstr(head, "\r\ninjected") == NULL);
 }
 
+/* What went wrong, in words; JSON-RPC has them in an object. */
+static void
+check_error(const cJSON *o)
+{
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(o, "error");
+
+	if (cJSON_GetObjectItemCaseSensitive(o, "jsonrpc") != NULL) {
+		must(cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(error, "code")));
+		error = cJSON_GetObjectItemCaseSensitive(error, "message");
+	}
+	must(cJSON_IsString(error));
+}
+
 static void
 check_body(const char *head, const char *body, size_t len, bool known)
 {
@@ -65,7 +78,7 @@ check_body(const char *head, const char *body, size_t len, bool known)
 	o = cJSON_ParseWithLengthOpts(body, len, &end, false);
 	must(o != NULL && end <= body + len);
 	if (status >= 400)
-		must(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(o, "error")));
+		check_error(o);
 	/* The only one that is for everybody. */
 	else if (!known)
 		must(cJSON_GetObjectItemCaseSensitive(o, "uptime_s") != NULL &&
