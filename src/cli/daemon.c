@@ -278,6 +278,7 @@ run_with(struct daemon *d, struct run *r)
 	char *host = link_host(d->listen), *hooks = paths_hooks(d->socket);
 	int rc;
 
+	os_heap_return();
 	d->cfg.host = host;
 	d->cfg.no_auth = d->no_auth;
 	d->cfg.loopback = listen_is_loopback(d->listen);

@@ -273,6 +273,12 @@ os_process_each(bool (*cb)(void *arg, const struct os_process *p), void *arg)
 	return 0;
 }
 
+/* What they free goes back after a while: jemalloc, and the zones of macOS. */
+void
+os_heap_return(void)
+{
+}
+
 /* Sockets and pipes. */
 
 /* Of the filter for reading EV_EOF says so, however much is still to be read. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdint.h>
@@ -61,7 +62,7 @@ os_spawn_flags(void)
 
 /* Memory that outlives the process. */
 
-enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW };
+enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW, HEAP_KEPT = 1024 * 1024 };
 
 static void *
 map_shared(int fd, size_t size)
@@ -456,6 +457,16 @@ os_processors(void)
 	cpu_set_t set;
 
 	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+/* glibc raises both with each large piece that is freed, up to 32 and 64 MiB, unless they are set. */
+void
+os_heap_return(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+#endif
 }
 
 size_t

@@ -123,6 +123,13 @@ int os_watch_read(struct os_watch *w,
 void os_thread_background(void);
 unsigned os_processors(void); /* that this process may use, at least 1 */
 
+/*
+ * What is freed goes back to the system from now on, all but a MiB or so for each thread. Of itself
+ * an allocator may keep as much as the largest pieces ever freed came to, in each thread. Call it
+ * before there is a second thread; nothing where the allocator has no such setting.
+ */
+void os_heap_return(void);
+
 /* This process: resident memory in bytes and open descriptors; 0 where unknown. */
 size_t os_resident_bytes(void);
 unsigned os_open_descriptors(void);

@@ -391,6 +391,41 @@ memory_that_is_given_back_is_zero(void **state)
 		close(fd);
 }
 
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+static void
+take_and_free(size_t size)
+{
+	char *volatile p = malloc(size);
+
+	assert_non_null(p);
+	memset(p, 1, size);
+	free(p);
+}
+
+/* Of itself glibc would keep the second: the first has taught it to. */
+static void
+what_is_freed_goes_back(void **state)
+{
+	size_t before;
+
+	(void)state;
+	os_heap_return();
+	take_and_free(KIB);
+	before = os_resident_bytes();
+	take_and_free((size_t)24 * KIB * KIB);
+	take_and_free((size_t)20 * KIB * KIB);
+	assert_in_range(os_resident_bytes(), 1, before + (size_t)4 * KIB * KIB);
+}
+#else
+static void
+what_is_freed_goes_back(void **state)
+{
+	(void)state;
+	os_heap_return();
+	skip();
+}
+#endif
+
 static void
 random_bytes_differ(void **state)
 {
@@ -419,6 +454,7 @@ main(void)
 	    cmocka_unit_test(arguments_are_told_with_their_ends),
 	    cmocka_unit_test(the_group_in_front_of_a_terminal_is_known),
 	    cmocka_unit_test(memory_that_is_given_back_is_zero),
+	    cmocka_unit_test(what_is_freed_goes_back),
 	    cmocka_unit_test(random_bytes_differ),
 	};
 
