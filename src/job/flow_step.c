@@ -262,7 +262,10 @@ on_job_ended(void *arg, struct job *j)
 	s->waiter = NULL;
 	s->job = NULL;
 	jobs_usage_add(&s->run->used, &end.usage);
-	flow_step_ended(s, &end);
+	if (j->state == JOB_ORPHANED) /* taken up before its end was on record: as after it */
+		flow_step_again(s);
+	else
+		flow_step_ended(s, &end);
 	flow_run_go(s->run); /* it may be over its budget */
 }
 

@@ -422,7 +422,7 @@ describe('a flow in the midst', () => {
     }
   });
 
-  it('runs each step once, whenever the worker is killed', async () => {
+  it('runs each step to its end once, whenever the worker is killed', async () => {
     const d = await startKept();
     try {
       const names = Array.from({ length: 24 }, (_, i) => `s${i}`);
@@ -436,7 +436,13 @@ describe('a flow in the midst', () => {
       assert.equal(r.state, 'completed', JSON.stringify(r));
       assert.deepEqual(values(r), Object.fromEntries(names.map((n) => [n, n])));
       const ran = (await readFile(join(d.dir, 'ran'), 'utf8')).split('\n').filter(Boolean);
-      assert.deepEqual(ran.sort(), [...names].sort());
+      /* Nobody knows whether one ran that was killed before the keeper held it: its job is orphaned, and another is run. */
+      const { jobs } = await d.local('GET', `/api/v1/jobs?flow=${id}&limit=1000`).then((a) => a.json);
+      const times = (name) => jobs.filter((j) => j.step === name).length;
+      assert.deepEqual(jobs.filter((j) => !['completed', 'orphaned'].includes(j.state)), []);
+      assert.equal(jobs.filter((j) => j.state === 'completed').length, names.length);
+      assert.deepEqual([...new Set(ran)].sort(), [...names].sort());
+      for (const name of names) assert.ok(ran.filter((n) => n === name).length <= times(name), `${name} ran more often than it was begun`);
     } finally {
       await d.stop();
     }
