@@ -66,12 +66,14 @@ static void
 check_versions(struct report *r, const cJSON *info)
 {
 	const char *version = json_string(info, "version");
+	const char *lws = json_string(info, "libwebsockets"), *uv = json_string(info, "libuv");
 
+	lws = lws != NULL ? lws : "unknown"; /* behind a '-' is what it was built from */
 	say(r, "version", version != NULL && strcmp(version, PACKAGE_VERSION) == 0,
 	    "daemon %s, this command %s", version != NULL ? version : "unknown",
 	    PACKAGE_VERSION);
-	say(r, "libraries", true, "libwebsockets %s, libuv %s",
-	    json_string(info, "libwebsockets"), json_string(info, "libuv"));
+	say(r, "libraries", true, "libwebsockets %.*s, libuv %s", (int)strcspn(lws, "-"), lws,
+	    uv != NULL ? uv : "unknown");
 }
 
 static void
