@@ -52,6 +52,37 @@ test('a job that is to be tried again is so although the clock was set back', { 
   await until('it to have been tried again', async () => (await d.ok('GET', `jobs/${j.id}`)).state === 'completed', 40_000);
 }));
 
+test('a limit of time is kept although the clock was set back', { skip: noClock }, using(() => startAt(), async (d) => {
+  const began = performance.now();
+  const { id } = await d.ok('POST', 'jobs', { command: ['sh', '-c', 'echo begun; exec sleep 600'], timeout_s: 3 });
+  const idle = await d.ok('POST', 'jobs', { command: ['sleep', '600'], idle_timeout_s: 3 });
+  await d.clock('-1d');
+  for (const one of [id, idle.id]) await until(`the end of ${one}`, async () => (await d.ok('GET', `jobs/${one}`)).state === 'timed_out', 40_000);
+  assert.ok(performance.now() - began >= 2900);
+}));
+
+test('the archive keeps for its days, by the clock', { skip: noClock }, using(() => startAt({ conf: { archive: 'on', archive_days: 2 } }), async (d) => {
+  const found = async (text) => (await d.ok('GET', `search?pattern=${text}&archive=1`)).total;
+  const leave = async (text) => {
+    const { id } = await d.sh(`echo ${text}`);
+    await until(`the end of ${id}`, async () => (await d.ok('GET', `panes/${id}`)).state === 'exited');
+    await d.remove(id);
+    await until(`${text} in the archive`, async () => (await found(text)) === 1);
+  };
+  await leave('of-today');
+  await d.clock('+1d');
+  await leave('of-tomorrow');
+  await killWorker(d);
+  assert.equal(await found('of-today'), 1);
+  await d.clock('+4d');
+  await killWorker(d);
+  await until('both to be gone', async () => (await found('of-today')) + (await found('of-tomorrow')) === 0, 60_000);
+  await leave('of-that-day');
+  await d.clock('-30d');
+  await killWorker(d);
+  assert.equal(await found('of-that-day'), 1);
+}));
+
 test('events go on with rising numbers when the clock was set back', { skip: noClock }, using(() => startAt(), async (d) => {
   const seen = async () => {
     const { default: WebSocket } = await import('ws');
