@@ -61,6 +61,7 @@ pane_json(const struct entry *e)
 	else
 		cJSON_AddNullToObject(o, "exit_status");
 	cJSON_AddNumberToObject(o, "offset", (double)ring_end(pane_ring(p)));
+	cJSON_AddNumberToObject(o, "ring_start", (double)ring_start(pane_ring(p)));
 	cJSON_AddNumberToObject(o, "first_line", (double)record_first_line(record));
 	cJSON_AddNumberToObject(o, "last_line", (double)record_last_line(record));
 	cJSON_AddNumberToObject(o, "viewers", pane_viewers(p));

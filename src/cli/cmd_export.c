@@ -17,6 +17,7 @@ static const struct cli_option export_options[] = {
     {"history", 'H', "LINES", "so many lines of history above the screen, or all"},
     {"since", 's', "TIME", "only what was printed since then, out of the archive too"},
     {"until", 'u', "TIME", "only what was printed until then"},
+    {"raw", 'r', NULL, "a recording of the bytes as they came, of the last that are there"},
     {"main", 'm', NULL, "the main screen, also while the alternate one is up"},
     {"run", 0, "TIME", "a pane of an earlier run of the daemon, as a match says it"},
     {"size", 0, "COLSxROWS", "the size of a terminal that is gone (80x24)"},
@@ -32,6 +33,7 @@ enum {
 	OPT_HISTORY,
 	OPT_SINCE,
 	OPT_UNTIL,
+	OPT_RAW,
 	OPT_MAIN,
 	OPT_RUN,
 	OPT_SIZE,
@@ -44,7 +46,7 @@ enum {
 struct args {
 	struct export e;
 	struct pane_wanted wanted;
-	bool history, force;
+	bool history, raw, force;
 };
 
 static int
@@ -115,6 +117,9 @@ export_option(struct args *a, int option, const char *arg)
 		return set_time(a, arg, &a->wanted.since_ms);
 	case OPT_UNTIL:
 		return set_time(a, arg, &a->wanted.until_ms);
+	case OPT_RAW:
+		a->raw = true;
+		return 0;
 	case OPT_MAIN:
 		a->wanted.main_screen = true;
 		return 0;
@@ -137,6 +142,22 @@ export_option(struct args *a, int option, const char *arg)
 		a->force = true;
 		return 0;
 	}
+}
+
+static int
+set_raw(struct args *a)
+{
+	const struct pane_wanted *w = &a->wanted;
+
+	if (!a->raw)
+		return 0;
+	if (!a->e.kind->cast)
+		return cli_usage(&cmd_export, "--raw is for recordings");
+	if (a->history || w->ranged || w->main_screen || w->run != NULL)
+		return cli_usage(&cmd_export,
+		    "--raw does not go with --history, --since, --until, --main and --run");
+	a->e.kind = &export_raw;
+	return 0;
 }
 
 /* What comes. */
@@ -213,6 +234,7 @@ export_now(struct args *a, const char *path)
 	buf_release(&a->e.text);
 	styles_free(a->e.styles);
 	free(a->e.used);
+	free(a->e.times);
 	return rc;
 }
 
@@ -235,6 +257,8 @@ run_export(int argc, char **argv)
 		return cli_usage(&cmd_export, "--history does not go with --since and --until");
 	if (a.e.kind == NULL)
 		guess_format(&a, argv[w.operand + 1]);
+	if ((rc = set_raw(&a)) != 0)
+		return rc;
 	if (a.e.header.version == 0)
 		a.e.header.version = 2;
 	if (a.e.kind->cast && !a.history)

@@ -38,7 +38,21 @@ struct export
 	bool begun;
 	int64_t first_ms, last_ms;
 	struct buf text; /* of the event that has begun, at last_ms */
+
+	/* A cast of bytes: when lines were complete, and where that screen begins. */
+	int64_t *times; /* of the lines from first_line on; the caller frees */
+	size_t ntimes;
+	uint64_t first_line, screen_line;
 };
+
+/* Puts what is in `text` into a cast, as one event at last_ms; the first one begins the cast. */
+int export_event(struct export *e);
+
+/* Goes on to a time, if it is not past: what is in `text` is an event before it. */
+int export_at(struct export *e, int64_t ms);
+
+/* The end of a cast, with the exit status where there is one. */
+int export_cast_end(struct export *e);
 
 /* Each returns 0 or an exit status. */
 struct export_kind {
@@ -50,7 +64,7 @@ struct export_kind {
 	int (*end)(struct export *e);
 };
 
-extern const struct export_kind export_cast, export_html, export_svg, export_text;
+extern const struct export_kind export_cast, export_raw, export_html, export_svg, export_text;
 
 /* Writes what is in b, when it is much or `all`. */
 int export_flush(struct export *e, bool all);

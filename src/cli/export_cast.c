@@ -14,9 +14,8 @@
 #include "cli/export.h"
 #include "term/term.h"
 
-/* Whatever was put into the text, as one event. */
-static int
-end_event(struct export *e)
+int
+export_event(struct export *e)
 {
 	if (e->text.len == 0)
 		return 0;
@@ -35,13 +34,13 @@ end_event(struct export *e)
 	return export_flush(e, false);
 }
 
-static int
-at_time(struct export *e, int64_t ms)
+int
+export_at(struct export *e, int64_t ms)
 {
 	int rc = 0;
 
 	if (ms > e->last_ms) {
-		rc = end_event(e);
+		rc = export_event(e);
 		e->last_ms = ms;
 	}
 	return rc;
@@ -56,7 +55,7 @@ put_line(struct export *e, const struct pane_line *l)
 static int
 cast_line(struct export *e, const struct pane_line *l)
 {
-	int rc = at_time(e, l->time_ms);
+	int rc = export_at(e, l->time_ms);
 
 	put_line(e, l);
 	buf_puts(&e->text, "\r\n");
@@ -87,7 +86,7 @@ static int
 cast_screen(struct export *e, const struct pane_page *p, bool alternate)
 {
 	unsigned used = rows_of(p);
-	int rc = at_time(e, e->facts.active_ms);
+	int rc = export_at(e, e->facts.active_ms);
 
 	if (alternate)
 		buf_puts(&e->text, "\033[?1049h\033[H");
@@ -107,8 +106,8 @@ cast_screen(struct export *e, const struct pane_page *p, bool alternate)
 	return rc;
 }
 
-static int
-cast_end(struct export *e)
+int
+export_cast_end(struct export *e)
 {
 	char status[16];
 	int rc;
@@ -117,7 +116,7 @@ cast_end(struct export *e)
 		e->last_ms = e->last_ms != 0 ? e->last_ms : clock_wall_ms();
 		buf_puts(&e->text, "\033[m"); /* a cast has at least one event */
 	}
-	rc = end_event(e);
+	rc = export_event(e);
 	if (rc == 0 && e->header.version >= 3 && e->facts.exited && e->facts.exit_status >= 0 &&
 	    e->facts.exit_status <= 255) {
 		snprintf(status, sizeof status, "%d", e->facts.exit_status);
@@ -127,4 +126,4 @@ cast_end(struct export *e)
 	return rc == 0 ? export_flush(e, true) : rc;
 }
 
-const struct export_kind export_cast = {"cast", true, cast_line, cast_screen, cast_end};
+const struct export_kind export_cast = {"cast", true, cast_line, cast_screen, export_cast_end};

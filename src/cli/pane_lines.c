@@ -34,6 +34,15 @@ text_of(const cJSON *o, const char *name)
 	return s != NULL ? xstrdup(s) : NULL;
 }
 
+static int64_t
+time_of(const cJSON *o, const char *name)
+{
+	const char *s = json_string(o, name);
+	int64_t ms;
+
+	return s != NULL && clock_parse(s, 0, &ms) == 0 ? ms : 0;
+}
+
 static char *
 command_of(const cJSON *o)
 {
@@ -53,7 +62,7 @@ static void
 read_facts(const cJSON *o, struct pane_facts *f)
 {
 	const cJSON *status = cJSON_GetObjectItemCaseSensitive(o, "exit_status");
-	const char *state = json_string(o, "state"), *active = json_string(o, "last_activity");
+	const char *state = json_string(o, "state");
 	uint64_t cols = 0, rows = 0;
 
 	json_u64(o, "cols", 1, ATTACH_SIZE_MAX, &cols);
@@ -63,8 +72,9 @@ read_facts(const cJSON *o, struct pane_facts *f)
 	f->command = command_of(o);
 	f->exited = state != NULL && strcmp(state, "exited") == 0;
 	f->exit_status = cJSON_IsNumber(status) ? status->valueint : -1;
-	if (active == NULL || clock_parse(active, 0, &f->active_ms) != 0)
-		f->active_ms = 0;
+	f->created_ms = time_of(o, "created");
+	f->active_ms = time_of(o, "last_activity");
+	json_u64(o, "ring_start", 0, JSON_INT_MAX, &f->ring_start);
 	f->cols = (unsigned)cols;
 	f->rows = (unsigned)rows;
 }

@@ -26,7 +26,9 @@ struct pane_facts {
 	char *id, *name, *command; /* may be NULL */
 	bool gone, exited;
 	int exit_status;
+	int64_t created_ms;  /* 0: not known */
 	int64_t active_ms;   /* when it printed last; 0: not known */
+	uint64_t ring_start; /* the first byte that it wrote and that is there still */
 	unsigned cols, rows; /* 0: not known */
 };
 

@@ -310,6 +310,34 @@ describe('casts', () => {
     await d.remove(id);
   });
 
+  it('export --raw has the bytes as they came, at the times of their lines', async () => {
+    const { id } = await d.sh(
+      'seq 40; sleep 1.2; printf "\\033[?1049h\\033[Hone\\033[Htwo \\342\\202\\254\\033[?1049l"; seq 41 60; printf "0%%\\r50%%\\r100%%"; exit 5',
+      { cols: 40, rows: 10 });
+    await d.exited(id);
+    assertDone(await d.cli(['export', '--raw', '-F', 'v3', '-t', 'raw', id, at('raw.cast')]));
+    const { header, events } = await readCast(at('raw.cast'));
+    assert.deepEqual([header.version, header.term.cols, header.term.rows, header.title], [3, 40, 10, 'raw']);
+    const seq = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => `${from + i}\r\n`).join('');
+    assert.equal(printed({ events }), `${seq(1, 40)}\u001b[?1049h\u001b[Hone\u001b[Htwo \u20ac\u001b[?1049l${seq(41, 60)}0%\r50%\r100%`);
+    assert.deepEqual([events.at(-1).code, events.at(-1).text], ['x', '5']);
+    // What left the screen before the pause did so before the pause, and what came behind it later.
+    const when = (what) => {
+      let text = '';
+      return events.find((e) => (text += e.text).includes(what)).time;
+    };
+    assert.ok(when('100%') - when('\n30\r\n') >= 1, JSON.stringify(events.map((e) => [e.time, e.text])));
+    const again = await play(d, at('raw.cast'));
+    assert.deepEqual(await shown(d, again.id), await shown(d, id));
+    for (const args of [['-H', '1'], ['-s', '1h'], ['-m'], ['-F', 'html']])
+      assertRefused(await d.cli(['export', '--raw', ...args, id, at('none.cast')]), 2, /--raw/);
+    for (const x of [id, again.id]) await d.remove(x);
+    await d.gone(id);
+    const refused = await d.cli(['export', '--raw', id, at('none.cast')]);
+    assert.equal(refused.status, 2, refused.err);
+    assert.ok(!(await readdir(dir)).includes('none.cast'));
+  });
+
   it('export replaces nothing by itself, and leaves nothing when it fails', async () => {
     const { id } = await d.sh('echo here; exec cat');
     await d.shows(id, 'here');
@@ -413,9 +441,35 @@ describe('recordings', () => {
       const again = await play(d, join(d.dir, `${base}-again.cast`));
       assert.deepEqual(await shown(d, again.id), await shown(d, first.id), name);
       assert.equal(await said(again.id), await said(first.id));
+      assertDone(await d.cli(['export', '--raw', first.id, join(d.dir, `${base}-raw.cast`)]));
+      assert.equal(printed(await readCast(join(d.dir, `${base}-raw.cast`))), text, name);
       await d.remove(first.id);
       await d.remove(again.id);
     });
+  });
+});
+
+describe('a ring that is full', () => {
+  it('is exported from a line on, with the screen that it leads to', async () => {
+    const d = await startKept({ conf: { ring_bytes: '64K' } });
+    try {
+      const file = join(d.dir, 'raw.cast');
+      const { id } = await d.sh('seq -f "line \u001b[32m%.0f\u001b[m" 20000; printf "\\033[?1049h\\033[3;4Hup"; exec cat', { rows: 12, cols: 50 });
+      await until('the screen', async () => (await texts(d, id, 'main=0')).some((l) => l.trim() === 'up'));
+      const { ring_start } = await d.ok('GET', `panes/${id}`);
+      assert.ok(ring_start > 0);
+      assertDone(await d.cli(['export', '--raw', id, file]));
+      const text = printed(await readCast(file));
+      assert.match(text, /^line \u001b\[32m\d+\u001b\[m\r\nline /);
+      const numbers = [...text.matchAll(/line \u001b\[32m(\d+)/g)].map((m) => Number(m[1]));
+      assert.deepEqual(numbers, Array.from({ length: numbers.length }, (_, i) => 20000 - numbers.length + 1 + i));
+      assert.ok(text.length > 60_000, `${text.length}`);
+      const again = await play(d, file);
+      const of = async (x, main) => (await shown(d, x, main)).lines.slice(-12);
+      for (const main of [0, 1]) assert.deepEqual(await of(again.id, main), await of(id, main));
+    } finally {
+      await d.stop();
+    }
   });
 });
 

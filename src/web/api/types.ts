@@ -353,6 +353,8 @@ export interface Pane {
   exit_status: number | null;
   /** Bytes that it has written. */
   offset: number;
+  /** The first of them that is still there. */
+  ring_start: number;
   first_line: number;
   last_line: number;
   viewers: number;
