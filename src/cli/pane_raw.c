@@ -113,7 +113,6 @@ pane_raw(
 	}
 	if (context != NULL)
 		client_ws_context_free(context);
-	uv_run(&r.loop, UV_RUN_DEFAULT);
 	uv_loop_close(&r.loop);
 	free(path);
 	free(socket);

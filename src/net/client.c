@@ -35,6 +35,7 @@ unix_address(const char *socket)
 /* WebSockets. */
 
 struct client_ws_context {
+	uv_loop_t *loop;
 	struct lws_context *lws;
 	struct lws_protocols protocols[2];
 };
@@ -163,6 +164,7 @@ client_ws_context_new(uv_loop_t *loop)
 	ctx->protocols[0] = (struct lws_protocols){
 	    .name = "client", .callback = on_ws, .rx_buffer_size = WS_RX};
 	lws_set_log_level(0, quiet);
+	ctx->loop = loop;
 	ctx->lws = lws_create_context(&info);
 	if (ctx->lws == NULL) {
 		free(ctx);
@@ -176,6 +178,9 @@ client_ws_context_free(struct client_ws_context *ctx)
 {
 	if (ctx == NULL)
 		return;
+	lws_context_destroy(ctx->lws);
+	/* With a foreign loop lws takes a second call once its handles are closed. */
+	uv_run(ctx->loop, UV_RUN_DEFAULT);
 	lws_context_destroy(ctx->lws);
 	free(ctx);
 }

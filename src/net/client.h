@@ -42,7 +42,8 @@ struct client_ws_callbacks {
 	void (*closed)(int code, const char *reason, void *arg);
 };
 
-/* One libwebsockets context for all connections of a process; NULL when it cannot start. */
+/* One libwebsockets context for all connections of a process; NULL when it cannot start. To free it
+ * runs the loop, on which nothing else may be, until its handles are closed. */
 struct client_ws_context;
 struct client_ws_context *client_ws_context_new(uv_loop_t *loop);
 void client_ws_context_free(struct client_ws_context *ctx);
