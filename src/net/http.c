@@ -265,6 +265,7 @@ answer(struct http_req *r, int status, const char *type, const char *body, size_
 	r->type = type;
 	r->out = body;
 	r->out_len = len;
+	r->moved_ms = uv_now(r->server->loop);
 	stop_waiting(r);
 	if (r->inner != NULL)
 		http_inner_answered(r->inner);

@@ -23,7 +23,7 @@ struct http_req {
 	struct http_inner *inner; /* a handler asks; NULL: a client does, and has a wsi */
 	bool head, dispatched, body_done, waits, leaving;
 	bool last;         /* the connection ends behind the answer */
-	uint64_t moved_ms; /* its body began, or its answer went on; loop time */
+	uint64_t moved_ms; /* its body began, or its answer did or went on; loop time */
 	struct buf body;
 	void (*gone)(void *);
 	void *gone_arg;

@@ -419,3 +419,20 @@ describe('what jobs have written', () => {
     await ended(small);
   });
 });
+
+it('what was asked for longer than an answer may take to be sent is answered', async () => {
+  const d = await startKept({ conf: { send_seconds: 1 } });
+  try {
+    const { id } = await d.sh('exec cat');
+    const { pid } = await d.info();
+    const asked = Array.from({ length: 20 }, () => d.request('POST', `/api/v1/panes/${id}/wait`, { json: { pattern: 'never', timeout_ms: 2500 } }));
+    await until('all to wait', async () => (await d.metric('panescry_waits')) === 20);
+    // So that all answers, and a look at what is not sent, are due in one turn of the loop.
+    process.kill(pid, 'SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    process.kill(pid, 'SIGCONT');
+    assert.deepEqual((await Promise.all(asked)).map((r) => r.status), asked.map(() => 408));
+  } finally {
+    await d.stop();
+  }
+});
