@@ -41,28 +41,6 @@
 
 #define DEFAULT_LISTEN "127.0.0.1:7263" /* "pane" on a phone's keys */
 
-enum {
-	O_LISTEN,
-	O_SOCKET,
-	O_STATE_DIR,
-	O_TOKEN_FILE,
-	O_TLS_CERT,
-	O_TLS_KEY,
-	O_NO_AUTH,
-	O_INSECURE_HTTP,
-	O_ALLOW_ORIGIN,
-	O_TRUST_PROXY,
-	O_BASE_PATH,
-	O_QR,
-	O_NO_TMUX,
-	O_TMUX_SOCKET,
-	O_FOREGROUND,
-	O_HARDEN,
-	O_NO_KEEPER,
-	O_UPGRADE,
-	O_TTYD
-};
-
 static const struct cli_option serve_options[] = {
     {"listen", 'l', "ADDR:PORT", "where the page is served (default " DEFAULT_LISTEN ")"},
     {"socket", 'S', "PATH", "the socket that commands talk to"},
@@ -93,69 +71,14 @@ struct serve {
 };
 
 static void
-serve_option(struct serve *s, int option, const char *arg)
+serve_option(struct serve *s, const char *name, const char *arg)
 {
-	struct daemon *d = &s->daemon;
-
-	switch (option) {
-	case O_LISTEN:
-		d->listen = arg;
-		break;
-	case O_SOCKET:
-		daemon_set_path(&d->socket, arg);
-		break;
-	case O_STATE_DIR:
-		daemon_set_path(&d->state_dir, arg);
-		break;
-	case O_TOKEN_FILE:
-		daemon_set_path(&d->token_file, arg);
-		break;
-	case O_TLS_CERT:
-		daemon_set_path(&d->tls_cert, arg);
-		break;
-	case O_TLS_KEY:
-		daemon_set_path(&d->tls_key, arg);
-		break;
-	case O_NO_AUTH:
-		d->no_auth = true;
-		break;
-	case O_INSECURE_HTTP:
-		d->insecure_http = true;
-		break;
-	case O_ALLOW_ORIGIN:
-		daemon_add_word(d->origins, SERVER_ORIGINS_MAX + 1, arg);
-		break;
-	case O_TRUST_PROXY:
-		daemon_add_word(d->proxies, SERVER_PROXIES_MAX + 1, arg);
-		break;
-	case O_BASE_PATH:
-		d->base = arg;
-		break;
-	case O_QR:
-		d->qr = true;
-		break;
-	case O_FOREGROUND:
-		d->foreground = true;
-		break;
-	case O_HARDEN:
-		d->harden = true;
-		break;
-	case O_NO_KEEPER:
-		d->no_keeper = true;
-		break;
-	case O_UPGRADE:
+	if (strcmp(name, "upgrade") == 0)
 		s->upgrade = true;
-		break;
-	case O_TTYD:
+	else if (strcmp(name, "ttyd") == 0)
 		s->ttyd = true;
-		break;
-	case O_TMUX_SOCKET:
-		daemon_add_word(d->tmux_sockets, SOCKETS_MAX, arg);
-		break;
-	default: /* O_NO_TMUX */
-		d->no_tmux = true;
-		break;
-	}
+	else if (!daemon_option(&s->daemon, name, arg))
+		abort(); /* an option of ours that nobody takes */
 }
 
 /* A relative path would mean another file in another directory. */
@@ -495,14 +418,13 @@ run_serve(int argc, char **argv)
 	int option, rc;
 
 	if (argc > 1 && strcmp(argv[1], "--ttyd") == 0) {
-		free(s.daemon.socket);
-		free(s.daemon.state_dir);
+		daemon_release(&s.daemon);
 		return serve_ttyd(argc - 1, argv + 1);
 	}
 	s.daemon.umask = umask(077);
 	spawn_umask(s.daemon.umask);
 	while ((option = cli_next(&w)) >= 0)
-		serve_option(&s, option, w.arg);
+		serve_option(&s, serve_options[option].name, w.arg);
 	if (option == CLI_BAD)
 		rc = CLI_ERROR;
 	else if (s.ttyd)
@@ -513,11 +435,7 @@ run_serve(int argc, char **argv)
 		rc = daemon_run_worker(&s.daemon, (int)fd);
 	else
 		rc = s.upgrade ? upgrade(s.daemon.socket) : serve_start(&s.daemon);
-	free(s.daemon.socket);
-	free(s.daemon.state_dir);
-	free(s.daemon.token_file);
-	free(s.daemon.tls_cert);
-	free(s.daemon.tls_key);
+	daemon_release(&s.daemon);
 	return rc;
 }
 

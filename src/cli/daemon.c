@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,14 +35,79 @@ daemon_set_path(char **path, const char *arg)
 	*path = xstrdup(arg);
 }
 
-void
-daemon_add_word(const char **list, size_t max, const char *word)
+static void
+add_word(const char **list, size_t max, const char *word)
 {
 	for (size_t i = 0; i < max; i++) {
 		if (list[i] == NULL) {
 			list[i] = word;
 			return;
 		}
+	}
+}
+
+enum kind { FLAG, TEXT, PATH, WORDS };
+
+#define AT(field) offsetof(struct daemon, field)
+
+static const struct setting {
+	const char *name;
+	enum kind kind;
+	size_t at;
+	size_t max; /* of words */
+} settings[] = {
+    {"listen", TEXT, AT(listen), 0},
+    {"socket", PATH, AT(socket), 0},
+    {"state-dir", PATH, AT(state_dir), 0},
+    {"token-file", PATH, AT(token_file), 0},
+    {"tls-cert", PATH, AT(tls_cert), 0},
+    {"tls-key", PATH, AT(tls_key), 0},
+    {"ssl-cert", PATH, AT(tls_cert), 0},
+    {"ssl-key", PATH, AT(tls_key), 0},
+    {"no-auth", FLAG, AT(no_auth), 0},
+    {"insecure-http", FLAG, AT(insecure_http), 0},
+    {"allow-origin", WORDS, AT(origins), SERVER_ORIGINS_MAX + 1},
+    {"trust-proxy", WORDS, AT(proxies), SERVER_PROXIES_MAX + 1},
+    {"base-path", TEXT, AT(base), 0},
+    {"qr", FLAG, AT(qr), 0},
+    {"no-tmux", FLAG, AT(no_tmux), 0},
+    {"tmux-socket", WORDS, AT(tmux_sockets), SOCKETS_MAX},
+    {"foreground", FLAG, AT(foreground), 0},
+    {"harden", FLAG, AT(harden), 0},
+    {"no-keeper", FLAG, AT(no_keeper), 0},
+};
+
+bool
+daemon_option(struct daemon *d, const char *name, const char *arg)
+{
+	const struct setting *o = settings,
+			     *end = settings + sizeof settings / sizeof *settings;
+	void *field;
+
+	while (o < end && strcmp(o->name, name) != 0)
+		o++;
+	if (o == end)
+		return false;
+	field = (char *)d + o->at;
+	if (o->kind == FLAG)
+		*(bool *)field = true;
+	else if (o->kind == TEXT)
+		*(const char **)field = arg;
+	else if (o->kind == PATH)
+		daemon_set_path(field, arg);
+	else
+		add_word(field, o->max, arg);
+	return true;
+}
+
+void
+daemon_release(struct daemon *d)
+{
+	char **paths[] = {&d->socket, &d->state_dir, &d->token_file, &d->tls_cert, &d->tls_key};
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		free(*paths[i]);
+		*paths[i] = NULL;
 	}
 }
 

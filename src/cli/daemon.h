@@ -29,10 +29,11 @@ struct daemon {
 	struct app_config cfg;   /* listening sockets and limits */
 };
 
-/* For options: a path in place of another; a word behind the others of a list that ends with a NULL, of
- * which there may be `max`, and what is more is passed over. */
-void daemon_set_path(char **path, const char *arg);
-void daemon_add_word(const char **list, size_t max, const char *word);
+/* An option of the command line by its long name, also as ttyd calls it; what does not fit into a list
+ * is passed over. False: a daemon has none of that name. */
+bool daemon_option(struct daemon *d, const char *name, const char *arg);
+void daemon_set_path(char **path, const char *arg); /* in place of another */
+void daemon_release(struct daemon *d);              /* its paths */
 
 /* Writes the link, or what went wrong, to `report` (daemon_read_report reads it), or to the
  * terminal if that is -1. Returns an exit status. */

@@ -139,46 +139,6 @@ read_credential(const char *arg)
 	return NULL;
 }
 
-/* What `serve` has, too. */
-static void
-common_option(struct daemon *d, int option, const char *arg)
-{
-	switch (option) {
-	case O_BASE_PATH:
-		d->base = arg;
-		break;
-	case O_SSL_CERT:
-		daemon_set_path(&d->tls_cert, arg);
-		break;
-	case O_SSL_KEY:
-		daemon_set_path(&d->tls_key, arg);
-		break;
-	case O_NO_AUTH:
-		d->no_auth = true;
-		break;
-	case O_INSECURE_HTTP:
-		d->insecure_http = true;
-		break;
-	case O_TOKEN_FILE:
-		daemon_set_path(&d->token_file, arg);
-		break;
-	case O_ALLOW_ORIGIN:
-		daemon_add_word(d->origins, SERVER_ORIGINS_MAX + 1, arg);
-		break;
-	case O_TRUST_PROXY:
-		daemon_add_word(d->proxies, SERVER_PROXIES_MAX + 1, arg);
-		break;
-	case O_SOCKET:
-		daemon_set_path(&d->socket, arg);
-		break;
-	case O_STATE_DIR:
-		daemon_set_path(&d->state_dir, arg);
-		break;
-	default: /* O_CHECK_ORIGIN */
-		break;
-	}
-}
-
 /* NULL, or what is wrong with the argument. */
 static const char *
 ttyd_option(struct wish *w, int option, const char *arg)
@@ -210,8 +170,11 @@ ttyd_option(struct wish *w, int option, const char *arg)
 	case O_SSL:
 		w->ssl = true;
 		return NULL;
-	default:
-		common_option(&w->daemon, option, arg);
+	case O_CHECK_ORIGIN:
+		return NULL;
+	default: /* what `serve` has, too */
+		if (!daemon_option(&w->daemon, ttyd_options[option].name, arg))
+			abort(); /* an option of ours that nobody takes */
 		return NULL;
 	}
 }
@@ -351,11 +314,7 @@ run_ttyd(int argc, char **argv)
 		rc = walk.operand == argc ? cli_usage(&cmd_ttyd, "needs a command") : start(&w);
 	}
 	cJSON_Delete(w.preferences);
-	free(w.daemon.socket);
-	free(w.daemon.state_dir);
-	free(w.daemon.token_file);
-	free(w.daemon.tls_cert);
-	free(w.daemon.tls_key);
+	daemon_release(&w.daemon);
 	return rc;
 }
 
