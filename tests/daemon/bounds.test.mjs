@@ -425,11 +425,12 @@ it('what was asked for longer than an answer may take to be sent is answered', a
   try {
     const { id } = await d.sh('exec cat');
     const { pid } = await d.info();
-    const asked = Array.from({ length: 20 }, () => d.request('POST', `/api/v1/panes/${id}/wait`, { json: { pattern: 'never', timeout_ms: 2500 } }));
+    const asked = Array.from({ length: 20 }, () => d.request('POST', `/api/v1/panes/${id}/wait`, { json: { pattern: 'never', timeout_ms: 8000 } }));
+    const due = performance.now() + 8000;
     await until('all to wait', async () => (await d.metric('panescry_waits')) === 20);
     // So that all answers, and a look at what is not sent, are due in one turn of the loop.
     process.kill(pid, 'SIGSTOP');
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    await new Promise((resolve) => setTimeout(resolve, due - performance.now() + 1500));
     process.kill(pid, 'SIGCONT');
     assert.deepEqual((await Promise.all(asked)).map((r) => r.status), asked.map(() => 408));
   } finally {
