@@ -13,9 +13,12 @@ const rig = useRig({ before, after, proxied: true });
 let proxy;
 afterEach(() => proxy?.stop());
 
+// What is under way is lost with Ctrl-C, as the end of a line: the prompt makes it one of its own.
+const PROMPT = '\r\x1b[K$ ';
+
 /** Floods until Ctrl-C, and then is a shell. */
 const flood = (command) =>
-  rig.daemon.pane(['sh', '-c', `trap : INT; ${command}; trap - INT; exec sh`], { env: { PS1: '$ ', ENV: '' } });
+  rig.daemon.pane(['sh', '-c', `trap : INT; ${command}; trap - INT; exec sh`], { env: { PS1: PROMPT, ENV: '' } });
 const YES = 'yes "$(printf "\\033[32mgreen\\033[m and plain")"';
 
 const pace = (v) => v.page.evaluate(() => globalThis.panescry.pace);
@@ -34,16 +37,17 @@ async function shown(v) {
   return s.lines.slice(s.lines.length - s.rows).map((l) => l.trimEnd()).join('\n').trimEnd();
 }
 
+/** As until, with what both show when it was in vain. */
+const comes = (v, id, what, check) =>
+  until(what, check, LONG).catch(async (e) => {
+    const state = JSON.stringify({ ...(await pace(v)), ...(await rig.daemon.api('GET', `panes/${id}`)) });
+    throw new Error(`${e.message}; the page:\n${await shown(v)}\nthe pane:\n${await captured(id)}\n${state}`);
+  });
+
 const same = (v, id) =>
-  until(
-    'the screen to be the pane’s',
-    async () => {
-      const [page, pane] = [await shown(v), await captured(id)];
-      return page === pane && page;
-    },
-    LONG,
-  ).catch(async (e) => {
-    throw new Error(`${e.message}; the page:\n${await shown(v)}\nthe pane:\n${await captured(id)}`);
+  comes(v, id, 'the screen to be the pane’s', async () => {
+    const [page, pane] = [await shown(v), await captured(id)];
+    return page === pane && page;
   });
 
 const skips = (v, more = 1) =>
@@ -51,10 +55,10 @@ const skips = (v, more = 1) =>
     until('it to skip to a snapshot', async () => (await pace(v)).skipped >= skipped + more, LONG),
   );
 
-async function interrupt(v) {
+async function interrupt(v, id) {
   await v.page.locator('[data-focused] .xterm-helper-textarea').focus();
   await v.page.keyboard.press('Control+c');
-  await until('the prompt', async () => (await shown(v)).endsWith('$'), LONG);
+  await comes(v, id, 'the prompt', async () => (await shown(v)).endsWith('$'));
 }
 
 test('beside four floods a click acts and what is typed is shown', async () => {
@@ -90,7 +94,7 @@ test('Ctrl-C in a flood: the last screen is the pane’s, and lines above it com
   const id = await flood('seq 1 1000000000');
   const v = await rig.open({ pane: id });
   await skips(v, 3);
-  await interrupt(v);
+  await interrupt(v, id);
   await same(v, id);
   const lines = await until('lines above the screen', async () => {
     const all = (await v.text()).split('\n');
@@ -117,7 +121,7 @@ test('cut off again and again during a flood', async () => {
     await v.online();
   }
   await skips(v);
-  await interrupt(v);
+  await interrupt(v, id);
   await same(v, id);
   assert.ok((await pace(v)).most <= WINDOW + 128 * 1024);
   await v.close();
@@ -144,14 +148,15 @@ test('a page that nobody sees waits, and then shows what is there', async () => 
   assert.ok(hidden.skipped <= skipped + 1);
   await see('visible');
   await until('it to skip', async () => (await pace(v)).skipped > hidden.skipped, LONG);
-  await interrupt(v);
+  await interrupt(v, id);
   await same(v, id);
   await v.close();
 });
 
-test('who looks at lines above is not taken away from them', async () => {
+/** Looks at lines above, while below them a flood begins. */
+async function lookAbove(port) {
   const id = await flood('seq 1 200; read x; seq 1 1000000000');
-  const v = await rig.open({ pane: id });
+  const v = await rig.open({ pane: id, port });
   await v.sees(/^200$/m);
   await v.page.locator('.xterm-screen').hover();
   await v.page.mouse.wheel(0, -400);
@@ -159,38 +164,62 @@ test('who looks at lines above is not taken away from them', async () => {
     const s = await v.screen();
     return s.top < s.lines.length - s.rows;
   });
-  const top = async () => {
-    const s = await v.screen();
-    return s.lines.slice(s.top, s.top + s.rows).join('\n');
-  };
   const { offset } = await rig.daemon.api('GET', `panes/${id}`);
   await fetch(`http://127.0.0.1:${rig.daemon.port}/api/v1/panes/${id}/input`, {
     method: 'POST',
     headers: { Authorization: `Bearer ${rig.daemon.token}` },
     body: '\n',
   });
+  const top = async () => {
+    const s = await v.screen();
+    return s.lines.slice(s.top, s.top + s.rows).join('\n');
+  };
   const gone = (windows) =>
     until('the flood', async () =>
       (await rig.daemon.api('GET', `panes/${id}`)).offset > offset + windows * WINDOW, LONG);
   // A little is parsed, and the oldest lines may go; then all of it waits.
   await until('a window', async () => (await pace(v)).waiting > WINDOW / 2, LONG);
   await gone(3);
+  return { id, v, top, gone };
+}
+
+/** Back to the end. */
+async function leaveAbove(v, id) {
+  await v.type('x');
+  await skips(v);
+  await interrupt(v, id);
+  await same(v, id);
+  await v.close();
+}
+
+test('who looks at lines above is not taken away from them', async () => {
+  const { id, v, top, gone } = await lookAbove();
   const before = await top();
   await gone(6);
   assert.equal(await top(), before);
   assert.ok((await pace(v)).waiting <= WINDOW);
-  await v.type('x'); // goes to the end
-  await skips(v);
-  await interrupt(v);
-  await same(v, id);
-  await v.close();
+  await leaveAbove(v, id);
+});
+
+test('nor by a snapshot that comes unasked, of a new connection', async () => {
+  proxy = await rig.proxy();
+  const { id, v, top, gone } = await lookAbove(proxy.port);
+  const before = await top();
+  const had = proxy.attached();
+  proxy.cut();
+  await until('another connection', () => proxy.attached() > had);
+  await v.online();
+  await until('a window again', async () => (await pace(v)).waiting > WINDOW / 2, LONG);
+  await gone(12);
+  assert.equal(await top(), before);
+  await leaveAbove(v, id);
 });
 
 test('two browsers on one pane end with the same screen', async () => {
   const id = await flood(YES);
   const [a, b] = [await rig.open({ pane: id }), await rig.open({ pane: id })];
   await Promise.all([skips(a), skips(b)]);
-  await interrupt(b);
+  await interrupt(b, id);
   const [one, other] = [await same(a, id), await same(b, id)];
   assert.equal(one, other);
   await a.close();

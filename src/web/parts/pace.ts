@@ -8,8 +8,10 @@
 //
 // A lane whose oldest bytes have waited too long asks for a snapshot, which takes the place of
 // all that waits: nobody can read a flood, but its end should be on the screen when it is
-// there. These have the screen alone; when the flood is over one with lines above it follows. A terminal that is out of sight, or that is scrolled back, keeps what it has and does
-// not ask. What waits has not been acknowledged, so the daemon's window bounds every lane.
+// there. These have the screen alone; when the flood is over one with lines above it follows. A
+// terminal that is out of sight, or that is scrolled back, keeps what it has and does not ask. One
+// that comes unasked, as the daemon has no more of what was to follow, waits until the person is
+// back at the end. What waits has not been acknowledged, so the daemon's window bounds every lane.
 
 export interface PaceEvents {
   /** Parses the bytes behind those it was given before, then calls `parsed`. */
@@ -20,6 +22,8 @@ export interface PaceEvents {
   behind(calm: boolean): void;
   /** Whether what is shown is not the newest, or not seen at all. */
   aside(): boolean;
+  /** The person looks at lines above, which a snapshot would take away from them. */
+  above(): boolean;
   /** Text is selected, which a snapshot would undo. */
   selected(): boolean;
   focused(): boolean;
@@ -29,6 +33,7 @@ interface Bytes {
   bytes: Uint8Array;
   since: number;
   replayed: boolean;
+  anew: boolean; // a snapshot
   done: () => void;
 }
 
@@ -62,6 +67,7 @@ export class Lane {
   private frame = -1;
   private now = 0; // bytes of this frame that did not wait
   private short = false; // lines above the screen are missing
+  private held = false; // a snapshot waits until the lines above it are left
   private calmer = 0;
   fed = 0; // when
 
@@ -89,7 +95,7 @@ export class Lane {
       this.events.feed(bytes, replayed, done);
       return wake();
     }
-    this.queue.push({ bytes, since: performance.now(), replayed, done });
+    this.queue.push({ bytes, since: performance.now(), replayed, anew: false, done });
     this.size += bytes.length;
     counts.most = Math.max(counts.most, this.size);
     wake();
@@ -101,19 +107,17 @@ export class Lane {
     else this.events.then(run);
   }
 
-  /**
-   * A snapshot is here: the bytes that wait are part of it; what is to be run is still run. It is
-   * not long, and in pieces it would be seen being drawn.
-   */
-  skip(snapshot: Uint8Array, done: () => void): void {
-    const { queue } = this;
+  /** A snapshot is here: the bytes that wait are part of it; what is to be run is still run. */
+  skip(bytes: Uint8Array, done: () => void): void {
     if (this.size) counts.skipped++;
-    this.queue = [];
+    this.queue = this.queue.filter((item) => 'run' in item);
     this.size = this.head = 0;
     this.asking = false;
     this.calm();
-    for (const item of queue) if ('run' in item) this.events.then(item.run);
-    this.events.feed(snapshot, true, done);
+    this.queue.push({ bytes, since: performance.now(), replayed: true, anew: true, done });
+    this.size = bytes.length;
+    if ((this.held = this.events.above())) wake();
+    else while (this.queue.length) this.feedFirst(bytes.length);
   }
 
   /** The person has typed: the answer is not to wait behind the flood. */
@@ -135,7 +139,7 @@ export class Lane {
   /** Whether a part of the frame would be of use; asks for a snapshot when that is better. */
   ready(now: number): boolean {
     const first = this.queue[0];
-    if (!first) return false;
+    if (!first || (this.held &&= this.events.above())) return false;
     if (this.size > ASIDE && this.events.aside()) return false;
     const old = 'since' in first && now - first.since > BEHIND_MS;
     if (this.size > BEHIND && old) this.ask(BEHIND_MS);
@@ -167,8 +171,9 @@ export class Lane {
       this.events.then(item.run);
       return 0;
     }
-    const { bytes, replayed, done } = item;
-    const end = Math.min(bytes.length, this.head + max);
+    const { bytes, replayed, anew, done } = item;
+    // A snapshot is not long, and in pieces it would be seen being drawn.
+    const end = anew ? bytes.length : Math.min(bytes.length, this.head + max);
     const piece = bytes.subarray(this.head, end);
     const last = end === bytes.length;
     this.head = last ? 0 : end;

@@ -76,6 +76,7 @@ export class PaneTerminal {
       then: (run) => term.write('', run),
       behind: (calm) => events.behind(calm ? RESTORED : 0),
       aside: () => this.aside,
+      above: () => this.above,
       selected: () => term.hasSelection(),
       focused: () => host.contains(document.activeElement),
     });
@@ -171,8 +172,12 @@ export class PaneTerminal {
 
   /** Nobody sees what is new: it is out of sight, or the person looks at what was before. */
   private get aside(): boolean {
+    return !this.inSight || document.visibilityState === 'hidden' || this.above;
+  }
+
+  private get above(): boolean {
     const { viewportY, baseY } = this.term.buffer.active;
-    return !this.inSight || document.visibilityState === 'hidden' || viewportY < baseY;
+    return viewportY < baseY;
   }
 
   private feed(bytes: Uint8Array, replayed: boolean, parsed: () => void): void {
