@@ -23,6 +23,7 @@
 #include "base/str.h"
 #include "base/xmalloc.h"
 #include "cli/cli.h"
+#include "cli/pane_ws.h"
 #include "cli/paths.h"
 #include "cli/queries.h"
 #include "cli/reports.h"
@@ -31,8 +32,7 @@
 #include "proto/attach.h"
 
 enum {
-	ACK_EVERY = 128 * 1024, /* bytes shown */
-	NOTICE_TRIES = 5,       /* failed connections before something is said */
+	NOTICE_TRIES = 5, /* failed connections before something is said */
 };
 
 struct attach {
@@ -134,18 +134,6 @@ send_size(struct attach *a)
 }
 
 static void
-acknowledge(struct attach *a)
-{
-	struct buf b;
-
-	buf_init(&b, BUF_NO_MAX);
-	attach_put_client_ack(&b, a->offset);
-	if (client_ws_send(a->ws, b.data, b.len) == 0)
-		a->acked = a->offset;
-	buf_release(&b);
-}
-
-static void
 on_output(struct attach *a, const struct attach_event *e)
 {
 	uint64_t skip = e->offset < a->offset ? a->offset - e->offset : 0;
@@ -155,8 +143,8 @@ on_output(struct attach *a, const struct attach_event *e)
 	show_output(a, e->data + skip, e->len - skip);
 	a->offset = e->offset + e->len;
 	a->shown = true;
-	if (a->offset - a->acked >= ACK_EVERY)
-		acknowledge(a);
+	if (a->offset - a->acked >= PANE_WS_ACK_EVERY)
+		pane_ws_acknowledge(a->ws, a->offset, &a->acked);
 }
 
 static void
@@ -167,7 +155,7 @@ on_snapshot(struct attach *a, const struct attach_event *e)
 	show_output(a, e->data, e->len);
 	a->offset = e->offset;
 	a->shown = true;
-	acknowledge(a);
+	pane_ws_acknowledge(a->ws, a->offset, &a->acked);
 }
 
 static void

@@ -62,18 +62,24 @@ number(const cJSON *o, const char *name)
 	return v;
 }
 
+static const char *
+known(const cJSON *o, const char *name)
+{
+	const char *s = json_string(o, name);
+
+	return s != NULL ? s : "unknown";
+}
+
 static void
 check_versions(struct report *r, const cJSON *info)
 {
-	const char *version = json_string(info, "version");
-	const char *lws = json_string(info, "libwebsockets"), *uv = json_string(info, "libuv");
+	const char *version = known(info, "version"), *lws = known(info, "libwebsockets");
 
-	lws = lws != NULL ? lws : "unknown"; /* behind a '-' is what it was built from */
-	say(r, "version", version != NULL && strcmp(version, PACKAGE_VERSION) == 0,
-	    "daemon %s, this command %s", version != NULL ? version : "unknown",
-	    PACKAGE_VERSION);
+	say(r, "version", strcmp(version, PACKAGE_VERSION) == 0, "daemon %s, this command %s",
+	    version, PACKAGE_VERSION);
+	/* Behind a '-' is what it was built from. */
 	say(r, "libraries", true, "libwebsockets %.*s, libuv %s", (int)strcspn(lws, "-"), lws,
-	    uv != NULL ? uv : "unknown");
+	    known(info, "libuv"));
 }
 
 static void

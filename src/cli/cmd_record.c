@@ -23,17 +23,17 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/str.h"
 #include "base/xmalloc.h"
 #include "cli/cast_file.h"
 #include "cli/cli.h"
+#include "cli/pane_ws.h"
 #include "cli/paths.h"
 #include "cli/whole.h"
 #include "net/client.h"
 #include "proto/attach.h"
 #include "proto/json.h"
 
-enum { ACK_EVERY = 128 * 1024, SIGNALS = 3 };
+enum { SIGNALS = 3 };
 
 struct record {
 	uv_loop_t loop;
@@ -150,18 +150,6 @@ begin(struct record *r, const struct attach_event *hello)
 }
 
 static void
-acknowledge(struct record *r)
-{
-	struct buf b;
-
-	buf_init(&b, BUF_NO_MAX);
-	attach_put_client_ack(&b, r->offset);
-	if (r->ws != NULL && client_ws_send(r->ws, b.data, b.len) == 0)
-		r->acked = r->offset;
-	buf_release(&b);
-}
-
-static void
 on_output(struct record *r, const struct attach_event *e)
 {
 	uint64_t skip = e->offset < r->offset ? r->offset - e->offset : 0;
@@ -174,8 +162,8 @@ on_output(struct record *r, const struct attach_event *e)
 		cast_put_output(&r->writer, &r->line, now(r), e->data + skip, e->len - skip);
 		flush(r);
 	}
-	if (r->offset - r->acked >= ACK_EVERY)
-		acknowledge(r);
+	if (r->offset - r->acked >= PANE_WS_ACK_EVERY)
+		pane_ws_acknowledge(r->ws, r->offset, &r->acked);
 }
 
 static void
@@ -190,7 +178,7 @@ on_snapshot(struct record *r, const struct attach_event *e)
 	cast_put_output(&r->writer, &r->line, now(r), e->data, e->len);
 	r->offset = e->offset;
 	flush(r);
-	acknowledge(r);
+	pane_ws_acknowledge(r->ws, r->offset, &r->acked);
 }
 
 static void
@@ -284,13 +272,8 @@ static void
 connect_now(struct record *r)
 {
 	static const struct client_ws_callbacks callbacks = {on_opened, on_message, on_closed};
-	char *id = str_url_encode(r->pane),
-	     *path = xasprintf(
-		 "/ws/panes/%s?mode=ro&offset=%llu", id, (unsigned long long)r->offset);
 
-	r->ws = client_ws_open(r->context, r->socket, path, ATTACH_SUBPROTOCOL, &callbacks, r);
-	free(path);
-	free(id);
+	r->ws = pane_ws_read(r->context, r->socket, r->pane, r->offset, &callbacks, r);
 }
 
 /* The file. */

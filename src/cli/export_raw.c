@@ -143,7 +143,8 @@ raw_screen(struct export *e, const struct pane_page *p, bool alternate)
 {
 	struct buf bytes;
 	uint64_t start;
-	size_t drawn, from = 0;
+	size_t from = 0;
+	bool drawn;
 	int rc;
 
 	if (alternate)
@@ -155,7 +156,7 @@ raw_screen(struct export *e, const struct pane_page *p, bool alternate)
 	if (rc == CLI_DONE) {
 		if (start == 0)
 			e->last_ms = e->facts.created_ms;
-		else if (drawn == 0)
+		else if (!drawn)
 			from = whole_from(bytes.data, bytes.len);
 		rc = put_bytes(e, &bytes, from);
 	}

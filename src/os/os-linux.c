@@ -62,7 +62,7 @@ os_spawn_flags(void)
 
 /* Memory that outlives the process. */
 
-enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW, HEAP_KEPT = 1024 * 1024 };
+enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW };
 
 static void *
 map_shared(int fd, size_t size)
@@ -458,6 +458,8 @@ os_processors(void)
 
 	return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
+
+enum { HEAP_KEPT = 1024 * 1024 };
 
 /* glibc raises both with each large piece that is freed, up to 32 and 64 MiB, unless they are set. */
 void
