@@ -167,6 +167,12 @@ database_cut_log(struct database *d)
 		   : sql_error(d->db);
 }
 
+void
+database_drop_pages(struct database *d)
+{
+	sqlite3_db_release_memory(d->db);
+}
+
 bool
 database_has_moved(const struct database *d)
 {

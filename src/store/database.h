@@ -53,6 +53,9 @@ int database_sync(struct database *d);
  * store/sql.h. */
 int database_cut_log(struct database *d);
 
+/* Gives back the memory of the pages that were read; those wanted again come from the system's. */
+void database_drop_pages(struct database *d);
+
 /* The file has been removed, renamed or replaced: what is written goes nowhere. */
 bool database_has_moved(const struct database *d);
 

@@ -51,6 +51,8 @@ store_open(const struct store_config *config, struct store **out, char **cause)
 		s->config.max_bytes = STORE_MAX_BYTES;
 	if (s->config.retry_ms == 0)
 		s->config.retry_ms = STORE_RETRY_MS;
+	if (s->config.pages_ms == 0)
+		s->config.pages_ms = STORE_PAGES_MS;
 	s->path = xasprintf("%s/panescry.db", config->dir);
 	s->d.path = s->path;
 	s->d.scripts = s->config.scripts;

@@ -54,7 +54,12 @@
 
 #include <sqlite3.h>
 
-enum { STORE_MAX_OPS = 10000, STORE_MAX_BYTES = 16 * 1024 * 1024, STORE_RETRY_MS = 1000 };
+enum {
+	STORE_MAX_OPS = 10000,
+	STORE_MAX_BYTES = 16 * 1024 * 1024,
+	STORE_RETRY_MS = 1000,
+	STORE_PAGES_MS = 60000, /* for which pages of the file are kept, at most 16 MiB */
+};
 
 struct store;
 
@@ -69,6 +74,7 @@ struct store_config {
 	unsigned max_ops;           /* 0: STORE_MAX_OPS */
 	size_t max_bytes;           /* 0: STORE_MAX_BYTES */
 	unsigned retry_ms;          /* 0: STORE_RETRY_MS */
+	unsigned pages_ms;          /* 0: STORE_PAGES_MS */
 };
 
 /* -EAGAIN when there is no thread to be had. */

@@ -437,13 +437,35 @@ write_some(struct store *s)
 	free(cause);
 }
 
-/* The next three with the mutex held. */
+/* A large import wants many pages: what comes after it now and then is not to pay for them. */
+static void
+mind_pages(struct store *s)
+{
+	uint64_t now = clock_mono_us();
+
+	if (s->pages_us == 0) {
+		s->pages_us = now + (uint64_t)s->config.pages_ms * 1000;
+	} else if (now >= s->pages_us) {
+		database_drop_pages(&s->d);
+		s->pages_us = 0;
+	}
+}
+
+/* The next four with the mutex held. */
+
+static bool
+has_pages_to_drop(const struct store *s)
+{
+	return s->pages_us != 0 && clock_mono_us() >= s->pages_us;
+}
 
 static bool
 has_work(const struct store *s)
 {
 	if (s->st.state == STORE_FULL)
 		return s->stopping || clock_mono_us() >= s->retry_us;
+	if (has_pages_to_drop(s))
+		return true;
 	return s->d.db == NULL || s->queue != NULL || s->gap.dropped != 0 || s->missed;
 }
 
@@ -465,6 +487,8 @@ sleep_until_woken(struct store *s)
 {
 	if (s->st.state == STORE_FULL)
 		thread_wait(&s->work, &s->mutex, s->retry_us);
+	else if (s->pages_us != 0)
+		thread_wait(&s->work, &s->mutex, s->pages_us);
 	else
 		pthread_cond_wait(&s->work, &s->mutex);
 }
@@ -509,6 +533,8 @@ store_writer(void *arg)
 			open_file(s);
 		else
 			write_some(s);
+		if (s->d.db != NULL)
+			mind_pages(s);
 	}
 	end(s);
 	return NULL;

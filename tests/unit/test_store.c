@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/panes.h"
 #include "store/schema.h"
@@ -533,6 +534,46 @@ a_run_that_is_not_on_record_is_made(void **state)
 	    1);
 }
 
+static int
+measure_pages(sqlite3 *db, void *data)
+{
+	int used = -1, most;
+
+	sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_USED, &used, &most, 0);
+	*(int *)data = used;
+	return 0;
+}
+
+static int
+pages_kept(struct owner *o, unsigned wait_ms)
+{
+	int before = 0, after = 0;
+
+	owner_reopen(o);
+	for (int i = 0; i < 200; i++)
+		owner_row(o, (int)wait_ms + i, 10000);
+	owner_run(o, measure_pages, &before);
+	assert_true(owner_await_done(o, o->ndone + 200));
+	usleep(wait_ms * 1000);
+	owner_run(o, measure_pages, &after);
+	owner_close(o);
+	assert_true(before > 1000 * 1000);
+	return after;
+}
+
+static void
+pages_are_kept_for_a_while(void **state)
+{
+	struct owner *o = *state;
+
+	assert_true(pages_kept(o, 1) > 1000 * 1000);
+	o->config.pages_ms = 20;
+	for (unsigned ms = 1000; ms < 20000; ms *= 2)
+		if (pages_kept(o, ms) < 100 * 1000)
+			return;
+	fail_msg("they are kept for good");
+}
+
 int
 main(void)
 {
@@ -552,6 +593,7 @@ main(void)
 	    CASE(panes_of_a_run_that_was_cut_short_are_lost),
 	    CASE(a_run_goes_on_in_another_worker),
 	    CASE(a_run_that_is_not_on_record_is_made),
+	    CASE(pages_are_kept_for_a_while),
 	    cmocka_unit_test(statements),
 	};
 
