@@ -409,6 +409,7 @@ test('finds lines of panes that are gone, and shows their place', async () => {
   await v.page.keyboard.press('Control+Shift+F');
   await v.page.keyboard.type('of the departed');
   await v.page.locator('.group-head').getByText(`${id} (gone)`).waitFor();
+  await v.page.locator('.result-text mark').getByText('of the departed').waitFor(); // of all that was typed
   await v.page.keyboard.press('Enter');
   await parts(v).found.getByText('a line of the departed').waitFor();
   assert.equal(await parts(v).found.locator('mark').innerText(), 'of the departed');
