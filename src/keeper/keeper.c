@@ -220,9 +220,11 @@ start_next_keeper(struct keeper *k, int status)
 		log_warn("keeper", "the new keeper does not take this state: this one goes on");
 		return;
 	}
-	/* The worker may have said more since; and the old one may still be leaving. */
-	k->exec_due =
-	    k->next.state != NO_WORKER || k->next_program != NULL || k->worker.state != SERVING;
+	/* The worker may have said more since, and what it asked is answered here or never; and the
+	 * old one may still be leaving. */
+	worker_send(k, &k->worker);
+	k->exec_due = k->next.state != NO_WORKER || k->next_program != NULL ||
+		      k->worker.state != SERVING || k->worker.due != 0;
 	if (k->exec_due || (fd = state_write(k)) < 0)
 		return;
 	exec_next(k, "resume", fd);
@@ -327,7 +329,7 @@ turn(struct keeper *k)
 	}
 	worker_send(k, &k->worker);
 	worker_send(k, &k->next);
-	if (k->exec_due && k->next.state == NO_WORKER && k->checker == 0)
+	if (k->exec_due && k->next.state == NO_WORKER && k->worker.due == 0 && k->checker == 0)
 		check_next_keeper(k);
 	if (k->down) {
 		refuse(k, k->kept.tcp);

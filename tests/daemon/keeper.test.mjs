@@ -410,6 +410,30 @@ describe('an upgrade', () => {
     await d.remove(id);
   });
 
+  it('answers what the worker asks while the program is replaced', async () => {
+    const dir = join(d.dir, 'stops');
+    const stopped = join(dir, 'stopped');
+    const real = join(dirname(BINARY), 'panescry-keeper');
+    await mkdir(dir);
+    await copyFile(BINARY, join(dir, 'panescry'));
+    // The old one stops as the new one looks at its state, and then finds at once that it has ended and what is asked.
+    const script = `#!/bin/sh\n[ "$1" = check ] && kill -STOP $PPID && echo $$ >${stopped}.new && mv ${stopped}.new ${stopped}\nexec ${real} "$@"\n`;
+    await writeFile(join(dir, 'panescry-keeper'), script);
+    for (const name of ['panescry', 'panescry-keeper']) await chmod(join(dir, name), 0o755);
+    const { keeper, worker } = await pids(d);
+    await upgrade(join(dir, 'panescry'));
+    const checker = await until('the keeper to stop', () => readFile(stopped, 'latin1').catch(() => null));
+    await until('its successor to have looked', async () => /\) Z /.test(await readFile(`/proc/${checker.trim()}/stat`, 'latin1')));
+    const answer = d.local('GET', '/api/v1/info');
+    for (let i = 0; i < 2; i++) await d.local('GET', '/api/v1/panes');
+    process.kill(keeper, 'SIGCONT');
+    const { json } = await answer;
+    assert.equal(json.keeper.pid, keeper);
+    assert.notEqual(json.pid, worker);
+    await upgrade(BINARY);
+    await info(d, (x) => x.keeper.upgrades === json.keeper.upgrades + 1);
+  });
+
   it('may follow another at once', async () => {
     const ids = [];
     for (let i = 0; i < 20; i++) ids.push((await few(d, 10)).id);
