@@ -205,15 +205,30 @@ http_absence(uv_timer_t *t)
 		uv_timer_stop(t);
 }
 
-void
-http_end_tokens(struct server *s, int64_t now_ms)
+static struct http_req *
+first_over(struct server *s, int64_t now_ms)
 {
 	struct http_req *r;
 
 	DL_FOREACH (s->waiting, r)
 		if (access_is_over(s, &r->who, now_ms))
-			lws_set_timeout(
-			    r->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+			return r;
+	return NULL;
+}
+
+void
+http_end_tokens(struct server *s, int64_t now_ms)
+{
+	struct http_req *r;
+
+	while ((r = first_over(s, now_ms)) != NULL) {
+		void (*gone)(void *) = r->gone;
+
+		stop_waiting(r);
+		gone(r->gone_arg);
+		s->stats.refused++;
+		http_reply_error(r, 401, "unauthorised", "the token has ended");
+	}
 }
 
 int64_t

@@ -153,7 +153,7 @@ int http_callback(
 size_t http_session_size(void);
 void http_absence(uv_timer_t *t);
 
-/* Ends what waits for an answer to somebody who may no longer have it. */
+/* Refuses what waits for an answer, and closes what is open, to somebody who may no longer have it. */
 void http_end_tokens(struct server *s, int64_t now_ms);
 void ws_end_tokens(struct server *s, int64_t now_ms);
 
