@@ -366,6 +366,21 @@ exec(struct database *d, const char *sql)
 	return sqlite3_exec(d->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
+enum fault
+database_touch(struct database *d)
+{
+	int64_t version;
+	char *set;
+	bool ok;
+
+	if (sql_get(d->db, &version, "PRAGMA user_version", "") != 0)
+		return database_fault(d->db);
+	set = xasprintf("PRAGMA user_version=%d", (int)version);
+	ok = exec(d, set);
+	free(set);
+	return ok ? FAULT_NONE : database_fault(d->db);
+}
+
 /* One version further, or as far as another process has brought it in the meantime. */
 static enum fault
 run_script(struct database *d, int64_t *version, char **cause)

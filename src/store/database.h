@@ -46,6 +46,9 @@ enum fault database_connect(struct database *d, char **cause);
  * out; the busy handler is the caller's, set in between. */
 enum fault database_prepare(struct database *d, char **cause);
 
+/* Within a transaction: a write that changes nothing, to see whether it can be done. */
+enum fault database_touch(struct database *d);
+
 /* What was committed stays even when the power goes. */
 int database_sync(struct database *d);
 

@@ -32,7 +32,9 @@ enum { OPEN_BACKOFF_MAX = 5 };
 struct batch {
 	struct job *jobs; /* utlist */
 	size_t n;
-	bool flush, erase, no_room; /* no_room: that is what it failed for, or may be */
+	bool flush, erase;
+	bool trial;   /* the last one failed: whether one can be written is wanted, too */
+	bool no_room; /* that is what it failed for, or may be */
 	struct gap gap;
 };
 
@@ -247,6 +249,8 @@ run_batch(struct store *s, const struct batch *b)
 	struct job *j;
 	enum fault f = exec(s, "BEGIN IMMEDIATE");
 
+	if (f == FAULT_NONE && b->trial)
+		f = database_touch(&s->d);
 	if (f == FAULT_NONE)
 		f = write_gap(s, &b->gap);
 	DL_FOREACH (b->jobs, j) {
@@ -305,6 +309,7 @@ take_batch(struct store *s, struct batch *b)
 		b->erase |= j->op.erase;
 		b->n++;
 	}
+	b->trial = s->st.state == STORE_FULL;
 	s->missed = false;
 	pthread_mutex_unlock(&s->mutex);
 }
@@ -392,9 +397,9 @@ mind_room(struct store *s)
 static bool
 makes_room(struct store *s, const struct batch *b)
 {
-	if (!b->no_room || (b->n == 1 && s->cut))
+	if (!b->no_room || (b->n <= 1 && s->cut))
 		return false;
-	s->cut = b->n == 1;
+	s->cut = b->n <= 1;
 	database_cut_log(&s->d);
 	return true;
 }
@@ -413,7 +418,7 @@ write_some(struct store *s)
 		return;
 	}
 	take_batch(s, &b);
-	if (b.n == 0 && b.gap.dropped == 0)
+	if (b.n == 0 && b.gap.dropped == 0 && !b.trial)
 		return; /* what a reader missed is back */
 	f = write_batch(s, &b, &cause);
 	if (f == FAULT_NONE) {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { privateDir } from './lib/daemon.mjs';
 import { canMount, startOnDisk, using } from './lib/faults.mjs';
-import { checkHistory, Follower, killWorker, pids, slow, startKept } from './lib/keeper.mjs';
+import { checkHistory, Follower, killWorker, pause, pids, slow, startKept } from './lib/keeper.mjs';
 import { until } from './lib/until.mjs';
 
 const skip = !canMount() && 'needs root, or whatever lets one mount a tmpfs';
@@ -78,6 +78,23 @@ test('a full disk stops no terminal, is said, and costs no line', { skip }, usin
   await checkHistory(d, pane);
   viewer.check();
   await viewer.close();
+}));
+
+test('room is seen when all that was to be written was refused', { skip }, using(() => startOnDisk(6), async (d) => {
+  await ready(d);
+  const job = () => d.request('POST', '/api/v1/jobs', { json: { command: ['true'] } });
+  const { worker } = await pids(d);
+  const ticks = () => Number(readFileSync(`/proc/${worker}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13).reduce((a, b) => a + Number(b), 0));
+  d.disk.fill();
+  await until('a refusal', async () => (await job()).status === 503, 60_000);
+  await until('the alarm', async () => (await alarms(d)).includes('store_full'));
+  const before = ticks();
+  await pause(2500); // more than until it is tried again
+  assert.ok(ticks() - before < 100, `${ticks() - before} hundredths of a second of the processor in vain`);
+  assert.deepEqual((await alarms(d)).filter((a) => a === 'store_full'), ['store_full']);
+  d.disk.free();
+  await until('the end of the alarm', async () => (await alarms(d)).length === 0);
+  assert.equal((await job()).status, 201);
 }));
 
 test('on a cramped disk the log is cut, and jobs are taken', { skip }, using(() => startOnDisk(5), async (d) => {

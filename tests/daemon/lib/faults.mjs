@@ -145,7 +145,9 @@ export async function startAt(more = {}) {
     const want = Date.now() + { d: 86400e3, h: 3600e3, m: 60e3, s: 1e3 }[offset.at(-1)] * Number(offset.slice(0, -1));
     await until('the clock to be so', async () => {
       const r = await d.request('POST', '/api/v1/panes', { json: { command: ['true'] } }).catch(() => null);
-      return r?.status === 201 && Math.abs(Date.parse(r.json.created) - want) < 60_000;
+      if (r?.status !== 201) return false;
+      await d.remove(r.json.id);
+      return Math.abs(Date.parse(r.json.created) - want) < 60_000;
     });
   };
   return d;
