@@ -100,7 +100,7 @@ const parts = {
 
   async disk() {
     if (!canMount()) return figure('disk', 'no tmpfs can be mounted here');
-    const d = await startOnDisk(6, { conf: { history_lines: HISTORY } });
+    const d = await startOnDisk(64, { conf: { history_lines: HISTORY } }); // room for the record of all jobs
     const n = many(20);
     const load = jobs(() => d);
     const tag = `d${theSeed}`;
@@ -135,7 +135,8 @@ const parts = {
     const viewer = new Follower(d, pane);
     const n = many(40);
     for (let i = 0; i < n; i++) {
-      await d.clock(`${Math.round((chance() - 0.5) * 20)}d`);
+      const days = Math.round((chance() - 0.5) * 20);
+      await d.clock(`${days < 0 ? '' : '+'}${days}d`);
       if (chance() < 0.2) {
         const { worker } = await pids(d);
         process.kill(worker, 'SIGKILL');
