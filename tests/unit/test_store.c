@@ -547,18 +547,16 @@ measure_pages(sqlite3 *db, void *data)
 static int
 pages_kept(struct owner *o, unsigned wait_ms)
 {
-	int before = 0, after = 0;
+	int used = -1;
 
 	owner_reopen(o);
 	for (int i = 0; i < 200; i++)
 		owner_row(o, (int)wait_ms + i, 10000);
-	owner_run(o, measure_pages, &before);
 	assert_true(owner_await_done(o, o->ndone + 200));
 	usleep(wait_ms * 1000);
-	owner_run(o, measure_pages, &after);
+	owner_run(o, measure_pages, &used);
 	owner_close(o);
-	assert_true(before > 1000 * 1000);
-	return after;
+	return used;
 }
 
 static void
