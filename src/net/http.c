@@ -47,6 +47,17 @@ stop_waiting(struct http_req *r)
 	r->gone = NULL;
 }
 
+/* Whoever was to answer hears that nobody waits. */
+static void
+give_up(struct http_req *r)
+{
+	void (*gone)(void *) = r->gone;
+
+	stop_waiting(r);
+	if (gone != NULL)
+		gone(r->gone_arg);
+}
+
 void
 http_req_free(struct http_req *r)
 {
@@ -222,10 +233,7 @@ http_end_tokens(struct server *s, int64_t now_ms)
 	struct http_req *r;
 
 	while ((r = first_over(s, now_ms)) != NULL) {
-		void (*gone)(void *) = r->gone;
-
-		stop_waiting(r);
-		gone(r->gone_arg);
+		give_up(r);
 		s->stats.refused++;
 		http_reply_error(r, 401, "unauthorised", "the token has ended");
 	}
@@ -687,15 +695,10 @@ static void
 on_closed(struct session *session)
 {
 	struct http_req *r = session->req;
-	void (*gone)(void *);
-
 	if (r == NULL)
 		return;
-	gone = r->gone;
 	session->req = NULL;
-	stop_waiting(r);
-	if (gone != NULL)
-		gone(r->gone_arg);
+	give_up(r);
 	http_req_free(r);
 }
 

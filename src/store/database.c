@@ -366,34 +366,39 @@ exec(struct database *d, const char *sql)
 	return sqlite3_exec(d->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
+/* No parameters are to be had here; the number is ours. */
+static bool
+set_version(struct database *d, int64_t version)
+{
+	char *set = xasprintf("PRAGMA user_version=%d", (int)version);
+	bool ok = exec(d, set);
+
+	free(set);
+	return ok;
+}
+
 enum fault
 database_touch(struct database *d)
 {
 	int64_t version;
-	char *set;
-	bool ok;
 
-	if (sql_get(d->db, &version, "PRAGMA user_version", "") != 0)
+	if (sql_get(d->db, &version, "PRAGMA user_version", "") != 0 ||
+	    !set_version(d, version))
 		return database_fault(d->db);
-	set = xasprintf("PRAGMA user_version=%d", (int)version);
-	ok = exec(d, set);
-	free(set);
-	return ok ? FAULT_NONE : database_fault(d->db);
+	return FAULT_NONE;
 }
 
 /* One version further, or as far as another process has brought it in the meantime. */
 static enum fault
 run_script(struct database *d, int64_t *version, char **cause)
 {
-	/* No parameters are to be had here; the number is ours. */
-	char *set = xasprintf("PRAGMA user_version=%d", (int)*version + 1);
 	enum fault f = FAULT_NONE;
 	int64_t now = -1;
 	bool ok =
 	    exec(d, "BEGIN IMMEDIATE") && sql_get(d->db, &now, "PRAGMA user_version", "") == 0;
 
 	if (ok && now == *version) {
-		ok = exec(d, d->scripts[now]) && exec(d, set);
+		ok = exec(d, d->scripts[now]) && set_version(d, now + 1);
 		now++;
 	}
 	if (ok && exec(d, "COMMIT")) {
@@ -403,7 +408,6 @@ run_script(struct database *d, int64_t *version, char **cause)
 		if (!sqlite3_get_autocommit(d->db))
 			exec(d, "ROLLBACK");
 	}
-	free(set);
 	return f;
 }
 

@@ -47,8 +47,8 @@ struct store {
 
 	struct database d; /* the writer's from here on */
 	size_t limit;      /* operations in one transaction */
-	bool cut;        /* the log was, and a single operation, or none, is tried once more */
-	uint64_t cut_us; /* when it may be cut again */
+	bool cut;          /* the log was, and at most one operation is tried once more */
+	uint64_t cut_us;   /* when it may be cut again */
 	uint64_t pages_us; /* when the pages that are kept are to go; 0: none are */
 	unsigned failures; /* to open it, in a row */
 	uint64_t retry_us; /* in state STORE_FULL: when to try again */

@@ -442,27 +442,25 @@ write_some(struct store *s)
 	free(cause);
 }
 
-/* A large import wants many pages: what comes after it now and then is not to pay for them. */
-static void
-mind_pages(struct store *s)
-{
-	uint64_t now = clock_mono_us();
-
-	if (s->pages_us == 0) {
-		s->pages_us = now + (uint64_t)s->config.pages_ms * 1000;
-	} else if (now >= s->pages_us) {
-		database_drop_pages(&s->d);
-		s->pages_us = 0;
-	}
-}
-
-/* The next four with the mutex held. */
-
 static bool
 has_pages_to_drop(const struct store *s)
 {
 	return s->pages_us != 0 && clock_mono_us() >= s->pages_us;
 }
+
+/* A large import wants many pages: what comes after it now and then is not to pay for them. */
+static void
+mind_pages(struct store *s)
+{
+	if (s->pages_us == 0) {
+		s->pages_us = clock_mono_us() + (uint64_t)s->config.pages_ms * 1000;
+	} else if (has_pages_to_drop(s)) {
+		database_drop_pages(&s->d);
+		s->pages_us = 0;
+	}
+}
+
+/* The next three with the mutex held. */
 
 static bool
 has_work(const struct store *s)
