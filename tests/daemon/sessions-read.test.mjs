@@ -18,9 +18,13 @@ const GITHUB = `ghp_${'aB3dE6gH9jK2mN5pQ8sT'.repeat(2).slice(0, 36)}`;
 const ANTHROPIC = `sk-ant-api03-${'aB3dE6gH9jK2mN5pQ8sT'.repeat(4)}-AA`;
 const SECRETS = [GITHUB, ANTHROPIC, 'hunter2hunter2'];
 
-/** A transcript of Claude Code, an hour ago unless said otherwise. */
+// All of an hour is of one day.
+const HOUR_MS = 3600_000;
+const LAST_HOUR = Math.floor(Date.now() / HOUR_MS - 1) * HOUR_MS;
+
+/** A transcript of Claude Code, of the last hour unless said otherwise. */
 class Transcript {
-  constructor(session, { cwd = '/work/thing', start = Date.now() - 3600_000 } = {}) {
+  constructor(session, { cwd = '/work/thing', start = LAST_HOUR } = {}) {
     Object.assign(this, { session, cwd, time: start, n: 0, last: null, text: '' });
   }
   add(type, message, more = {}) {
@@ -228,7 +232,7 @@ describe('sessions of agents', () => {
   });
 
   it('say what was used in a part of it', async () => {
-    const day = new Date().toISOString().slice(0, 10);
+    const day = at(LAST_HOUR).slice(0, 10);
     const days = await get('usage?by=day&split=model&hits=1');
     const sum = (rows) => rows.reduce((n, r) => n + r.input_tokens, 0);
     assert.equal(days.rows.length, 2);
