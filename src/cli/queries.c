@@ -52,14 +52,17 @@ keep(struct queries *q, const char *s, size_t n, size_t max)
 
 /* Control sequences */
 
-/* prefix 0: any; '.': none. inter 0: none. */
+enum { ANY = 0x7F };
+
+/* prefix 0: any; '.': none. inter 0: none; ANY: any, which means nothing but to a terminal that passes
+ * over what it does not know. */
 static const struct {
 	char final, prefix, inter;
-} asking[] = {{'c', 0, 0}, {'n', '.', 0}, {'n', '?', 0}, {'p', 0, '$'}, {'x', 0, 0},
-    {'x', 0, '&'}, {'u', '?', 0}, {'u', 0, '$'}, {'u', 0, '&'}, {'u', 0, ','}, {'y', 0, 0},
-    {'y', 0, '*'}, {'w', 0, '$'}, {'w', 0, '\''}, {'|', 0, '\''}, {'|', 0, '#'}, {'R', 0, '#'},
-    {'S', '?', 0}, {'S', 0, '#'}, {'q', '>', 0}, {'m', '?', 0}, {'g', '?', 0}, {'g', '>', 0},
-    {'v', 0, '"'}, {'z', 0, '*'}, {'i', 0, 0}};
+} asking[] = {{'c', 0, ANY}, {'n', '.', ANY}, {'n', '?', ANY}, {'n', '<', ANY}, {'n', '=', ANY},
+    {'p', 0, '$'}, {'x', 0, 0}, {'x', 0, '&'}, {'u', '?', 0}, {'u', 0, '$'}, {'u', 0, '&'},
+    {'u', 0, ','}, {'y', 0, 0}, {'y', 0, '*'}, {'w', 0, '$'}, {'w', 0, '\''}, {'|', 0, '\''},
+    {'|', 0, '#'}, {'R', 0, '#'}, {'S', '?', 0}, {'S', 0, '#'}, {'q', '>', 0}, {'m', '?', 0},
+    {'g', '?', 0}, {'g', '>', 0}, {'v', 0, '"'}, {'z', 0, '*'}, {'i', 0, 0}};
 
 /* Modes: those that change what bytes mean, and one that reports as soon as it is on. */
 static const struct {
@@ -129,7 +132,8 @@ is_silent(const char *s, size_t len, char final)
 	if (!read_body(s, len, &b))
 		return false;
 	for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
-		if (asking[i].final == final && asking[i].inter == b.inter &&
+		if (asking[i].final == final &&
+		    (asking[i].inter == ANY || asking[i].inter == b.inter) &&
 		    (asking[i].prefix == 0 || asking[i].prefix == b.prefix))
 			return false;
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
