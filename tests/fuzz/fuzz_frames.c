@@ -2,8 +2,8 @@
  * Any bytes as the messages of an attached viewer, both ways: nothing crashes; what is taken is
  * within its bounds and points into the message; and what one side writes the other reads as it was
  * meant. Input: pieces of two bytes of size, the first six bits of which say what is done, and their
- * bytes: a message to the server, which its viewer and its pane act upon; a message from a server; or
- * output of the pane. After each, what the viewer would be sent is read as a client reads it: output
+ * bytes: a message to the server, which its viewer and its pane act upon; a message from a server; a
+ * message of the protocol "tty"; or output of the pane. After each, what the viewer would be sent is read as a client reads it: output
  * follows upon output without a gap, but where a snapshot is between.
  */
 #include "config.h"
@@ -21,6 +21,7 @@
 #include "pane/viewer.h"
 #include "proto/attach.h"
 #include "proto/json.h"
+#include "proto/tty.h"
 
 enum { RING = 4096, PULLS = 64 };
 
@@ -284,6 +285,62 @@ from_server(const void *data, size_t len)
 	free(msg);
 }
 
+/* The protocol "tty". */
+
+static void
+check_title(const char *data, size_t len)
+{
+	char *command = text_of(data, len);
+	struct buf b;
+
+	buf_init(&b, BUF_NO_MAX);
+	tty_put_title(&b, command, command);
+	must(b.len >= 4 && b.len <= TTY_INITIAL_MAX);
+	must(b.data[0] == '1' && b.data[b.len - 1] == ')' && utf8_valid(b.data, b.len));
+	for (size_t i = 0; i < b.len; i++)
+		must((unsigned char)b.data[i] >= 0x20 && b.data[i] != 0x7F);
+	buf_release(&b);
+	free(command);
+}
+
+static void
+check_answer(const char *data, size_t len)
+{
+	char *twice;
+
+	if (!tty_is_answer(data, len))
+		return;
+	must(len >= 3 && len <= TTY_ANSWER_MAX && data[0] == '\033');
+	twice = malloc(2 * len);
+	must(twice != NULL);
+	memcpy(twice, data, len);
+	memcpy(twice + len, data, len);
+	must(tty_is_answer(twice, 2 * len) == (2 * len <= TTY_ANSWER_MAX));
+	free(twice);
+}
+
+static void
+from_tty(const void *data, size_t len)
+{
+	char *msg = block_of(data, len);
+	struct tty_request r;
+	int rc = tty_parse(msg, len, &r);
+
+	must(rc == 0 || (rc == -EINVAL && (len == 0 || *msg == '{' || *msg == '1')));
+	if (rc == 0) {
+		must(r.cols <= TTY_SIZE_MAX && r.rows <= TTY_SIZE_MAX);
+		must((r.cols == 0) == (r.rows == 0));
+		must(memchr(r.token, '\0', sizeof r.token) != NULL);
+		must(*r.token == '\0' || r.kind == TTY_REQ_HELLO);
+	}
+	if (rc == 0 && r.kind == TTY_REQ_INPUT) {
+		must(r.input == msg + 1 && r.input_len == len - 1);
+		check_answer(r.input, r.input_len);
+		check_title(r.input, r.input_len);
+	}
+	free(msg);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -304,7 +361,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size -= 2;
 		if (n > size)
 			n = size;
-		if (what % 4 < 2)
+		if (what & 32)
+			from_tty(data, n);
+		else if (what % 4 < 2)
 			to_server(&c, data, n);
 		else if (what % 4 == 2)
 			pane_output(c.pane, data, n);
