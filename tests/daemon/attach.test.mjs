@@ -136,7 +136,7 @@ describe('attaching', () => {
   });
 
   it('sends two viewers the same bytes', async () => {
-    const { id } = await d.sh('stty raw -echo; read -r x; seq 1 100000; echo end; exec cat');
+    const { id } = await d.quiet('stty raw -echo; read -r x; seq 1 100000; echo end; exec cat');
     const many = await Promise.all([0, 0, 0, 0].map((offset) => d.attach(id, { offset })));
     many[0].input('\n');
     await each(many, 4, (v) => v.sees(/100000\nend\n$/));
@@ -162,7 +162,7 @@ describe('attaching', () => {
   });
 
   it('serves 200 viewers that come at once', async () => {
-    const { id } = await d.sh('stty raw -echo; read -r x; seq 1 20000; echo end; exec cat');
+    const { id } = await d.quiet('stty raw -echo; read -r x; seq 1 20000; echo end; exec cat');
     const viewers = await Promise.all(Array.from({ length: 200 }, () => d.attach(id, { offset: 0 })));
     assert.equal((await d.pane(id)).viewers, 200);
     viewers[199].input('\n');
@@ -187,7 +187,7 @@ describe('attaching', () => {
 
 describe('the window of a viewer', () => {
   const d = useDaemon({ before, after });
-  const flood = (bytes, more) => d.sh(`stty raw -echo; read -r x; yes zzzzzzz | head -c ${bytes}; echo END; exec cat`, more);
+  const flood = (bytes, more) => d.quiet(`stty raw -echo; read -r x; yes zzzzzzz | head -c ${bytes}; echo END; exec cat`, more);
 
   /** Acknowledges until there is no more to be had. */
   const catchUp = (v, end) =>

@@ -132,7 +132,7 @@ describe('casts', () => {
   });
 
   it('record loses nothing of a flood', async () => {
-    const { id } = await d.sh(
+    const { id } = await d.quiet(
       'stty -echo; read x; i=0; while [ $i -lt 400 ]; do seq -f "\u001b[3$((i % 8))m%.0f\u001b[m $i \u65e5\u672c" 100; i=$((i + 1)); done; echo over',
       { rows: 10 });
     const r = await record(d, ['-F', 'v3', id, at('flood.cast')]);

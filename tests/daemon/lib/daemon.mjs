@@ -7,7 +7,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BINARY, cleanEnv, panescry } from './run.mjs';
+import { BINARY, cleanEnv, panescry, run } from './run.mjs';
 import { checkAnswer } from './schema.mjs';
 import { until, within } from './until.mjs';
 import { Viewer } from './viewer.mjs';
@@ -136,6 +136,13 @@ export async function startDaemon({ args = [], env = {}, dir, listen = '127.0.0.
     },
     new: (command, more = {}) => d.ok('POST', 'panes', { command, ...more }),
     sh: (script, more = {}) => d.new(['sh', '-c', script], more),
+    /** The same of a script that turns its terminal's echo off, when it is: what is typed is not printed. */
+    quiet: async (script, more) => {
+      const p = await d.sh(script, more);
+      const stty = () => run('stty', ['-a', '-F', `/proc/${p.pid}/fd/0`]);
+      await until('the echo to be off', async () => (await stty()).out.includes(' -echo '));
+      return p;
+    },
     pane: (id) => d.ok('GET', `panes/${part(id)}`),
     gone: async (id) => (await d.request('GET', `/api/v1/panes/${part(id)}`)).status === 404,
     remove: (id) => d.ok('DELETE', `panes/${part(id)}`),

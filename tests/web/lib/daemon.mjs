@@ -88,8 +88,12 @@ export async function startDaemon(prepare = async () => {}, args = []) {
     stderr: () => err,
     /** The id of a new pane. */
     pane: async (command, more = {}) => (await api('POST', 'panes', { command, ...more })).id,
-    /** A shell without the machine's own settings, so that its prompt is known. */
-    shell: async (more = {}) =>
-      (await api('POST', 'panes', { command: ['sh'], env: { PS1: '$ ', ENV: '' }, ...more })).id,
+    /** A shell without the machine's own settings, so that its prompt is known; and it has come: what is
+     * typed before would have its output behind it. */
+    shell: async (more = {}) => {
+      const { id } = await api('POST', 'panes', { command: ['sh'], env: { PS1: '$ ', ENV: '' }, ...more });
+      await until('the prompt', async () => (await api('GET', `panes/${id}`)).offset >= 2);
+      return id;
+    },
   };
 }
