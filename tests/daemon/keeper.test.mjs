@@ -443,7 +443,7 @@ describe('an upgrade', () => {
       await info(d, (x) => x.keeper.upgrades === upgrades + i);
     }
     await each(ids, 8, async (id) => {
-      assert.equal(await checkHistory(d, id), 10);
+      await until('its lines', async () => (await checkHistory(d, id)) === 10);
       await d.remove(id);
     });
     await until('no pane in the keeper', async () => (await info(d)).keeper.panes === 0);

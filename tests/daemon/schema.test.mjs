@@ -75,6 +75,7 @@ describe('what the daemon sends is what the schema says:', () => {
     if (tmux) {
       t = new Tmux(home);
       t.pane = await t.start({ script: 'seq 1 60; printf "before it came\\n"; exec cat' });
+      await until('something before it came', async () => (await t.text(t.pane)).includes('before it came'));
     }
     d = await startKept({ env: { HOME: home, TMUX_TMPDIR: home, TZ: 'UTC', PYTHONDONTWRITEBYTECODE: '1', PATH: `${join(home, 'bin')}:${process.env.PATH}` } });
   });

@@ -2,7 +2,7 @@
 // pane a session is in.
 
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { privateDir } from './lib/daemon.mjs';
@@ -376,8 +376,10 @@ describe('sessions in panes of tmux', () => {
   });
 
   it('are linked as those in others are', async () => {
-    const pane = await f.t.sh(`cd ${cwd}; bash -c 'echo ready; exec -a claude sleep 1000'; exec cat`);
+    const pane = await f.t.sh(`cd ${cwd}; bash -c 'echo process $$.; exec -a claude sleep 1000'; exec cat`);
     await listed(f.d, f.t.id(pane));
+    const pid = (await f.d.shows(f.t.id(pane), /process \d+\./)).match(/process (\d+)\./)[1];
+    await until('the process', async () => (await readFile(`/proc/${pid}/cmdline`, 'utf8')).startsWith('claude\0'));
     const t = new Transcript(home, 'tmux', cwd);
     await t.write(t.prompt('In tmux'));
     const { agent } = await until('the agent', async () => {

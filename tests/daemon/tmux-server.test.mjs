@@ -179,6 +179,7 @@ describe('the panes of a server', { skip }, () => {
     const pane = await f.t.sh(`stty -echo; echo was there; while read -r l; do echo "said $l"; done`);
     const id = f.t.id(pane);
     await listed(f.d, id);
+    await f.d.shows(id, 'was there');
     const w = f.d.ok('POST', `panes/${part(id)}/wait`, { pattern: '^said (\\w+)', timeout_ms: 20_000 });
     await until('it to wait', async () => (await f.d.metric('panescry_waits')) === 1);
     await f.d.type(id, 'hello\r');

@@ -94,7 +94,7 @@ const says = (v, what) =>
   until(`${what} below the results`, async () => what.test(await parts(v).status.innerText())).catch(async (e) => {
     throw new Error(`${e.message}; it says: ${await v.page.locator('.search-box').innerText()}`);
   });
-const heads = async (v) => (await v.page.locator('.group-head .result-pane').allInnerTexts());
+const heads = async (v) => (await v.page.locator('.group-head .result-pane').allTextContents());
 const hash = (v) => new URL(v.page.url()).hash;
 const clean = async (v) => {
   assert.equal(await v.page.evaluate(() => globalThis.owned), undefined);
@@ -119,10 +119,10 @@ test('all sources at once, in groups with what they are called, and counts', asy
   const times = await v.page.locator('.group-head time').evaluateAll((l) => l.map((t) => t.dateTime));
   assert.deepEqual(times, [...times].sort().reverse(), 'the newest group first');
   assert.match(await v.page.locator('.result time').first().getAttribute('title'), /\d:\d\d:\d\d/);
-  const voices = await p.rowsOf(/^Lanterns of the harbour/).locator('.result-voice').allInnerTexts();
+  const voices = await p.rowsOf(/^Lanterns of the harbour/).locator('.result-voice').allTextContents();
   assert.deepEqual(voices.sort(), ['Bash input', 'Bash output', 'assistant', 'user']);
-  for (const mark of await v.page.locator('.result-text mark').allInnerTexts()) assert.equal(mark, 'lantern');
-  assert.doesNotMatch(await v.page.locator('.results').innerText(), /\u202e/);
+  for (const mark of await v.page.locator('.result-text mark').allTextContents()) assert.equal(mark, 'lantern');
+  assert.doesNotMatch(await v.page.locator('.results').textContent(), /\u202e/);
   await v.shot('search-all');
   await v.page.emulateMedia({ colorScheme: 'dark' });
   await v.shot('search-all-dark');
@@ -227,7 +227,7 @@ test('sources filter; groups fold; or one list by time', async () => {
   assert.equal(await p.rows.count(), 7);
   const times = await v.page.locator('.result time').evaluateAll((l) => l.map((t) => t.dateTime));
   assert.deepEqual(times, [...times].sort().reverse());
-  assert.ok((await v.page.locator('.result .result-pane').allInnerTexts()).includes('lamplighter'));
+  assert.ok((await v.page.locator('.result .result-pane').allTextContents()).includes('lamplighter'));
   await v.shot('search-by-time');
   await v.page.keyboard.press('Alt+g');
   await until('groups', async () => (await p.heads.count()) === 4);

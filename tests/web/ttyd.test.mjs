@@ -197,6 +197,8 @@ describe('the page of serve --ttyd', () => {
     await again.waitFor();
     await again.click();
     await again.waitFor({ state: 'hidden' });
+    // Before, what one sees is of the one that has ended.
+    await until('the link to be up', () => v.page.evaluate(() => globalThis.panescry.link === 'online'));
     await v.sees(/^once more$/m);
     await v.line('');
     await again.waitFor();
