@@ -143,14 +143,19 @@ describe("ttyd's page", { skip: reason }, () => {
 
 describe('the page of serve --ttyd', () => {
   let browser;
+  const children = [];
   before(async () => (browser = await launch()));
-  after(() => browser?.close());
+  after(async () => {
+    await browser?.close();
+    for (const c of children) c.kill('SIGKILL'); // of a test that has failed
+  });
 
   async function start(args) {
     const dir = await mkdtemp(join(tmpdir(), 'panescry-web-'));
     const child = spawn(process.env.PANESCRY ?? 'panescry', ['serve', '--ttyd', '-p', '0', '--socket', join(dir, 's'), '--state-dir', dir, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, HOME: dir },
     });
+    children.push(child);
     let out = '';
     child.stdout.on('data', (d) => (out += d));
     const exited = new Promise((r) => child.on('close', r));
@@ -171,6 +176,7 @@ describe('the page of serve --ttyd', () => {
     assert.ok(!v.page.url().includes('token'));
     await v.sees(/^pid=\d+$/m);
     const pid = (await v.text()).match(/^pid=(\d+)$/m)[1];
+    await v.sees(/^[#$] ?$/m);
     await v.line('stty size; echo do""ne');
     await v.sees(/^\d+ \d+\n^done$/m);
     const { cols, rows } = await v.page.evaluate(() => globalThis.panescry.screen);
