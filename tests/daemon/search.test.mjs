@@ -508,9 +508,9 @@ describe('the archive', () => {
     await writeFile(conf, 'history_lines = 20000\n');
     const first = await startDaemon({ dir, keep: true, env: { PANESCRY_CONFIG: conf } });
     const gone = await first.sh("printf 'mark of the gone\\n'");
+    await first.exited(gone.id);
     const kept = await first.sh('echo mark of the kept; seq 1 60000; exec cat');
     const shy = await first.new(['echo', 'mark of the shy'], { archive: false });
-    await first.exited(gone.id);
     await first.exited(shy.id);
     await first.remove(gone.id);
     await first.remove(shy.id);
