@@ -695,6 +695,7 @@ static void
 on_closed(struct session *session)
 {
 	struct http_req *r = session->req;
+
 	if (r == NULL)
 		return;
 	session->req = NULL;

@@ -3,8 +3,8 @@
  * within its bounds and points into the message; and what one side writes the other reads as it was
  * meant. Input: pieces of two bytes of size, the first six bits of which say what is done, and their
  * bytes: a message to the server, which its viewer and its pane act upon; a message from a server; a
- * message of the protocol "tty"; or output of the pane. After each, what the viewer would be sent is read as a client reads it: output
- * follows upon output without a gap, but where a snapshot is between.
+ * message of the protocol "tty"; or output of the pane. After each, what the viewer would be sent is
+ * read as a client reads it: output follows upon output without a gap, but where a snapshot is between.
  */
 #include "config.h"
 

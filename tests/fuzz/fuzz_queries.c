@@ -134,6 +134,13 @@ check_silent(const struct buf *b)
 	term_free(t);
 }
 
+static void
+check_same(const struct buf *a, const struct buf *b)
+{
+	must(a->len == b->len);
+	must(a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
 /* In pieces of so many bytes; before the one at `anew` the terminal's screen is drawn anew. */
 static void
 remove_all(const char *data, size_t len, size_t piece, size_t anew, struct buf *out)
@@ -171,12 +178,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_form(&whole);
 	check_silent(&whole);
 	remove_all(text, len, piece, anew, &other);
-	must(other.len == whole.len);
-	must(whole.len == 0 || memcmp(other.data, whole.data, whole.len) == 0);
+	check_same(&whole, &other);
 	buf_reset(&other);
 	remove_all(whole.data, whole.len, piece, SIZE_MAX, &other);
-	must(other.len == whole.len);
-	must(whole.len == 0 || memcmp(other.data, whole.data, whole.len) == 0);
+	check_same(&whole, &other);
 	buf_release(&whole);
 	buf_release(&other);
 	free(text);
