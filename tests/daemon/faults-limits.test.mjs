@@ -54,10 +54,12 @@ test('descriptors at their end: accepting pauses, panes go on', using(() => star
   assert.ok(job.status < 600 && job.json !== null, job.text);
   const now = viewer.next;
   await until('output goes on', () => viewer.next > now + 160);
+  for (const a of (await d.request('GET', '/healthz')).json.alarms) assert.match(a.message, /[Tt]oo many open files|unable to open database file/);
   for (const id of ids) await d.remove(id);
   await until('room', async () => (await d.request('POST', '/api/v1/panes', { json: { command: ['true'] } })).status === 201);
   // Whatever found no descriptor meanwhile has one.
   await until('no alarm', async () => (await d.request('GET', '/healthz')).json.status === 'ok', 60_000);
+  await d.well();
   viewer.check();
   await viewer.close();
 }));

@@ -53,6 +53,9 @@ class Transcript {
 /** A process whose first argument is that, in a pane. */
 const runs = (d, name, cwd, more = {}) => d.new(['bash', '-c', `exec -a ${name} sleep 1000`], { cwd, ...more });
 
+/** What a pane says that its process is: "process 123." */
+const processIn = async (d, pane) => Number((await d.shows(pane, /process \d+\./)).match(/process (\d+)\./)[1]);
+
 describe('sessions as they go on', () => {
   let d, home, work;
   const transcript = (session, cwd = '/nowhere') => new Transcript(home, session, cwd);
@@ -320,7 +323,7 @@ describe('sessions as they go on', () => {
   it('have ended with their process, while the pane goes on', async () => {
     const cwd = await directory('ends');
     const p = await d.new(['bash', '-c', '(exec -a claude sleep 1000) & echo "process $!."; wait; exec cat'], { cwd });
-    const pid = Number((await d.shows(p.id, /process \d+\./)).match(/process (\d+)\./)[1]);
+    const pid = await processIn(d, p.id);
     const t = transcript('ends', cwd);
     await t.write(t.prompt('Work'));
     await until('the link', async () => (await d.pane(p.id)).agent?.state === 'working', 20_000);
@@ -378,7 +381,7 @@ describe('sessions in panes of tmux', () => {
   it('are linked as those in others are', async () => {
     const pane = await f.t.sh(`cd ${cwd}; bash -c 'echo process $$.; exec -a claude sleep 1000'; exec cat`);
     await listed(f.d, f.t.id(pane));
-    const pid = (await f.d.shows(f.t.id(pane), /process \d+\./)).match(/process (\d+)\./)[1];
+    const pid = await processIn(f.d, f.t.id(pane));
     await until('the process', async () => (await readFile(`/proc/${pid}/cmdline`, 'utf8')).startsWith('claude\0'));
     const t = new Transcript(home, 'tmux', cwd);
     await t.write(t.prompt('In tmux'));
