@@ -65,10 +65,8 @@ const world = {};
 async function fill() {
   world.failed = await rig.daemon.pane(['sh', '-c', 'exit 3'], { name: 'failing' });
   world.pane = await rig.daemon.shell({ name: 'main' });
-  const input = `http://127.0.0.1:${rig.daemon.port}/api/v1/panes/${world.pane}/input`;
-  const headers = { Authorization: `Bearer ${rig.daemon.token}` };
   const script = 'for i in $(seq 40); do printf "\\033[3%dmline %d\\033[m of \\033[1;44mwork\\033[m\\n" $((i % 8)) $i; done\n';
-  await fetch(input, { method: 'POST', headers, body: script });
+  await rig.daemon.type(world.pane, script);
   world.job = (await run('echo out; echo err >&2; exit 3', { name: 'the failing one' })).id;
   world.live = (await run('echo begun; read x', { name: 'the live one', input: true })).id;
   world.flow = (await api('POST', 'flows', { definition: {

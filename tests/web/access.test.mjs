@@ -206,9 +206,7 @@ describe('access', () => {
     await rig.daemon.api('POST', `panes/${id}/resize`, { cols: 90, rows: 20 });
     await until('the size', async () => (await v.screen()).cols === 90);
     await v.page.setViewportSize({ width: 1100, height: 700 });
-    const { port, token: full } = rig.daemon;
-    await fetch(`http://127.0.0.1:${port}/api/v1/panes/${id}/input`, {
-      method: 'POST', headers: { Authorization: `Bearer ${full}` }, body: 'echo al""ive\r' });
+    await rig.daemon.type(id, 'echo al""ive\r');
     await v.sees(/^alive$/m);
     assert.ok(!(await v.text()).includes('never'));
     assert.equal(await v.link(), 'online');

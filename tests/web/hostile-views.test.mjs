@@ -67,8 +67,7 @@ async function notOwned(v) {
   assert.equal(await v.page.locator('#app img, #app script, #app iframe, #app svg[onload], dialog img, dialog script, [onerror], [style*="leak"], a[href^="javascript" i]').count(), 0);
 }
 
-const write = (id, text) => fetch(`http://127.0.0.1:${rig.daemon.port}/api/v1/panes/${id}/input`, {
-  method: 'POST', headers: { Authorization: `Bearer ${rig.daemon.token}` }, body: text });
+const write = (id, text) => rig.daemon.type(id, text);
 
 test('a stream of all that terminals heed is shown, and nothing is answered', async () => {
   const id = await rig.daemon.pane(printer(STREAM));

@@ -20,10 +20,7 @@ async function prepare(home) {
 const rig = useRig({ before, after }, [], prepare);
 const api = (...args) => rig.daemon.api(...args);
 const job = (script, name) => api('POST', 'jobs', { command: ['sh', '-c', script], name, cwd: rig.daemon.dir });
-const input = (id, text) =>
-  fetch(`http://127.0.0.1:${rig.daemon.port}/api/v1/panes/${id}/input`, {
-    method: 'POST', headers: { Authorization: `Bearer ${rig.daemon.token}` }, body: text,
-  }).then((r) => assert.ok(r.ok, `input: ${r.status}`));
+const input = (id, text) => rig.daemon.type(id, text);
 
 /** A page that writes down what it shows with the browser's own notifications. */
 async function open(options = {}) {

@@ -165,12 +165,7 @@ async function lookAbove(port) {
     return s.top < s.lines.length - s.rows;
   });
   const { offset } = await rig.daemon.api('GET', `panes/${id}`);
-  const began = await fetch(`http://127.0.0.1:${rig.daemon.port}/api/v1/panes/${id}/input`, {
-    method: 'POST',
-    headers: { Authorization: `Bearer ${rig.daemon.token}` },
-    body: '\n',
-  });
-  assert.ok(began.ok, `${began.status}`);
+  await rig.daemon.type(id, '\n');
   const top = async () => {
     const s = await v.screen();
     return s.lines.slice(s.top, s.top + s.rows).join('\n');

@@ -12,12 +12,8 @@ const PROMPT = `Why does the lantern flicker? ${TURNED} ${EVIL}`;
 
 const world = {};
 const api = (...args) => rig.daemon.api(...args);
-const raw = (path, body) =>
-  fetch(`http://127.0.0.1:${rig.daemon.port}/api/v1/${path}`, {
-    method: 'POST', headers: { Authorization: `Bearer ${rig.daemon.token}` }, body,
-  }).then((r) => assert.ok(r.ok, `${path}: ${r.status}`));
 const found = (args) => api('GET', `search?${new URLSearchParams(args)}`);
-const type = (id, text) => raw(`panes/${id}/input`, text);
+const type = (id, text) => rig.daemon.type(id, text);
 
 /** A pane that has printed something. */
 async function printed(script, last, more = {}) {
@@ -28,7 +24,7 @@ async function printed(script, last, more = {}) {
 
 async function session(native, events, more = {}) {
   const s = await api('POST', 'sessions', { agent: 'maker', native, ...more });
-  await raw(`sessions/${s.id}/events`, events.map((e, i) => `${JSON.stringify({ seq: i + 1, ...e })}\n`).join(''));
+  await rig.daemon.raw('POST', `sessions/${s.id}/events`, events.map((e, i) => `${JSON.stringify({ seq: i + 1, ...e })}\n`).join(''));
   return s.id;
 }
 

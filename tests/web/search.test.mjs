@@ -256,9 +256,7 @@ test('the terminal goes on below the history, which follows to its end', async (
   assert.ok(await inView(v, '.history-line.found'));
   const { cols, rows } = await v.screen();
   await rig.daemon.api('POST', `panes/${id}/resize`, { cols, rows });
-  const send = (text) =>
-    fetch(`${v.origin}/api/v1/panes/${id}/input`, {
-      method: 'POST', headers: { Authorization: `Bearer ${rig.daemon.token}` }, body: text });
+  const send = (text) => rig.daemon.type(id, text);
   await send('while away\n');
   await v.sees('while away');
   assert.ok(await p.history.isVisible());
@@ -328,8 +326,7 @@ test('results come by themselves and the chosen one stays', async () => {
   const p = await openSearch(v, '^tick');
   await counted(v, /^3 lines/);
   await v.page.keyboard.press('ArrowDown');
-  await fetch(`${v.origin}/api/v1/panes/${id}/input`, {
-    method: 'POST', headers: { Authorization: `Bearer ${rig.daemon.token}` }, body: 'tick 4\n' });
+  await rig.daemon.type(id, 'tick 4\n');
   await counted(v, /^4 lines/);
   assert.match(await p.rows.first().textContent(), /tick 4/);
   assert.match(await p.selected.textContent(), /tick 2/);

@@ -26,10 +26,7 @@ const tmux = async (...args) => {
 };
 
 const pane = (id) => rig.daemon.api('GET', `panes/${id}`);
-const input = (id, text) =>
-  fetch(`http://127.0.0.1:${rig.daemon.port}/api/v1/panes/${encodeURIComponent(id)}/input`, {
-    method: 'POST', headers: { Authorization: `Bearer ${rig.daemon.token}` }, body: text,
-  }).then((r) => assert.ok(r.ok, `input: ${r.status}`));
+const input = (id, text) => rig.daemon.type(id, text);
 const remove = (id) => rig.daemon.api('DELETE', `panes/${id}`);
 
 /** What Claude Code would write, of one that works or waits. */

@@ -64,19 +64,19 @@ export async function startDaemon(prepare = async () => {}, args = []) {
   }
   const token = new URL(link).searchParams.get('token');
 
-  const api = async (method, path, body) => {
+  /** A request that must succeed, with a body as it is. */
+  const raw = async (method, path, body, headers = {}) => {
     const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`, {
       method,
-      headers: {
-        Authorization: `Bearer ${token}`,
-        ...(body ? { 'Content-Type': 'application/json' } : {}),
-      },
-      body: body ? JSON.stringify(body) : undefined,
+      headers: { Authorization: `Bearer ${token}`, ...headers },
+      body,
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return text ? JSON.parse(text) : null;
   };
+  const api = (method, path, body) =>
+    body ? raw(method, path, JSON.stringify(body), { 'Content-Type': 'application/json' }) : raw(method, path);
 
   return {
     port,
@@ -84,8 +84,11 @@ export async function startDaemon(prepare = async () => {}, args = []) {
     link,
     dir,
     api,
+    raw,
     stop,
     stderr: () => err,
+    /** Types into a pane, by no page. */
+    type: (id, text) => raw('POST', `panes/${encodeURIComponent(id)}/input`, text),
     /** The id of a new pane. */
     pane: async (command, more = {}) => (await api('POST', 'panes', { command, ...more })).id,
     /** A shell without the machine's own settings, so that its prompt is known; and it has come: what is
